@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * kernel.h - one accessor per kernel difference; explicit reads only.
+ *
+ * FIM_HAS_* come from the loader, which looks for the members in this kernel's
+ * own headers (fim/kernel.py: MEMBERS); no version is ever compared, since
+ * distributions backport.
+ *
+ * bpf_probe_read is used for kernel and user memory alike: it is the only one
+ * RHEL 7 has, and on x86 it goes on serving both (Linux kernel commit
+ * 0ebeea8ca8a4 ("bpf: Restrict bpf_probe_read{, str}() only to archs where
+ * they work") (in v5.7)).
+ */
+#ifndef FIM_KERNEL_H
+#define FIM_KERNEL_H
+
+#include <uapi/linux/ptrace.h>
+#include <linux/fs.h>
+#include <linux/dcache.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <linux/cred.h>
+#include <linux/fs_struct.h>
+#include <linux/nsproxy.h>
+#include <linux/tty.h>
+#include <linux/cgroup.h>
+#include <linux/mm_types.h>
+#ifdef FIM_HAS_SCHED_SIGNAL_H
+#include <linux/sched/signal.h>
+#endif
+#ifdef FIM_HAS_KERNFS_H
+#include <linux/kernfs.h>
+#endif
+
+#define fim_inline static inline __attribute__((always_inline))
+
+/* Read one object; a failed read leaves zeroes (the helper clears them). */
+#define FIM_READ(to, from) bpf_probe_read(&(to), sizeof(to), (const void *)(from))
+
+/* Hide a value's range from LLVM, which would drop a mask that it can prove
+ * needless and the verifier cannot. */
+#define FIM_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
+fim_inline struct inode *fim_dentry_inode(struct dentry *dentry)
+{
+	struct inode *inode = 0;
+
+	FIM_READ(inode, &dentry->d_inode);
+	return inode;
+}
+
+fim_inline struct dentry *fim_dentry_parent(struct dentry *dentry)
+{
+	struct dentry *parent = 0;
+
+	FIM_READ(parent, &dentry->d_parent);
+	return parent;
+}
+
+fim_inline int fim_dentry_unhashed(struct dentry *dentry)
+{
+	void *pprev = 0;
+
+	FIM_READ(pprev, &dentry->d_hash.pprev);
+	return !pprev;
+}
+
+fim_inline __u32 fim_inode_mode(struct inode *inode)
+{
+	umode_t mode = 0;
+
+	FIM_READ(mode, &inode->i_mode);
+	return mode;
+}
+
+fim_inline void fim_inode_id(struct inode *inode, struct fim_id *ret)
+{
+	struct super_block *sb = 0;
+	dev_t dev = 0;
+	unsigned long ino = 0;
+
+	FIM_READ(ino, &inode->i_ino);
+	FIM_READ(sb, &inode->i_sb);
+	FIM_READ(dev, &sb->s_dev);
+	ret->ino = ino;
+	ret->dev = dev;
+	ret->pad = 0;
+}
+
+/* Linux kernel commits 12cd44023651 ("fs: rename inode i_atime and i_mtime
+ * fields") (in v6.7), 3aa63a569c64 ("fs: switch timespec64 fields in inode to
+ * discrete integers") (in v6.11). */
+fim_inline void fim_inode_times(struct inode *inode, struct fim_file *ret)
+{
+#if defined(FIM_HAS_I_MTIME_SEC)
+	FIM_READ(ret->mtime_sec, &inode->i_mtime_sec);
+	FIM_READ(ret->mtime_nsec, &inode->i_mtime_nsec);
+	FIM_READ(ret->ctime_sec, &inode->i_ctime_sec);
+	FIM_READ(ret->ctime_nsec, &inode->i_ctime_nsec);
+#else
+#if defined(FIM_HAS___I_MTIME)
+#define fim_i_mtime __i_mtime
+#else
+#define fim_i_mtime i_mtime
+#endif
+#if defined(FIM_HAS___I_CTIME)
+#define fim_i_ctime __i_ctime
+#else
+#define fim_i_ctime i_ctime
+#endif
+	FIM_READ(ret->mtime_sec, &inode->fim_i_mtime.tv_sec);
+	FIM_READ(ret->mtime_nsec, &inode->fim_i_mtime.tv_nsec);
+	FIM_READ(ret->ctime_sec, &inode->fim_i_ctime.tv_sec);
+	FIM_READ(ret->ctime_nsec, &inode->fim_i_ctime.tv_nsec);
+#endif
+}
+
+/* struct mount is private (fs/mount.h); its head is mnt_parent and
+ * mnt_mountpoint before the public mnt in every tree from 3.10 to 7.3. */
+struct fim_mount_head {
+	struct vfsmount *mnt_parent; /* a struct mount, see below */
+	struct dentry *mnt_mountpoint;
+};
+#define FIM_MOUNT_HASH_BYTES 16 /* struct hlist_node or list_head mnt_hash */
+
+fim_inline void fim_mount_up(struct vfsmount *mnt, struct vfsmount **parent,
+			     struct dentry **mountpoint)
+{
+	struct fim_mount_head head = {};
+
+	FIM_READ(head, (char *)mnt - sizeof(head));
+	*mountpoint = head.mnt_mountpoint;
+	*parent = (struct vfsmount *)((char *)head.mnt_parent +
+				      FIM_MOUNT_HASH_BYTES + sizeof(head));
+}
+
+fim_inline struct dentry *fim_mount_root(struct vfsmount *mnt)
+{
+	struct dentry *root = 0;
+
+	FIM_READ(root, &mnt->mnt_root);
+	return root;
+}
+
+/* Process start, ns since boot, suspended time included: /proc/PID/stat's 22nd.
+ * Linux kernel commits ccbf62d8a284 ("sched: Make task->real_start_time
+ * nanoseconds based") (in v3.17), cf25e24db61c ("time: Rename tsk->real_start_time
+ * to ->start_boottime") (in v5.5). */
+fim_inline __u64 fim_task_start(struct task_struct *task)
+{
+#if defined(FIM_HAS_START_BOOTTIME)
+	__u64 start = 0;
+
+	FIM_READ(start, &task->start_boottime);
+	return start;
+#elif defined(FIM_HAS_REAL_START_TIME_NS)
+	__u64 start = 0;
+
+	FIM_READ(start, &task->real_start_time);
+	return start;
+#else
+	struct timespec start = {};
+
+	FIM_READ(start, &task->real_start_time);
+	return start.tv_sec * 1000000000ull + start.tv_nsec;
+#endif
+}
+
+fim_inline void fim_task_audit(struct task_struct *task, struct fim_actor *ret)
+{
+	ret->auid = FIM_UNSET;
+	ret->ses = FIM_UNSET;
+#ifdef CONFIG_AUDITSYSCALL
+	FIM_READ(ret->auid, &task->loginuid);
+	FIM_READ(ret->ses, &task->sessionid);
+#endif
+}
+
+/* struct mnt_namespace is private: the monitor finds the offset of its inode
+ * number by looking for its own (fim_learned.mnt_ns). Absent on exit. */
+fim_inline void *fim_task_mnt_ns(struct task_struct *task)
+{
+	struct nsproxy *nsproxy = 0;
+	void *mnt_ns = 0;
+
+	FIM_READ(nsproxy, &task->nsproxy);
+	if (nsproxy)
+		FIM_READ(mnt_ns, &nsproxy->mnt_ns);
+	return mnt_ns;
+}
+
+/* The control group, as a node with a name and a parent.
+ * Linux kernel commits e61734c55c24 ("cgroup: remove cgroup->name") (in v3.15),
+ * 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent") (in v6.15). */
+#if defined(FIM_HAS_DFL_CGRP)
+typedef struct kernfs_node fim_cgroup_node;
+
+fim_inline fim_cgroup_node *fim_task_cgroup(struct task_struct *task)
+{
+	struct css_set *set = 0;
+	struct cgroup *cgroup = 0;
+	struct kernfs_node *node = 0;
+
+	FIM_READ(set, &task->cgroups);
+	FIM_READ(cgroup, &set->dfl_cgrp);
+	FIM_READ(node, &cgroup->kn);
+	return node;
+}
+
+fim_inline fim_cgroup_node *fim_cgroup_parent(fim_cgroup_node *node)
+{
+	fim_cgroup_node *parent = 0;
+
+#if defined(FIM_HAS_KERNFS___PARENT)
+	FIM_READ(parent, &node->__parent);
+#else
+	FIM_READ(parent, &node->parent);
+#endif
+	return parent;
+}
+
+fim_inline const char *fim_cgroup_name(fim_cgroup_node *node)
+{
+	const char *name = 0;
+
+	FIM_READ(name, &node->name);
+	return name;
+}
+#else
+typedef struct cgroup fim_cgroup_node;
+
+/* No unified hierarchy: of the controllers the cpu one is always mounted. */
+fim_inline fim_cgroup_node *fim_task_cgroup(struct task_struct *task)
+{
+	struct css_set *set = 0;
+	struct cgroup_subsys_state *state = 0;
+	struct cgroup *cgroup = 0;
+
+	FIM_READ(set, &task->cgroups);
+	FIM_READ(state, &set->subsys[cpu_cgroup_subsys_id]);
+	FIM_READ(cgroup, &state->cgroup);
+	return cgroup;
+}
+
+fim_inline fim_cgroup_node *fim_cgroup_parent(fim_cgroup_node *node)
+{
+	fim_cgroup_node *parent = 0;
+
+	FIM_READ(parent, &node->parent);
+	return parent;
+}
+
+fim_inline const char *fim_cgroup_name(fim_cgroup_node *node)
+{
+	struct cgroup_name *name = 0;
+
+	FIM_READ(name, &node->name);
+	return name ? name->name : 0;
+}
+#endif
+
+#endif

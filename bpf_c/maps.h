@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * maps.h - every BPF map: what it holds, who writes it, who reads it.
+ *
+ * FIM_WATCHED_ENTRIES comes from the loader; everything else is fixed here.
+ */
+#ifndef FIM_MAPS_H
+#define FIM_MAPS_H
+
+#include "event.h"
+
+/* One path being walked up, by fim_walk (walk.c), a name at a time. */
+struct fim_walk {
+	struct dentry *dentry;   /* whose name comes next */
+	struct vfsmount *mnt;    /* it is seen through, 0 where the hook has none */
+	struct dentry *mnt_root; /* of mnt */
+	struct dentry *root;     /* the actor's own root ... */
+	struct vfsmount *root_mnt;
+	__u32 offset; /* of the next free byte in fim_scratch.text */
+	__u32 limit;  /* no name starts beyond it */
+	__u32 slot;   /* enum fim_text_slot being filled */
+	__u32 rounds; /* calls of fim_walk so far for this slot */
+};
+
+/* A hook writes what it knows of the second path; the stages walk it later. */
+struct fim_second {
+	struct dentry *dentry;
+	const char *target; /* text of a symbolic link, kernel memory */
+};
+
+/* Texts are limited to FIM_TEXT_BYTES together: see the budgets in walk.c.
+ * The guard lets the verifier see that a read at any masked offset fits. */
+#define FIM_RECORD_BYTES 16384
+#define FIM_TEXT_BYTES (FIM_RECORD_BYTES - sizeof(struct fim_event))
+#define FIM_GUARD_BYTES 2048
+
+struct fim_scratch {
+	struct fim_event event;
+	char text[FIM_TEXT_BYTES];
+	char guard[FIM_GUARD_BYTES];
+	struct fim_walk walk;
+	struct fim_second second;
+};
+
+/* A creation permitted in a watched directory and not yet done. */
+struct fim_pending {
+	struct dentry *dentry;
+	struct dentry *existing; /* link: the name that was there before */
+	const char *target;      /* symlink */
+	__u32 op;
+	__u32 pad;
+};
+
+/* One process that has modified an inode since its last close on it. */
+struct fim_modifier {
+	__u64 ino;
+	__u32 dev;
+	__u32 pid;
+};
+
+/* The allow-list. Written by the scanner and by inheriting hooks, emptied by
+ * fim_forget and the monitor; read by every hook. A plain preallocated hash:
+ * an LRU would forget a watched inode in silence. */
+BPF_TABLE("hash", struct fim_id, struct fim_watched, watched, FIM_WATCHED_ENTRIES);
+
+/* What a thread is about to create: {pid, tid} -> pending. LRU, because one
+ * that fails below the hook is never taken out; only such left-overs are ever
+ * evicted, a live one would have to outlive 8,192 others. */
+BPF_TABLE("lru_hash", __u64, struct fim_pending, pending, 8192);
+
+/* struct file * -> modifications of its inode when it was opened for writing.
+ * A missing or evicted entry counts as opened before the monitor started. */
+BPF_TABLE("lru_hash", __u64, __u32, opened, 65536);
+
+/* -> start of the process. An evicted entry costs one repeated `modify`. */
+BPF_TABLE("lru_hash", struct fim_modifier, __u64, modifiers, 65536);
+
+BPF_PERCPU_ARRAY(scratch, struct fim_scratch, 1);
+BPF_PERCPU_ARRAY(sequence, __u64, 1); /* last number given out on each CPU */
+BPF_PERCPU_ARRAY(counters, __u64, FIM_COUNTER_END);
+BPF_ARRAY(settings, struct fim_settings, 1);
+BPF_ARRAY(learned, struct fim_learned, 1);
+BPF_PERF_OUTPUT(events);
+
+#define FIM_STAGES(X) \
+	X(0, WALK, fim_walk_stage)   \
+	X(1, NEXT, fim_next_stage)   \
+	X(2, ACTOR, fim_actor_stage) \
+	X(3, SUBMIT, fim_submit_stage)
+
+enum fim_stage {
+#define FIM_STAGE_ENUM(number, NAME, program) FIM_STAGE_##NAME = number,
+	FIM_STAGES(FIM_STAGE_ENUM)
+#undef FIM_STAGE_ENUM
+	FIM_STAGE_END
+};
+
+BPF_PROG_ARRAY(stages, 8);
+
+#endif

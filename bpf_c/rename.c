@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * rename.c - rename, over an existing name and exchanging two.
+ *
+ * d_move(dentry, target) and d_exchange(dentry, target) run only after the
+ * file system has renamed; at entry `dentry` still has the old name and parent,
+ * `target` the new ones and, where something was overwritten, its inode.
+ *
+ * Cannot see: a rename done by the server of a network file system.
+ */
+
+fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
+			   struct dentry *target, __u32 kind)
+{
+	struct inode *inode = fim_dentry_inode(dentry);
+	struct inode *other = fim_dentry_inode(target);
+	struct fim_id id = {}, dir_id = {}, dir2_id = {}, other_id = {};
+	struct fim_watched *from, *to, *self, *over;
+	struct fim_scratch *s;
+	__u32 flags;
+
+	from = fim_find(fim_dentry_inode(fim_dentry_parent(dentry)), &dir_id);
+	to = fim_find(fim_dentry_inode(fim_dentry_parent(target)), &dir2_id);
+	self = fim_find(inode, &id);
+	over = fim_find(other, &other_id);
+	if (!fim_either(from, to) && !fim_either(self, over))
+		return 0;
+	flags = fim_inherit(to, &id, fim_inode_mode(inode));
+	if (kind & FIM_EVENT_EXCHANGE && other)
+		fim_inherit(from, &other_id, fim_inode_mode(other));
+	s = fim_begin(FIM_OP_RENAME, self, to);
+	if (!s)
+		return 0;
+	if (from) {
+		from->stamp = s->event.time;
+		s->event.flags |= fim_record_flags(from);
+	}
+	if (over)
+		over->stamp = s->event.time;
+	s->event.flags |= flags | (other ? kind : 0);
+	s->event.dir = dir_id;
+	s->event.dir2 = dir2_id;
+	fim_fill_file(inode, &s->event.file);
+	if (other)
+		fim_fill_file(other, &s->event.other);
+	s->second.dentry = target;
+	fim_aim(s, FIM_TEXT_PATH, dentry, 0);
+	return fim_send(ctx);
+}
+
+int fim_d_move(struct pt_regs *ctx, struct dentry *dentry, struct dentry *target)
+{
+	return fim_renamed(ctx, dentry, target, FIM_EVENT_REPLACED);
+}
+
+int fim_d_exchange(struct pt_regs *ctx, struct dentry *dentry, struct dentry *target)
+{
+	return fim_renamed(ctx, dentry, target, FIM_EVENT_EXCHANGE);
+}

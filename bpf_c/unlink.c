@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * unlink.c - unlink and rmdir, and the end of an inode.
+ *
+ * d_delete(dentry) runs only after the file system has removed the name; the
+ * dentry still has its name, parent and inode, and the link count has dropped.
+ *
+ * clear_inode(inode) runs in every file system's eviction before the inode
+ * number can be given out again: the only moment at which the key of a removed
+ * inode can be dropped without losing writes to a file that is deleted and
+ * open, and without taking the key of a new file with the same number.
+ *
+ * Cannot see: names removed by the server of a network file system, and NFS's
+ * renaming of an open file in place of its removal.
+ */
+
+int fim_d_delete(struct pt_regs *ctx, struct dentry *dentry)
+{
+	struct inode *inode = fim_dentry_inode(dentry);
+	struct inode *dir = fim_dentry_inode(fim_dentry_parent(dentry));
+	struct fim_id id = {}, dir_id = {};
+	struct fim_watched *self = fim_find(inode, &id);
+	struct fim_watched *parent = fim_find(dir, &dir_id);
+	struct fim_scratch *s;
+
+	if (!fim_either(self, parent))
+		return 0;
+	s = fim_begin(S_ISDIR(fim_inode_mode(inode)) ? FIM_OP_RMDIR : FIM_OP_UNLINK,
+		      self, parent);
+	if (!s)
+		return 0;
+	s->event.dir = dir_id;
+	fim_fill_file(inode, &s->event.file);
+	fim_aim(s, FIM_TEXT_PATH, dentry, 0);
+	return fim_send(ctx);
+}
+
+int fim_clear_inode(struct pt_regs *ctx, struct inode *inode)
+{
+	unsigned int nlink = 1;
+	struct fim_id id = {};
+
+	FIM_READ(nlink, &inode->i_nlink);
+	if (nlink || !fim_find(inode, &id))
+		return 0;
+	watched.delete(&id);
+	fim_count(FIM_COUNTER_REMOVED);
+	return 0;
+}

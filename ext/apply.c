@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// apply.c - what a record changes in the monitor's memory of names, and in the
+// hash of watched inodes.
+//
+// Every change is safe to repeat and checks whose name it is, since the scan
+// may have seen the tree before or after the act that the record tells of.
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bpf_map.h"
+#include "decode.h"
+#include "session.h"
+
+static bool inherits(const struct session *session, const struct fim_id *dir)
+{
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, dir, &flags) && !(flags & INODE_NAMES_ONLY);
+}
+
+static bool wanted_name(const struct session *session, const struct fim_id *dir, struct bytes name)
+{
+	const struct session_wanted *w = session->wanted;
+
+	for (; w; w = w->next)
+		if (w->dir.ino == dir->ino && w->dir.dev == dir->dev &&
+		    bytes_equal(bytes_of(w->name, w->length), name))
+			return true;
+	return false;
+}
+
+bool apply_is_wanted(const struct session *session, const struct fim_event *event)
+{
+	// By inode, where it is known already; by name, where it just appeared.
+	return event->matched == FIM_MATCHED_INODE ||
+	       wanted_name(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) ||
+	       wanted_name(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
+}
+
+static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
+{
+	struct session *session = context;
+
+	(void)flags;
+	for (unsigned i = 0; i < SESSION_TAPS; i++)
+		if (session->taps[i])
+			bpf_map_delete(session->taps[i]->maps.watched, id);
+}
+
+void apply_let_go(struct session *session, const struct fim_id *id)
+{
+	inode_table_forget_tree(&session->inodes, id, drop_key, session);
+}
+
+static void add_name(struct session *session, const struct fim_id *dir, struct bytes name,
+		     const struct fim_file *file)
+{
+	if (name.data)
+		inode_table_add_name(&session->inodes, dir, name, &file->id, S_ISDIR(file->mode));
+}
+
+// The name `dir`/`name` now leads to `file`. Whether it has to be looked at:
+// a wanted name whose key is not in yet.
+static unsigned appears(struct session *session, const struct fim_id *dir, struct bytes name,
+			const struct fim_file *file)
+{
+	if (inherits(session, dir)) {
+		add_name(session, dir, name, file);
+		return APPLY_NOTHING;
+	}
+	return name.data && wanted_name(session, dir, name) ? APPLY_SCAN : APPLY_NOTHING;
+}
+
+// `file` has lost a name. Without links the kernel drops its key by itself,
+// when the last descriptor is closed.
+static unsigned disappears(struct session *session, const struct fim_id *dir, struct bytes name,
+			   const struct fim_file *file)
+{
+	uint32_t flags;
+
+	if (name.data)
+		inode_table_remove_name(&session->inodes, dir, name, &file->id);
+	if (inode_table_name_count(&session->inodes, &file->id) > 0 ||
+	    !inode_table_known(&session->inodes, &file->id, &flags) || flags & INODE_ROOT)
+		return APPLY_NOTHING;
+	if (file->nlink == 0 || S_ISDIR(file->mode)) {
+		inode_table_forget(&session->inodes, &file->id);
+		return APPLY_NOTHING;
+	}
+	return APPLY_LET_GO;
+}
+
+static unsigned apply_create(struct session *session, const struct fim_event *event)
+{
+	return appears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
+}
+
+static unsigned apply_remove(struct session *session, const struct fim_event *event)
+{
+	return disappears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
+}
+
+// A directory that the hash did not know comes with contents that it does not
+// know either.
+static unsigned moved_in(const struct fim_event *event)
+{
+	return event->flags & FIM_EVENT_NEW && S_ISDIR(event->file.mode) ? APPLY_SCAN : APPLY_NOTHING;
+}
+
+static unsigned apply_exchange(struct session *session, const struct fim_event *event)
+{
+	struct bytes from = event_leaf(event, FIM_TEXT_PATH);
+	struct bytes to = event_leaf(event, FIM_TEXT_PATH2);
+
+	inode_table_remove_name(&session->inodes, &event->dir, from, &event->file.id);
+	inode_table_remove_name(&session->inodes, &event->dir2, to, &event->other.id);
+	return appears(session, &event->dir2, to, &event->file) |
+	       appears(session, &event->dir, from, &event->other) | moved_in(event);
+}
+
+// It was known by names in watched directories and has none left. A root is
+// watched wherever it goes.
+static unsigned went_out(const struct session *session, const struct fim_id *id)
+{
+	uint32_t flags;
+
+	if (!inode_table_known(&session->inodes, id, &flags) || flags & INODE_ROOT)
+		return APPLY_NOTHING;
+	return inode_table_name_count(&session->inodes, id) == 0 ? APPLY_LET_GO : APPLY_NOTHING;
+}
+
+static unsigned apply_rename(struct session *session, const struct fim_event *event)
+{
+	struct bytes from = event_leaf(event, FIM_TEXT_PATH);
+	struct bytes to = event_leaf(event, FIM_TEXT_PATH2);
+	unsigned after;
+
+	if (event->flags & FIM_EVENT_EXCHANGE)
+		return apply_exchange(session, event);
+	if (event->flags & FIM_EVENT_REPLACED &&
+	    disappears(session, &event->dir2, to, &event->other) & APPLY_LET_GO)
+		apply_let_go(session, &event->other.id);
+	after = appears(session, &event->dir2, to, &event->file) | moved_in(event);
+	inode_table_remove_name(&session->inodes, &event->dir, from, &event->file.id);
+	return after ? after : went_out(session, &event->file.id);
+}
+
+// A writer may be the first to tell of a file, such as one whose record of
+// creation was lost.
+static unsigned apply_write(struct session *session, const struct fim_event *event)
+{
+	if (!(event->flags & FIM_EVENT_DELETED) && event->file.nlink > 0 &&
+	    !inode_table_known(&session->inodes, &event->file.id, NULL))
+		return appears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
+	return APPLY_NOTHING;
+}
+
+typedef unsigned apply_operation(struct session *session, const struct fim_event *event);
+
+static apply_operation *const operations[FIM_OPERATION_END] = {
+	[FIM_OP_CREATE] = apply_create,
+	[FIM_OP_MKDIR] = apply_create,
+	[FIM_OP_MKNOD] = apply_create,
+	[FIM_OP_SYMLINK] = apply_create,
+	[FIM_OP_LINK] = apply_create,
+	[FIM_OP_UNLINK] = apply_remove,
+	[FIM_OP_RMDIR] = apply_remove,
+	[FIM_OP_RENAME] = apply_rename,
+	[FIM_OP_MODIFY] = apply_write,
+	[FIM_OP_CLOSE] = apply_write,
+};
+
+unsigned apply_event(struct session *session, const struct fim_event *event)
+{
+	if (event->flags & FIM_EVENT_INSERT_FAILED) {
+		session->need_room = true;
+		if (!session->insert_failed)
+			session->insert_failed = event->time;
+	}
+	return operations[event->op] ? operations[event->op](session, event) : APPLY_NOTHING;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "inode_root.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct inode_root *find(const struct inode_table *table, uint32_t node)
+{
+	for (size_t i = 0; i < table->root_count; i++)
+		if (table->roots[i].node == node)
+			return &table->roots[i];
+	return NULL;
+}
+
+static struct inode_root *add(struct inode_table *table, uint32_t node)
+{
+	struct inode_root *roots = realloc(
+		table->roots, (table->root_count + 1) * sizeof(*roots));
+
+	if (!roots)
+		return NULL;
+	table->roots = roots;
+	roots[table->root_count] = (struct inode_root){.node = node};
+	table->store.nodes[node].flags |= INODE_ROOT;
+	return &roots[table->root_count++];
+}
+
+int inode_root_set(struct inode_table *table, uint32_t node, struct bytes path)
+{
+	char *copy = malloc(path.length);
+	struct inode_root *root = find(table, node);
+
+	if (!root && copy)
+		root = add(table, node);
+	if (!copy || !root) {
+		free(copy);
+		return -ENOMEM;
+	}
+	memcpy(copy, path.data, path.length);
+	free(root->path);
+	root->path = copy;
+	root->length = path.length;
+	return 0;
+}
+
+void inode_root_drop(struct inode_table *table, uint32_t node)
+{
+	struct inode_root *root;
+
+	if (!(table->store.nodes[node].flags & INODE_ROOT))
+		return;
+	table->store.nodes[node].flags &= ~INODE_ROOT;
+	root = find(table, node);
+	free(root->path);
+	*root = table->roots[--table->root_count];
+}
+
+void inode_root_drop_all(struct inode_table *table)
+{
+	for (size_t i = 0; i < table->root_count; i++)
+		free(table->roots[i].path);
+	free(table->roots);
+	table->roots = NULL;
+	table->root_count = 0;
+}
+
+struct bytes inode_root_path(const struct inode_table *table, uint32_t node)
+{
+	const struct inode_root *root = find(table, node);
+
+	return bytes_of(root->path, root->length);
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// module.c - fim._core: the table of what Python sees, and nothing else.
+#include "python.h"
+
+static PyMethodDef methods[] = {
+	{"decode", core_decode, METH_O, core_decode_doc},
+	{"count_names", core_count_names, METH_VARARGS, core_count_names_doc},
+	{NULL, NULL, 0, NULL},
+};
+
+static int add_constants(PyObject *module)
+{
+	PyObject *operations = PyDict_New();
+	int error = operations ? 0 : -1;
+
+#define ADD_OPERATION(number, NAME, word) \
+	if (error == 0) \
+		error = core_set_number(operations, word, number);
+	FIM_OPERATIONS(ADD_OPERATION)
+#undef ADD_OPERATION
+	if (error == 0)
+		error = PyModule_AddIntConstant(module, "EVENT_ABI", FIM_EVENT_ABI);
+	if (error == 0)
+		error = PyModule_AddIntConstant(module, "EVENT_SIZE", sizeof(struct fim_event));
+	if (error == 0)
+		error = PyObject_SetAttrString(module, "OPERATIONS", operations);
+	Py_XDECREF(operations);
+	return error;
+}
+
+static int core_exec(PyObject *module)
+{
+	PyObject *type = PyType_FromSpec(&core_session_spec);
+	int error = type ? PyObject_SetAttrString(module, "Session", type) : -1;
+
+	Py_XDECREF(type);
+	return error < 0 ? -1 : add_constants(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+	{Py_mod_exec, core_exec},
+	{0, NULL},
+};
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "fim._core",
+	.m_doc = "The hot path of fim in C: see fim/_core.pyi.",
+	.m_methods = methods,
+	.m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+	return PyModuleDef_Init(&definition);
+}

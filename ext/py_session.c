@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// py_session.c - struct session as the type fim._core.Session.
+//
+// One call a batch: pump() returns the lines that are ready as one bytes
+// object. The GIL is released while it waits, reads and renders; `busy` keeps a
+// second thread out meanwhile.
+#include "python.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session.h"
+
+struct py_session {
+	PyObject_HEAD
+	struct session session;
+	char *texts[4]; /* stream, boot_id, host, labels: the session points at them */
+	bool ready;
+	bool busy;
+};
+
+static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+	allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+
+	(void)args;
+	(void)keywords;
+	return allocate(type, 0); // zeroed
+}
+
+static int copy_texts(struct py_session *self, const char *const given[4])
+{
+	for (int i = 0; i < 4; i++) {
+		self->texts[i] = strdup(given[i]);
+		if (!self->texts[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
+{
+	static char *names[] = {"stream", "boot_id", "host", "labels", "seed", "text",
+				"utc", "one_file_system", NULL};
+	struct py_session *self = (struct py_session *)object;
+	struct session_options options = {0};
+	const char *texts[4], *seed;
+	int text = 0, utc = 0, one = 0, error;
+	Py_ssize_t seed_length;
+
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|ppp:Session", names, &texts[0],
+					 &texts[1], &texts[2], &texts[3], &seed, &seed_length,
+					 &text, &utc, &one))
+		return -1;
+	if (self->ready || seed_length != SESSION_SEED_SIZE) {
+		PyErr_SetString(PyExc_ValueError, "Session: made twice, or a seed of a wrong size");
+		return -1;
+	}
+	error = copy_texts(self, texts);
+	options = (struct session_options){self->texts[0], self->texts[1], self->texts[2],
+					   self->texts[3], seed, text, utc, one};
+	if (error == 0)
+		error = session_init(&self->session, &options);
+	self->ready = error == 0;
+	return error == 0 ? 0 : (core_raise(error, "session"), -1);
+}
+
+static void session_dealloc(PyObject *object)
+{
+	struct py_session *self = (struct py_session *)object;
+	PyTypeObject *type = Py_TYPE(object);
+	freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+	if (self->ready)
+		session_deinit(&self->session);
+	for (int i = 0; i < 4; i++)
+		free(self->texts[i]);
+	release(object);
+	Py_DECREF(type);
+}
+
+// The session, free to use, or NULL with an exception set.
+static struct session *enter(PyObject *object)
+{
+	struct py_session *self = (struct py_session *)object;
+
+	if (self->ready && !self->busy) {
+		self->busy = true;
+		return &self->session;
+	}
+	PyErr_SetString(PyExc_RuntimeError, self->ready ? "the session is in use by another thread"
+							: "the session is closed");
+	return NULL;
+}
+
+static PyObject *leave(PyObject *object, int error, const char *what)
+{
+	((struct py_session *)object)->busy = false;
+	if (error < 0)
+		return core_raise(error, what);
+	Py_RETURN_NONE;
+}
+
+static PyObject *session_py_tap(PyObject *self, PyObject *args)
+{
+	struct tap_maps maps;
+	unsigned long long pages, entries;
+	const char *function;
+	struct session *session;
+	int program, error;
+
+	if (!PyArg_ParseTuple(args, "(iiiiii)KKzi:tap", &maps.watched, &maps.sequence,
+			      &maps.counters, &maps.settings, &maps.learned, &maps.events, &pages,
+			      &entries, &function, &program) || !(session = enter(self)))
+		return NULL;
+	error = session_tap(session, &maps, pages, entries, function, program);
+	return leave(self, error, "perf ring");
+}
+
+typedef int plain_call(struct session *session);
+
+static PyObject *call_plain(PyObject *self, plain_call *call, const char *what)
+{
+	struct session *session = enter(self);
+
+	return session ? leave(self, call(session), what) : NULL;
+}
+
+static PyObject *session_py_switch(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_plain(self, session_switch, "switch");
+}
+
+static PyObject *session_py_scan_begin(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_plain(self, session_scan_begin, "scan");
+}
+
+static PyObject *session_py_scan_end(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_plain(self, session_scan_end, "scan");
+}
+
+typedef int path_call(struct session *session, const char *path);
+
+static PyObject *call_path(PyObject *self, PyObject *args, path_call *call)
+{
+	struct session *session;
+	const char *path;
+	int error;
+
+	if (!PyArg_ParseTuple(args, "y", &path) || !(session = enter(self)))
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = call(session, path);
+	Py_END_ALLOW_THREADS
+	return leave(self, error, path);
+}
+
+static PyObject *session_py_watch(PyObject *self, PyObject *args)
+{
+	return call_path(self, args, session_watch);
+}
+
+static PyObject *session_py_watch_canary(PyObject *self, PyObject *args)
+{
+	return call_path(self, args, session_watch_canary);
+}
+
+static PyObject *take_lines(struct session *session)
+{
+	PyObject *lines = PyBytes_FromStringAndSize(session->out.data,
+						    (Py_ssize_t)session->out.length);
+
+	buffer_reset(&session->out);
+	return lines;
+}
+
+static PyObject *session_py_pump(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	PyObject *lines;
+	int timeout, final = 0, error;
+
+	if (!PyArg_ParseTuple(args, "i|p:pump", &timeout, &final) || !(session = enter(self)))
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = session_pump(session, timeout, final);
+	Py_END_ALLOW_THREADS
+	if (error < 0)
+		return leave(self, error, "perf ring");
+	lines = take_lines(session);
+	((struct py_session *)self)->busy = false;
+	return lines;
+}
+
+static PyObject *session_py_emit(PyObject *self, PyObject *args)
+{
+	const char *kind, *members, *message;
+	Py_ssize_t members_length, message_length;
+	struct session *session;
+	int error;
+
+	if (!PyArg_ParseTuple(args, "ss#s#:emit", &kind, &members, &members_length, &message,
+			      &message_length) || !(session = enter(self)))
+		return NULL;
+	error = session_emit(session, kind, bytes_of(members, (size_t)members_length),
+			     bytes_of(message, (size_t)message_length));
+	return leave(self, error, kind);
+}
+
+static int add_counts(PyObject *dict, const struct session *session)
+{
+	int error = core_set_number(dict, "inodes", inode_table_count(&session->inodes));
+
+#define ADD_COUNT(NAME, word) \
+	if (error == 0) \
+		error = core_set_number(dict, word, session_counted(session, SESSION_##NAME));
+	SESSION_COUNTS(ADD_COUNT)
+#undef ADD_COUNT
+#define ADD_COUNTER(number, NAME, meaning) \
+	if (error == 0 && session->taps[0]) \
+		error = core_set_number(dict, "kernel_" #NAME, \
+					tap_counter(session->taps[0], FIM_COUNTER_##NAME));
+	FIM_COUNTERS(ADD_COUNTER)
+#undef ADD_COUNTER
+	return error;
+}
+
+static PyObject *session_py_counts(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	PyObject *dict;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	dict = PyDict_New();
+	if (dict && add_counts(dict, session) < 0) {
+		Py_DECREF(dict);
+		dict = NULL;
+	}
+	((struct py_session *)self)->busy = false;
+	return dict;
+}
+
+static PyObject *session_py_canary(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	unsigned long long seen;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	seen = session->canary;
+	session->canary = 0;
+	((struct py_session *)self)->busy = false;
+	return PyLong_FromUnsignedLongLong(seen);
+}
+
+static PyObject *session_py_wants_room(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return PyBool_FromLong(((struct py_session *)self)->session.need_room);
+}
+
+static PyMethodDef session_methods[] = {
+	{"tap", session_py_tap, METH_VARARGS,
+	 "tap(maps, pages, entries, learn_function, learn_program)\n--\n\n"
+	 "Read from one more set of attached programs."},
+	{"switch", session_py_switch, METH_NOARGS,
+	 "switch()\n--\n\nThe second set of programs takes over."},
+	{"scan_begin", session_py_scan_begin, METH_NOARGS,
+	 "scan_begin()\n--\n\nHold records; scans may run."},
+	{"scan_end", session_py_scan_end, METH_NOARGS, "scan_end()\n--\n\nRelease records."},
+	{"watch", session_py_watch, METH_VARARGS,
+	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
+	{"watch_canary", session_py_watch_canary, METH_VARARGS,
+	 "watch_canary(path)\n--\n\nWatch the canary's scratch directory."},
+	{"pump", session_py_pump, METH_VARARGS,
+	 "pump(timeout_ms, final=False)\n--\n\nWait, read, render: the lines as bytes."},
+	{"emit", session_py_emit, METH_VARARGS,
+	 "emit(kind, members, message)\n--\n\nRender a record of another kind."},
+	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},
+	{"canary", session_py_canary, METH_NOARGS,
+	 "canary()\n--\n\nBits of the operations seen of the canary since the last call."},
+	{"wants_room", session_py_wants_room, METH_NOARGS,
+	 "wants_room()\n--\n\nWhether the hash is, or soon will be, full."},
+	{NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot session_slots[] = {
+	{Py_tp_doc, "One monitor: rings in, lines out. See fim/_core.pyi."},
+	{Py_tp_new, session_new},
+	{Py_tp_init, session_tp_init},
+	{Py_tp_dealloc, session_dealloc},
+	{Py_tp_methods, session_methods},
+	{0, NULL},
+};
+
+PyType_Spec core_session_spec = {
+	.name = "fim._core.Session",
+	.basicsize = sizeof(struct py_session),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = session_slots,
+};

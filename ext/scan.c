@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "bpf_map.h"
+
+uint32_t scan_kernel_dev(dev_t dev)
+{
+	return (major(dev) << 20) | (minor(dev) & 0xfffff);
+}
+
+// What the kernel saw since the last look: the outermost of the new calls.
+static bool scan_learn(struct scan *scan, struct fim_id *ret)
+{
+	struct fim_learned learned;
+	uint32_t zero = 0;
+	uint64_t before = scan->calls;
+
+	if (scan->learned < 0 || bpf_map_lookup(scan->learned, &zero, &learned) < 0)
+		return false;
+	scan->calls = learned.calls;
+	if (learned.calls == before || learned.calls - before > FIM_LEARN_SLOTS)
+		return false;
+	*ret = learned.slot[before % FIM_LEARN_SLOTS];
+	return true;
+}
+
+int scan_identify(struct scan *scan, int at, const char *name, int flags,
+		  struct fim_id *ret, mode_t *mode)
+{
+	struct stat st;
+	struct fim_id earlier;
+
+	scan_learn(scan, &earlier); // of other stats of this thread, such as fdopendir's
+	if (fstatat(at, name, &st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+		return -errno;
+	*mode = st.st_mode;
+	*ret = (struct fim_id){.ino = st.st_ino, .dev = scan_kernel_dev(st.st_dev)};
+	if (!scan_learn(scan, ret))
+		scan->unlearned++;
+	scan->scanned++;
+	return 0;
+}
+
+int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
+{
+	struct fim_watched value = {.flags = flags | scan->flags};
+	int error = bpf_map_insert(scan->watched, id, &value);
+
+	if (error == -EEXIST && flags != 0 &&
+	    bpf_map_lookup(scan->watched, id, &value) == 0 &&
+	    (value.flags & flags) != flags) {
+		// Known for less than it is wanted for now, such as a directory of
+		// which only some names were.
+		value.flags = (value.flags & ~(uint32_t)FIM_WATCH_NAMES) | flags;
+		return bpf_map_update(scan->watched, id, &value);
+	}
+	if (error == -EEXIST)
+		return 0;
+	return error == -E2BIG || error == -ENOMEM ? -ENOSPC : error < 0 ? error : 1;
+}
+
+static uint32_t key_flags(mode_t mode)
+{
+	return S_ISDIR(mode) ? FIM_WATCH_INHERIT : 0;
+}
+
+// Key in, then told. Returns 0 or what ends the scan.
+static int scan_one(struct scan *scan, struct scan_entry *entry)
+{
+	int inserted = scan_insert(scan, &entry->id, key_flags(entry->mode));
+	int error;
+
+	if (inserted < 0)
+		return inserted;
+	entry->inserted = inserted == 1;
+	error = scan->entry(scan->context, entry);
+	if (error == 0 && scan->scanned % SCAN_PUMP == 0)
+		error = scan->pump(scan->context);
+	return error;
+}
+
+struct subdirectory {
+	struct subdirectory *next;
+	char name[];
+};
+
+static int remember(struct subdirectory **list, const char *name)
+{
+	size_t length = strlen(name) + 1;
+	struct subdirectory *sub = malloc(sizeof(*sub) + length);
+
+	if (!sub)
+		return -ENOMEM;
+	memcpy(sub->name, name, length);
+	sub->next = *list;
+	*list = sub;
+	return 0;
+}
+
+static void forget_all(struct subdirectory *list)
+{
+	while (list) {
+		struct subdirectory *next = list->next;
+
+		free(list);
+		list = next;
+	}
+}
+
+// One name of a directory: a subdirectory waits until this one is read to its
+// end, anything else is done here.
+static int scan_name(struct scan *scan, int fd, const struct fim_id *dir, const char *name,
+		     struct subdirectory **subs)
+{
+	struct scan_entry entry = {.dir = dir, .name = bytes_of_string(name)};
+	int error = scan_identify(scan, fd, name, 0, &entry.id, &entry.mode);
+
+	if (error == -ENOENT)
+		return 0; // gone again; its removal is a record
+	if (error < 0) {
+		scan->unreadable(scan->context, &entry, error);
+		return 0;
+	}
+	return S_ISDIR(entry.mode) ? remember(subs, name) : scan_one(scan, &entry);
+}
+
+static int scan_names(struct scan *scan, int fd, const struct fim_id *dir,
+		      struct subdirectory **subs)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *d;
+
+	if (!stream) {
+		error = -errno;
+		if (copy >= 0)
+			close(copy);
+		return error;
+	}
+	while (error == 0 && (errno = 0, d = readdir(stream)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			error = scan_name(scan, fd, dir, d->d_name, subs);
+	if (error == 0 && errno != 0)
+		error = -errno;
+	closedir(stream);
+	return error;
+}
+
+static int scan_directory(struct scan *scan, int at, const char *name,
+			  struct scan_entry *entry);
+
+static int scan_subdirectories(struct scan *scan, int fd, const struct fim_id *dir,
+			       const struct subdirectory *subs)
+{
+	int error = 0;
+
+	for (; error == 0 && subs; subs = subs->next) {
+		struct scan_entry entry = {.dir = dir, .name = bytes_of_string(subs->name)};
+
+		error = scan_directory(scan, fd, subs->name, &entry);
+	}
+	return error;
+}
+
+// What is in an open directory whose key is in.
+static int scan_contents(struct scan *scan, int fd, struct scan_entry *entry)
+{
+	struct subdirectory *subs = NULL;
+	int error = scan_names(scan, fd, &entry->id, &subs);
+
+	if (error < 0 && error != -ENOSPC && error != -ENOMEM) {
+		scan->unreadable(scan->context, entry, error);
+		error = 0;
+	}
+	if (error == 0)
+		error = scan_subdirectories(scan, fd, &entry->id, subs);
+	forget_all(subs);
+	return error;
+}
+
+static int scan_directory(struct scan *scan, int at, const char *name, struct scan_entry *entry)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error;
+
+	if (fd < 0) {
+		error = -errno;
+		if (error != -ENOENT && error != -ENOTDIR && error != -ELOOP)
+			scan->unreadable(scan->context, entry, error);
+		return 0;
+	}
+	error = scan_identify(scan, fd, "", AT_EMPTY_PATH, &entry->id, &entry->mode);
+	if (error == 0 && entry->dir && entry->id.dev != entry->dir->dev &&
+	    !scan->enter(scan->context, entry)) {
+		close(fd);
+		return 0;
+	}
+	if (error == 0)
+		error = scan_one(scan, entry);
+	if (error == 0)
+		error = scan_contents(scan, fd, entry);
+	close(fd);
+	return error;
+}
+
+int scan_tree(struct scan *scan, const char *path)
+{
+	struct scan_entry top = {.name = bytes_of_string(path)};
+	int error = scan_identify(scan, AT_FDCWD, path, 0, &top.id, &top.mode);
+
+	if (error < 0)
+		return error;
+	if (S_ISDIR(top.mode))
+		return scan_directory(scan, AT_FDCWD, path, &top);
+	return scan_one(scan, &top);
+}
+
+static uint64_t count_names(int at, const char *name, uint64_t limit)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	uint64_t count = 1;
+	struct dirent *d;
+
+	if (!stream) {
+		if (fd >= 0)
+			close(fd);
+		return 1;
+	}
+	while (count < limit && (d = readdir(stream))) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		count += d->d_type == DT_DIR || d->d_type == DT_UNKNOWN
+			? count_names(fd, d->d_name, limit - count) : 1;
+	}
+	closedir(stream);
+	return count;
+}
+
+uint64_t scan_count(const char *path, uint64_t limit)
+{
+	return count_names(AT_FDCWD, path, limit);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * scan.h - walk a tree and put every inode of it in the hash: keys first,
+ * contents after.
+ *
+ * For every directory: its key goes in with the inherit flag, then it is read,
+ * then its children's keys go in without overwriting what the kernel inherited
+ * meanwhile. What appears before the key is found by the reading, what appears
+ * after by the hooks: there is no moment in between.
+ *
+ * The identity that goes in is the one the kernel uses, learned from what
+ * fim_getattr_* (bpf_c/identity.c) saw below the scanner's own stat; where it
+ * saw nothing, stat's, and that is counted.
+ */
+#ifndef FIM_SCAN_H
+#define FIM_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "bytes.h"
+#include "event.h"
+
+struct scan_entry {
+	const struct fim_id *dir; /* NULL: the top of the scan */
+	struct bytes name;
+	struct fim_id id;
+	mode_t mode;
+	bool inserted; /* it was not in the hash before */
+};
+
+struct scan {
+	int watched; /* maps */
+	int learned;
+	uint32_t flags; /* of enum fim_watch_flag, for every key */
+	void *context;
+	/* Every inode, a directory before what is in it. Not 0 ends the scan. */
+	int (*entry)(void *context, const struct scan_entry *entry);
+	/* Whether to enter a directory on another device than its parent. */
+	bool (*enter)(void *context, const struct scan_entry *entry);
+	/* What could not be looked at: -errno. */
+	void (*unreadable)(void *context, const struct scan_entry *entry, int error);
+	/* Called every SCAN_PUMP entries: the rings must not fill meanwhile. */
+	int (*pump)(void *context);
+
+	uint64_t calls;     /* fim_learned.calls when last read */
+	uint64_t scanned;   /* inodes */
+	uint64_t unlearned; /* identities taken from stat */
+};
+
+#define SCAN_PUMP 128
+
+/* The identity and mode of `name` at the directory `at`; with AT_EMPTY_PATH of
+ * `at` itself. The last component is not followed if it is a link. -errno */
+int scan_identify(struct scan *scan, int at, const char *name, int flags,
+		  struct fim_id *ret, mode_t *mode);
+
+/* Put one key in. 1 it is new, 0 it was there, -ENOSPC the hash is full. */
+int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);
+
+/* Walk the tree at `path`, which may be anything but a symbolic link to be
+ * followed. -ENOSPC: the hash is full. */
+int scan_tree(struct scan *scan, const char *path);
+
+/* How many inodes a tree has, roughly: names, counted without stat. */
+uint64_t scan_count(const char *path, uint64_t limit);
+
+/* The kernel's dev_t of a stat's. */
+uint32_t scan_kernel_dev(dev_t dev);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * session.h - one monitor: from the rings to lines, without Python.
+ *
+ *	taps ──► order ──► session_event: apply, resolve, render ──► out
+ *	           ▲                │
+ *	        (held while       scan what was moved in, let go what went out
+ *	         a scan is on)
+ *
+ * A session is used by one thread at a time and knows nothing of Python.
+ * Functions return 0 or -errno unless they say otherwise.
+ */
+#ifndef FIM_SESSION_H
+#define FIM_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "inode_table.h"
+#include "mount_table.h"
+#include "order.h"
+#include "record.h"
+#include "scan.h"
+#include "tap.h"
+#include "users.h"
+
+/* Records wait this long for older ones of another CPU. */
+#define SESSION_HOLD_NS 10000000ull
+/* The clocks and the mounts are looked at again after this. */
+#define SESSION_REFRESH_NS 1000000000ull
+#define SESSION_INODES 16000000u
+#define SESSION_SEED_SIZE 16
+#define SESSION_TAPS 2
+#define SESSION_TEXTS 6
+
+/* Flag of the inode table: only some names of this directory are watched. */
+#define INODE_NAMES_ONLY 0x100u
+
+/* Counts that `stop` and `heartbeat` tell; each is also said when it happens
+ * or makes a record of its own. */
+#define SESSION_COUNTS(X)                                             \
+	X(EVENTS, "events")      /* event records rendered */        \
+	X(WITHHELD, "withheld")  /* other names of a names-only directory */ \
+	X(GAPS, "gaps")          /* holes declared */                \
+	X(LOST, "lost")          /* records in them */               \
+	X(MALFORMED, "malformed") /* refused by the decoder */       \
+	X(NO_MEMORY, "no_memory") /* dropped for want of memory */   \
+	X(REFUSED, "refused")    /* names the inode table has no room for */ \
+	X(LATE, "late")          /* rendered after younger ones */   \
+	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
+	X(SCANNED, "scanned")    /* inodes looked at */            \
+	X(UNREADABLE, "unreadable") /* not looked at by a scan */    \
+	X(UNLEARNED, "unlearned")  /* identities taken from stat */
+
+enum session_count {
+#define SESSION_COUNT_ENUM(NAME, word) SESSION_##NAME,
+	SESSION_COUNTS(SESSION_COUNT_ENUM)
+#undef SESSION_COUNT_ENUM
+	SESSION_COUNT_END
+};
+
+/* A name watched for itself, in a directory that is watched for its names. */
+struct session_wanted {
+	struct session_wanted *next;
+	struct fim_id dir;
+	size_t length;
+	char name[];
+};
+
+/* A record accepted just before a switch of taps: its twin is dropped. */
+struct session_twin {
+	uint64_t ino;
+	uint64_t time;
+	uint32_t tid;
+	uint32_t op;
+};
+#define SESSION_TWINS 64
+#define SESSION_TWIN_NS 5000000ull
+
+struct session {
+	struct inode_table inodes;
+	struct mount_table mounts;
+	struct users users;
+	struct order order;
+	struct tap *taps[SESSION_TAPS]; /* [0] the one in force, [1] its successor */
+	unsigned taps_made;
+	struct fim_stream stream;
+	struct buffer out;  /* lines that wait to be taken */
+	struct buffer line; /* scratch */
+	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
+	struct bytes *known;       /* paths of one file */
+	size_t known_room;
+	struct buffer known_text;
+	struct session_wanted *wanted;
+	struct session_twin twins[SESSION_TWINS];
+	unsigned twin_count;
+	uint64_t counts[SESSION_COUNT_END];
+	uint64_t canary;      /* bit n: the canary's operation n was seen */
+	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
+	uint64_t delivered;   /* time of the youngest record rendered */
+	uint64_t refreshed;
+	int64_t wall_offset;  /* wall clock minus CLOCK_MONOTONIC */
+	uint64_t entries;     /* room in the hash */
+	uint32_t mnt_ns;      /* our own */
+	uint32_t mnt_ns_offset; /* for the kernel side, 0 not found */
+	int learn_program;    /* descriptor, -1 none */
+	int learn_probe;      /* attached while scanning, -1 not */
+	char *learn_function;
+	bool text_format, utc, one_file_system;
+	bool scanning;        /* records are held */
+	bool found;           /* a scan reports what it finds */
+	bool need_room;       /* the hash is, or soon will be, full */
+	uint64_t insert_failed; /* first failed inheritance not yet mended, 0 none */
+};
+
+struct session_options {
+	const char *stream;  /* random */
+	const char *boot_id;
+	const char *host;    /* JSON object */
+	const char *labels;  /* JSON object */
+	const char *seed;    /* SESSION_SEED_SIZE random bytes */
+	bool text_format, utc, one_file_system;
+};
+
+int session_init(struct session *session, const struct session_options *options);
+void session_deinit(struct session *session);
+
+/* Read from one more set of attached programs; `entries` is its hash's room.
+ * The first is in force at once, a second after session_switch(). */
+int session_tap(struct session *session, const struct tap_maps *maps, size_t pages,
+		uint64_t entries, const char *learn_function, int learn_program);
+
+/* The second set takes over from now on; its predecessor's programs must be
+ * detached before the next session_pump(). */
+int session_switch(struct session *session);
+
+/* Between these two, scans may run and records are held. */
+int session_scan_begin(struct session *session);
+int session_scan_end(struct session *session);
+
+/* Watch the tree or the file at the absolute path `path`, or the name if it
+ * does not exist yet. -ENOSPC: the hash is full. */
+int session_watch(struct session *session, const char *path);
+
+/* Put the canary's directory in the hash. */
+int session_watch_canary(struct session *session, const char *path);
+
+/* Wait at most `timeout_ms`, read the rings, render what is old enough; with
+ * `final` everything there is. The lines are in session->out. */
+int session_pump(struct session *session, int timeout_ms, bool final);
+
+/* Render a record of another kind; `members` is JSON, `message` for people. */
+int session_emit(struct session *session, const char *kind, struct bytes members,
+		 struct bytes message);
+
+uint64_t session_counted(const struct session *session, enum session_count count);
+
+/* Private to session.c, apply.c and resolve.c from here on. */
+
+struct scan_entry;
+
+/* What is left to do after a record was rendered. */
+enum apply_after {
+	APPLY_NOTHING = 0,
+	APPLY_SCAN = 1,   /* `path` appeared with contents, or by a wanted name */
+	APPLY_LET_GO = 2, /* the inode went out of what is watched */
+};
+
+/* Change the inode table by what the record says happened. */
+unsigned apply_event(struct session *session, const struct fim_event *event);
+
+/* Whether a record of a names-only directory is about a wanted name. */
+bool apply_is_wanted(const struct session *session, const struct fim_event *event);
+
+/* Stop watching an inode and what is only known below it. */
+void apply_let_go(struct session *session, const struct fim_id *id);
+
+/* Fill the view from the record, the inode table and the mounts. */
+void resolve_event(struct session *session, const struct fim_event *event,
+		   struct fim_view *ret);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tap.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bpf_map.h"
+#include "decode.h"
+
+struct tap_cpu {
+	uint64_t seen;     /* last number read, or declared missing */
+	uint64_t seen_at;  /* time of that record */
+	uint64_t awaited;  /* the counter was here ... */
+	uint64_t since;    /* ... at this time, and the ring behind it */
+	uint64_t counter;  /* as read before the last draining */
+};
+
+uint64_t tap_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int tap_add_ring(struct tap *tap, uint32_t cpu, size_t pages)
+{
+	struct ring *ring = &tap->rings[tap->ring_count];
+	// Wake up at a quarter: what is slower than that is fetched by time.
+	uint32_t wakeup = (uint32_t)(pages * (size_t)sysconf(_SC_PAGESIZE) / 4);
+	int error = ring_init(ring, cpu, pages, wakeup);
+
+	if (error == -ENODEV || error == -ENXIO)
+		return 0; // offline
+	if (error < 0)
+		return error;
+	tap->ring_count++;
+	return bpf_map_update(tap->maps.events, &cpu, &ring->fd);
+}
+
+static int tap_allocate(struct tap *tap)
+{
+	int cpus = bpf_map_possible_cpus();
+
+	if (cpus < 0)
+		return cpus;
+	tap->cpu_count = (unsigned)cpus;
+	tap->rings = calloc(tap->cpu_count, sizeof(*tap->rings));
+	tap->cpus = calloc(tap->cpu_count, sizeof(*tap->cpus));
+	tap->room = malloc(sizeof(*tap->room));
+	return tap->rings && tap->cpus && tap->room ? 0 : -ENOMEM;
+}
+
+int tap_init(struct tap *tap, const struct tap_maps *maps, size_t pages)
+{
+	int error;
+
+	memset(tap, 0, sizeof(*tap));
+	tap->maps = *maps;
+	error = tap_allocate(tap);
+	for (uint32_t cpu = 0; error == 0 && cpu < tap->cpu_count; cpu++)
+		error = tap_add_ring(tap, cpu, pages);
+	if (error < 0)
+		tap_deinit(tap);
+	return error;
+}
+
+void tap_deinit(struct tap *tap)
+{
+	for (unsigned i = 0; i < tap->ring_count; i++)
+		ring_deinit(&tap->rings[i]);
+	free(tap->rings);
+	free(tap->cpus);
+	free(tap->room);
+	tap->rings = NULL;
+	tap->cpus = NULL;
+	tap->room = NULL;
+	tap->ring_count = 0;
+	tap->cpu_count = 0;
+}
+
+static void tap_hole(struct tap *tap, uint32_t cpu, uint64_t last, uint64_t until)
+{
+	struct tap_cpu *c = &tap->cpus[cpu];
+	struct tap_gap gap = {cpu, c->seen + 1, last, c->seen_at, until};
+
+	if (tap->on_gap)
+		tap->on_gap(tap->context, &gap);
+	c->seen = last;
+	c->seen_at = until;
+}
+
+static int tap_sample(void *context, const void *bytes, size_t length)
+{
+	struct tap *tap = context;
+	const struct fim_event *event;
+	int error = fim_decode(bytes, length, &event);
+
+	if (error < 0 || event->cpu >= tap->cpu_count) {
+		error == -EPROTO ? tap->foreign++ : tap->malformed++;
+		return 0;
+	}
+	if (event->seq > tap->cpus[event->cpu].seen + 1)
+		tap_hole(tap, event->cpu, event->seq - 1, event->time);
+	if (event->seq > tap->cpus[event->cpu].seen)
+		tap->cpus[event->cpu].seen = event->seq;
+	tap->cpus[event->cpu].seen_at = event->time;
+	tap->received++;
+	if (order_push(tap->order, event, tap->number) < 0)
+		tap->no_memory++;
+	return 0;
+}
+
+// Read every CPU's counter, before the draining that should reach it.
+static int tap_look(struct tap *tap)
+{
+	uint64_t *counters = calloc(tap->cpu_count, sizeof(*counters));
+	uint32_t zero = 0;
+	int error;
+
+	if (!counters)
+		return -ENOMEM;
+	error = bpf_map_lookup(tap->maps.sequence, &zero, counters);
+	for (unsigned cpu = 0; error == 0 && cpu < tap->cpu_count; cpu++)
+		tap->cpus[cpu].counter = counters[cpu];
+	free(counters);
+	return error;
+}
+
+static void tap_await(struct tap *tap, uint32_t cpu, uint64_t now, int final)
+{
+	struct tap_cpu *c = &tap->cpus[cpu];
+
+	if (c->counter <= c->seen) {
+		c->awaited = 0;
+	} else if (final || (c->awaited > c->seen && now - c->since > TAP_MISSING_NS)) {
+		tap_hole(tap, cpu, final ? c->counter : c->awaited, now);
+		c->awaited = 0;
+	} else if (c->awaited <= c->seen) {
+		c->awaited = c->counter;
+		c->since = now;
+	}
+}
+
+int tap_drain(struct tap *tap, int final)
+{
+	uint64_t now = tap_now(), before = tap->received;
+	int look = final || now - tap->looked >= TAP_LOOK_NS;
+	int error = look ? tap_look(tap) : 0;
+
+	for (unsigned i = 0; error >= 0 && i < tap->ring_count; i++)
+		error = ring_drain(&tap->rings[i], tap->room, tap_sample, tap);
+	if (error < 0)
+		return error;
+	if (look) {
+		tap->looked = now;
+		for (unsigned cpu = 0; cpu < tap->cpu_count; cpu++)
+			tap_await(tap, cpu, now, final);
+	}
+	return (int)(tap->received - before);
+}
+
+int tap_wait(struct tap *tap, int timeout_ms)
+{
+	struct pollfd *fds = calloc(tap->ring_count ? tap->ring_count : 1, sizeof(*fds));
+	int error = 0;
+
+	if (!fds)
+		return -ENOMEM;
+	for (unsigned i = 0; i < tap->ring_count; i++)
+		fds[i] = (struct pollfd){.fd = tap->rings[i].fd, .events = POLLIN};
+	if (poll(fds, tap->ring_count, timeout_ms) < 0)
+		error = -errno;
+	free(fds);
+	return error;
+}
+
+uint64_t tap_counter(const struct tap *tap, enum fim_counter counter)
+{
+	uint64_t *values = calloc(tap->cpu_count, sizeof(*values)), sum = 0;
+	uint32_t key = counter;
+
+	if (values && bpf_map_lookup(tap->maps.counters, &key, values) == 0)
+		for (unsigned cpu = 0; cpu < tap->cpu_count; cpu++)
+			sum += values[cpu];
+	free(values);
+	return sum;
+}

@@ -1,0 +1,220 @@
+"""The kernel side, loaded: joins bpf_c/, runs the loader, holds what it hands over."""
+
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+from fim import hooks
+from fim.errors import KernelError
+
+__all__ = ["Attachment", "attach", "source", "stages"]
+
+SOURCES = ("filter.c", "create.c", "unlink.c", "rename.c", "write.c", "identity.c",
+           "walk.c", "actor.c")
+HEADERS = ("event.h", "kernel.h", "maps.h")
+MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "scratch")
+INTERPRETERS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2.7",
+                "/usr/bin/python2", "/usr/bin/python")
+NO_BCC = 3
+LOADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loader.py")
+INSTALL_BCC = "install python3-bpfcc (Debian), python3-bcc (RHEL 8+) or python-bcc (RHEL 7)"
+
+
+def directory():
+    """Where bpf_c/ is: beside the package in a checkout, inside it when installed."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    for path in (os.path.join(here, "bpf_c"), os.path.join(os.path.dirname(here), "bpf_c")):
+        if os.path.exists(os.path.join(path, "event.h")):
+            return path
+    raise KernelError("fim: %s/bpf_c: the kernel programs are missing; install fim again" % here)
+
+
+def source():
+    """One text of all programs. BCC rewrites only the main text, so the .c files are
+    joined, each with a #line that makes diagnostics name the real file."""
+    parts = ['#include "%s"\n' % name for name in HEADERS]
+    for name in SOURCES:
+        with open(os.path.join(directory(), name), encoding="utf-8") as text:
+            parts.append('#line 1 "bpf_c/%s"\n%s' % (name, text.read()))
+    return "".join(parts)
+
+
+def programs(text):
+    """Names of all programs in `text`."""
+    return re.findall(r"^int (fim_\w+)\(struct pt_regs", text, re.M)
+
+
+def stages():
+    """[[index, program]] of the tail calls, read from the one list in maps.h."""
+    with open(os.path.join(directory(), "maps.h"), encoding="utf-8") as text:
+        rows = re.findall(r"X\((\d+), \w+, (fim_\w+)\)", text.read())
+    return [[int(index), program] for index, program in rows]
+
+
+def cflags(kernel, entries):
+    """What the compiler is told beside the text."""
+    return ["-I" + directory(), "-DFIM_WATCHED_ENTRIES=%d" % entries,
+            "-Werror=implicit-function-declaration", "-Wno-duplicate-decl-specifier"] + kernel.cflags
+
+
+class Attachment:
+    """Maps, programs and probes as descriptors of this process.
+
+    maps      {name: descriptor}
+    programs  {name: descriptor} of those loaded without a probe
+    probes    {(function, program): descriptor}; closing one detaches it
+    failed    {(function, program): why}
+    hooks     the rows of fim.hooks that are attached
+    """
+
+    def __init__(self, kernel, entries):
+        self.kernel = kernel
+        self.entries = entries
+        self.maps = {}
+        self.programs = {}
+        self.probes = {}
+        self.failed = {}
+        self.hooks = []
+        self.sizes = {}
+        self.bcc = None
+
+    def take(self, message, descriptor):
+        """Keep what one message of the loader brings."""
+        if "map" in message:
+            self.maps[message["map"]] = descriptor
+        elif "program" in message:
+            self.programs[message["program"]] = descriptor
+        elif "probe" in message:
+            self.probes[tuple(message["probe"])] = descriptor
+        elif "failed" in message:
+            self.failed[tuple(message["failed"])] = message["why"]
+        elif "done" in message:
+            self.bcc, self.sizes = message["done"]["bcc"], message["done"]["sizes"]
+
+    def detach(self):
+        """Take every hook off; what the ring holds can still be read."""
+        close_all(self.probes)
+
+    def close(self):
+        """Give everything back to the kernel."""
+        self.detach()
+        close_all(self.programs)
+        close_all(self.maps)
+
+
+def close_all(descriptors):
+    """Close and forget the descriptors of a dictionary."""
+    while descriptors:
+        os.close(descriptors.popitem()[1])
+
+
+def attach(kernel, entries, without=()):
+    """Load the programs with room for `entries` inodes and attach this kernel's hooks.
+
+    `without` names functions not to be attached (tests, doctor). Raises
+    KernelError with what is wrong and how to mend it.
+    """
+    check(kernel)
+    chosen = [hook for hook in hooks.choose(kernel) if hook.function not in without]
+    learn = hooks.choose(kernel, hooks.LEARN)
+    attachment = Attachment(kernel, entries)
+    try:
+        run_loader(request(kernel, entries, chosen, learn), attachment)
+    except BaseException:
+        attachment.close()
+        raise
+    attachment.hooks = [hook for hook in chosen
+                        if (hook.function, hook.program) in attachment.probes]
+    attachment.learn = learn[0] if learn else None
+    return attachment
+
+
+def request(kernel, entries, chosen, learn):
+    """What the loader is asked for (fim/loader.py has the form)."""
+    text = source()
+    pairs = dict.fromkeys((hook.function, hook.program) for hook in chosen)
+    return {"release": kernel.release, "text": text, "cflags": cflags(kernel, entries), "maps": list(MAPS),
+            "load": [hook.program for hook in learn], "attach": [list(pair) for pair in pairs],
+            "stages": stages(),
+            "programs": sorted({program for _, program in pairs} | {p for _, p in stages()})}
+
+
+def check(kernel):
+    """Raise KernelError where this host cannot serve, before any compiling."""
+    if os.geteuid() != 0:
+        raise KernelError("fim: attaching to the kernel needs root: run it with sudo")
+    if not kernel.kprobe_pmu:
+        raise KernelError("fim: kernel %s has no kprobes (no kprobe PMU in /sys/bus/event_source): "
+                          "boot a kernel with CONFIG_KPROBES and CONFIG_BPF_EVENTS" % kernel.release)
+    if kernel.header_path is None:
+        raise KernelError("fim: kernel %s: no headers in /lib/modules/%s/build: install %s"
+                          % (kernel.release, kernel.release, header_package(kernel.release)))
+
+
+def header_package(release):
+    """The package that holds the headers, in the words of this host's distribution."""
+    if os.path.exists("/etc/redhat-release"):
+        return "kernel-devel-%s" % release
+    return "linux-headers-%s" % release
+
+
+def run_loader(wanted, attachment):
+    """Run fim/loader.py under the first interpreter that has bcc."""
+    tried = dict.fromkeys([sys.executable] + [path for path in INTERPRETERS
+                                              if os.path.exists(path)])
+    for interpreter in tried:
+        status, complaint = run_one(interpreter, wanted, attachment)
+        if status == 0 and attachment.bcc:
+            return
+        if status != NO_BCC:
+            raise KernelError("fim: the loader (%s) left with status %s: %s"
+                              % (interpreter, status, complaint))
+    raise KernelError("fim: no interpreter can import bcc (tried %s): %s"
+                      % (", ".join(tried), INSTALL_BCC))
+
+
+def run_one(interpreter, wanted, attachment):
+    """(exit status, complaint) of one loader; what it sends goes to `attachment`."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs, tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as errors:
+        asked.write(json.dumps(wanted).encode("ascii"))
+        asked.seek(0)
+        loader = subprocess.Popen([interpreter, LOADER, str(theirs.fileno())], stdin=asked,
+                                  stdout=errors, stderr=errors, pass_fds=(theirs.fileno(),))
+        theirs.close()
+        try:
+            error = receive(ours, attachment)
+        finally:
+            ours.close()
+            status = loader.wait()
+        errors.seek(0)
+        said = errors.read().decode("utf-8", "replace")
+        if error:
+            raise KernelError("fim: kernel %s: cannot load the programs: %s"
+                              % (wanted["release"], first_error(said, error)))
+        return status, first_error(said, "no complaint")
+
+
+def receive(channel, attachment):
+    """Take messages until the loader leaves; its error, or None."""
+    while True:
+        data, ancillary, _, _ = channel.recvmsg(1 << 16, socket.CMSG_SPACE(4))
+        if not data:
+            return None
+        message = json.loads(data.decode("ascii"))
+        if "error" in message:
+            return message["error"]
+        descriptor = struct.unpack("i", ancillary[0][2][:4])[0] if ancillary else None
+        attachment.take(message, descriptor)
+
+
+def first_error(said, otherwise):
+    """The first line of a compiler's or the kernel's complaint, else the last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if "error:" in line]
+    return (errors or lines[-1:] or [otherwise])[0]

@@ -1,0 +1,89 @@
+"""The hook table: which kernel function answers which operation, and why.
+
+Rows with the same operation and part are alternatives: the first whose `when`
+holds on this kernel is attached. Different parts of an operation are attached
+together. `when` takes a `fim.kernel.Kernel`; no row may ask for a version.
+"""
+
+from collections import namedtuple
+
+__all__ = ["Hook", "HOOKS", "LEARN", "OPERATIONS", "choose", "uncovered"]
+
+Hook = namedtuple("Hook", "operation part function program when why")
+
+
+def present(kernel, hook):
+    """The function exists on this kernel."""
+    return kernel.has(hook.function)
+
+
+def getattr_takes_path(kernel, hook):
+    """3.10 passes (mnt, dentry), 4.2 and later a path."""
+    return kernel.has(hook.function) and "FIM_HAS_GETATTR_PATH" in kernel.headers
+
+
+CREATED = "security_d_instantiate", "fim_d_instantiate", present, "after the file system succeeded"
+INHERITED = "called from other source files only, arguments unchanged from 3.10 to 7.3"
+
+HOOKS = tuple(Hook(*row) for row in (
+    ("create", "permit", "security_inode_create", "fim_inode_create", present, INHERITED),
+    ("create", "done") + CREATED,
+    ("mkdir", "permit", "security_inode_mkdir", "fim_inode_mkdir", present, INHERITED),
+    ("mkdir", "done") + CREATED,
+    ("mknod", "permit", "security_inode_mknod", "fim_inode_mknod", present, INHERITED),
+    ("mknod", "done") + CREATED,
+    ("symlink", "permit", "security_inode_symlink", "fim_inode_symlink", present, INHERITED),
+    ("symlink", "done") + CREATED,
+    ("link", "permit", "security_inode_link", "fim_inode_link", present, INHERITED),
+    ("link", "done") + CREATED,
+    ("unlink", "done", "d_delete", "fim_d_delete", present, "runs only after success"),
+    ("rmdir", "done", "d_delete", "fim_d_delete", present, "runs only after success"),
+    ("unlink", "forget", "clear_inode", "fim_clear_inode", present,
+     "before the inode number can be given out again"),
+    ("rename", "done", "d_move", "fim_d_move", present, "runs only after success"),
+    ("rename", "exchange", "d_exchange", "fim_d_exchange", present, "runs only after success"),
+    ("modify", "file", "file_update_time", "fim_file_update_time", present,
+     "every write path up to 5.10; mmap, tmpfs and others after"),
+    ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
+    ("modify", "iocb", "kiocb_modified", "fim_kiocb_modified", present, "xfs from 6.0"),
+    ("close", "open", "security_file_open", "fim_file_open", present,
+     "first argument unchanged; what was modified before the open does not count"),
+    ("close", "done", "locks_remove_file", "fim_file_close", present,
+     "once per last put of an open file"),
+))
+
+# Learns the kernel's own name for what the scanner stats; attached while scanning.
+LEARN = tuple(Hook(*row) for row in (
+    ("scan", "learn", "security_inode_getattr", "fim_getattr_path", getattr_takes_path,
+     "stat's numbers are not the kernel's on overlayfs and btrfs"),
+    ("scan", "learn", "security_inode_getattr", "fim_getattr_dentry", present, "the same on 3.10"),
+))
+
+# Parts without which the operation can still be seen.
+OPTIONAL = {("rename", "exchange"), ("modify", "file"), ("modify", "modified"),
+            ("modify", "iocb"), ("unlink", "forget")}
+OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
+
+
+def choose(kernel, table=HOOKS):
+    """The rows to attach on `kernel`: for each operation and part the first that fits."""
+    chosen = {}
+    for hook in table:
+        if hook.when(kernel, hook):
+            chosen.setdefault((hook.operation, hook.part), hook)
+    return list(chosen.values())
+
+
+def uncovered(chosen, table=HOOKS):
+    """{operation: why} for what these rows cannot see."""
+    attached = {(hook.operation, hook.part) for hook in chosen}
+    missing = {}
+    for hook in table:
+        key = (hook.operation, hook.part)
+        if key not in attached and key not in OPTIONAL:
+            missing[hook.operation] = "this kernel has no %s" % hook.function
+    seen = {hook.operation for hook in chosen}
+    for operation in OPERATIONS:
+        if operation not in seen:
+            missing.setdefault(operation, "none of its functions is in this kernel")
+    return missing

@@ -1,0 +1,28 @@
+"""Builds fim and its extension fim._core for the stable ABI of Python 3.6."""
+
+import glob
+import os
+
+from setuptools import Extension, setup
+
+WARNINGS = ["-Wall", "-Wextra"] + (["-Werror"] if os.environ.get("CI") else [])
+
+setup(
+    name="fim",
+    version="0.1.0",
+    description="File integrity monitor: real time, with who did it, from kernel 3.10 on",
+    license="GPL-2.0-only",
+    python_requires=">=3.6",
+    packages=["fim"],
+    package_data={"fim": ["_core.pyi", "dist/*", "bpf_c/*"]},
+    entry_points={"console_scripts": ["fim = fim.cli:main"]},
+    ext_modules=[Extension(
+        "fim._core",
+        sources=sorted(glob.glob("ext/*.c")),
+        depends=sorted(glob.glob("ext/*.h")) + ["bpf_c/event.h"],
+        include_dirs=["ext", "bpf_c"],
+        define_macros=[("Py_LIMITED_API", "0x03060000"), ("_GNU_SOURCE", "1")],
+        extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"] + WARNINGS,
+        py_limited_api=True,
+    )],
+)
