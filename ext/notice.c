@@ -34,7 +34,7 @@ void notice_text(const char *kind, int64_t time_ns, bool utc, struct bytes messa
 	start = out->length;
 	buffer_add_string(out, kind);
 	terminal_pad(out, start, KIND_COLUMNS);
-	buffer_add(out, message.data, message.length);
+	terminal_escape(message, out);
 }
 
 static void put_time(struct buffer *out, const char *key, uint64_t clock, int64_t offset)

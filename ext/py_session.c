@@ -146,6 +146,17 @@ static PyObject *session_py_scan_end(PyObject *self, PyObject *unused)
 	return call_plain(self, session_scan_end, "scan");
 }
 
+static PyObject *session_py_hold(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	int hold;
+
+	if (!PyArg_ParseTuple(args, "p:hold", &hold) || !(session = enter(self)))
+		return NULL;
+	session_hold(session, hold);
+	return leave(self, 0, "hold");
+}
+
 typedef int path_call(struct session *session, const char *path);
 
 static PyObject *call_path(PyObject *self, PyObject *args, path_call *call)
@@ -276,8 +287,10 @@ static PyMethodDef session_methods[] = {
 	{"switch", session_py_switch, METH_NOARGS,
 	 "switch()\n--\n\nThe second set of programs takes over."},
 	{"scan_begin", session_py_scan_begin, METH_NOARGS,
-	 "scan_begin()\n--\n\nHold records; scans may run."},
-	{"scan_end", session_py_scan_end, METH_NOARGS, "scan_end()\n--\n\nRelease records."},
+	 "scan_begin()\n--\n\nScans may run."},
+	{"scan_end", session_py_scan_end, METH_NOARGS, "scan_end()\n--\n\nThe scan is over."},
+	{"hold", session_py_hold, METH_VARARGS,
+	 "hold(flag)\n--\n\nWhile true, records are read and wait for their names."},
 	{"watch", session_py_watch, METH_VARARGS,
 	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,

@@ -109,6 +109,23 @@ static void emit_gap(struct session *session, const struct tap_gap *gap, const c
 	buffer_deinit(&message);
 }
 
+// Inodes that could not be inherited were not heard of until the larger hash
+// was filled: how many of their records are missing nobody knows.
+static void emit_unheard(struct session *session)
+{
+	struct buffer *out = &session->line;
+
+	buffer_reset(out);
+	buffer_add_string(out, "\"cpu\": null, \"lost\": null, \"first\": null, "
+			       "\"last\": null, \"since\": ");
+	json_time_ns(out, record_wall_ns(session->insert_failed, session->wall_offset));
+	buffer_add_string(out, ", \"until\": ");
+	json_time_ns(out, record_wall_ns(session->switched, session->wall_offset));
+	buffer_add_string(out, ", \"reason\": \"the hash of watched inodes was full\"");
+	session_emit(session, "gap", buffer_bytes(out),
+		     bytes_of_string("records lost: the hash of watched inodes was full"));
+}
+
 static void on_gap(void *context, const struct tap_gap *gap)
 {
 	struct session *session = context;
@@ -324,7 +341,6 @@ int session_scan_begin(struct session *session)
 	if (session->learn_program >= 0)
 		session->learn_probe = probe_attach(session->learn_function,
 						    session->learn_program);
-	session->scanning = true;
 	find_mnt_ns(session);
 	return set_settings(session, (uint32_t)syscall(__NR_gettid));
 }
@@ -334,8 +350,12 @@ int session_scan_end(struct session *session)
 	if (session->learn_probe >= 0)
 		close(session->learn_probe);
 	session->learn_probe = -1;
-	session->scanning = false;
 	return set_settings(session, 0);
+}
+
+void session_hold(struct session *session, bool hold)
+{
+	session->held = hold;
 }
 
 // --- watching ----------------------------------------------------------
@@ -575,7 +595,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	if (error < 0)
 		return error;
 	refresh(session, now);
-	if (!session->scanning || final)
+	if (!session->held || final)
 		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
 	look_at_room(session);
 	return session->out.error;
@@ -613,6 +633,8 @@ int session_switch(struct session *session)
 		return -EINVAL;
 	session->switched = tap_now();
 	session->twin_count = 0;
+	if (session->insert_failed)
+		emit_unheard(session);
 	session->insert_failed = 0;
 	return 0;
 }

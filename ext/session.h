@@ -108,7 +108,7 @@ struct session {
 	int learn_probe;      /* attached while scanning, -1 not */
 	char *learn_function;
 	bool text_format, utc, one_file_system;
-	bool scanning;        /* records are held */
+	bool held;            /* records wait: names are not known yet */
 	bool found;           /* a scan reports what it finds */
 	bool need_room;       /* the hash is, or soon will be, full */
 	uint64_t insert_failed; /* first failed inheritance not yet mended, 0 none */
@@ -135,9 +135,12 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
  * detached before the next session_pump(). */
 int session_switch(struct session *session);
 
-/* Between these two, scans may run and records are held. */
+/* Between these two, scans may run. */
 int session_scan_begin(struct session *session);
 int session_scan_end(struct session *session);
+
+/* While held, records are read and wait: a scan has not told their names yet. */
+void session_hold(struct session *session, bool hold);
 
 /* Watch the tree or the file at the absolute path `path`, or the name if it
  * does not exist yet. -ENOSPC: the hash is full. */

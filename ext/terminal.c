@@ -51,6 +51,12 @@ void terminal_text(struct bytes text, struct buffer *out)
 	terminal_cut(text, SIZE_MAX, out);
 }
 
+void terminal_escape(struct bytes text, struct buffer *out)
+{
+	while (text.length && !out->error)
+		put_character(&text, 0, out);
+}
+
 void terminal_pad(struct buffer *out, size_t start, size_t columns)
 {
 	size_t shown;

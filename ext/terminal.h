@@ -12,6 +12,9 @@
 
 void terminal_text(struct bytes text, struct buffer *out);
 
+/* The same without quotes, for a text that is the last of its line. */
+void terminal_escape(struct bytes text, struct buffer *out);
+
 /* Up to about `columns` of it; whether that was all. */
 bool terminal_cut(struct bytes text, size_t columns, struct buffer *out);
 

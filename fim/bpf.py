@@ -17,7 +17,9 @@ __all__ = ["Attachment", "attach", "source", "stages"]
 SOURCES = ("filter.c", "create.c", "unlink.c", "rename.c", "write.c", "identity.c",
            "walk.c", "actor.c")
 HEADERS = ("event.h", "kernel.h", "maps.h")
-MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "scratch")
+# `stages` is held only because a program array is emptied when its last
+# descriptor closes (Linux: bpf_map_put_uref).
+MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "stages")
 INTERPRETERS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2.7",
                 "/usr/bin/python2", "/usr/bin/python")
 NO_BCC = 3

@@ -1,0 +1,86 @@
+"""The canary: every operation once on scratch files, to prove that its hook fires.
+
+A symbol can be in kallsyms, be attached, and yet be inlined where it matters.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+
+from fim import _core, hooks
+
+__all__ = ["Canary"]
+
+PLACES = ("/run/fim", "/var/run/fim")
+PATIENCE = 10.0  # seconds; a slow machine needs a second, a silent hook the whole of it
+
+
+def write(path):
+    """Modify a file and close it."""
+    with open(path, "wb") as file:
+        file.write(b"canary\n")
+
+
+def create(path):
+    """Create a file without writing to it."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+# What is done, in an order in which each finds what it needs.
+ACTS = (
+    ("create", lambda d: create(d + "/a")),
+    ("modify", lambda d: write(d + "/a")),
+    ("link", lambda d: os.link(d + "/a", d + "/b")),
+    ("rename", lambda d: os.rename(d + "/b", d + "/c")),
+    ("symlink", lambda d: os.symlink("a", d + "/s")),
+    ("mknod", lambda d: os.mkfifo(d + "/p")),
+    ("mkdir", lambda d: os.mkdir(d + "/d")),
+    ("rmdir", lambda d: os.rmdir(d + "/d")),
+    ("unlink", lambda d: os.unlink(d + "/c")),
+)
+
+
+class Canary:
+    """Scratch of mode 0700, and what was seen of what was done there.
+
+    seen   operations whose record came
+    """
+
+    def __init__(self, session):
+        self.session = session
+        self.seen = set()
+
+    @contextlib.contextmanager
+    def scratch(self):
+        """A directory that is removed afterwards."""
+        base = next((place for place in PLACES if os.path.isdir(os.path.dirname(place))), None)
+        os.makedirs(base, mode=0o700, exist_ok=True)
+        path = tempfile.mkdtemp(prefix="canary-", dir=base)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def prove(self, pump):
+        """Do every act and wait for the records; `pump` reads the rings."""
+        with self.scratch() as path:
+            self.session.scan_begin()
+            try:
+                self.session.watch_canary(os.fsencode(path))
+            finally:
+                self.session.scan_end()
+            for _, act in ACTS:
+                act(path)
+            self.listen(pump)
+        return self.seen
+
+    def listen(self, pump):
+        """Take in what comes until all was seen or patience ends."""
+        end = time.monotonic() + PATIENCE
+        wanted = set(hooks.OPERATIONS)
+        while not wanted <= self.seen and time.monotonic() < end:
+            pump(50)
+            bits = self.session.canary()
+            self.seen |= {name for name, number in _core.OPERATIONS.items() if bits >> number & 1}

@@ -1,0 +1,218 @@
+"""The command line: arguments in, exit status out; one function for each verb."""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+
+from fim import doctor
+from fim.errors import FimError, UsageError
+from fim.monitor import RING_PAGES, VERSION, Monitor
+
+__all__ = ["main"]
+
+ACT_ERROR = 1           # verbs that act: usage or environment
+ANSWER_USAGE = 15       # verbs that answer
+ANSWER_ENVIRONMENT = 18
+PUMP_MS = 100
+
+EPILOG = """examples:
+  fim watch /etc /usr/bin              every change below, as it happens
+  fim watch --format json /etc | jq -c 'select(.kind == "event")'
+  fim doctor                           what this kernel can and cannot show
+
+exit status:
+  watch    0, or 1 for usage or environment, with one line on standard error
+  doctor   0 all well, 1 degraded, 2 blind; its errors are 15 (usage) and 18
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse would leave with 2, which is an answer here."""
+
+    usage_status = ACT_ERROR
+
+    def error(self, message):
+        self.exit(self.usage_status, "fim: %s: see %s --help\n" % (message, self.prog))
+
+
+def positive(text):
+    """A whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def parser():
+    """The whole command line."""
+    top = Parser(prog="fim", description="File integrity monitor: every change, as it happens, "
+                 "with who did it.", epilog=EPILOG,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--version", action="version", version="fim " + VERSION)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    add_watch(verbs)
+    add_doctor(verbs)
+    return top
+
+
+def add_output(verb):
+    """What every verb has."""
+    verb.add_argument("--format", choices=("text", "json"), default="text",
+                      help="lines for people (the default) or one JSON object a line")
+    verb.add_argument("--output", metavar="FILE", help="append to FILE, not standard output")
+
+
+def add_watch(verbs):
+    """fim watch"""
+    verb = verbs.add_parser("watch", help="live, no state kept",
+                            description="Report every change at or below each PATH until "
+                            "interrupted.")
+    verb.add_argument("paths", nargs="+", metavar="PATH",
+                      help="a tree, a file, or a name that does not exist yet")
+    add_output(verb)
+    verb.add_argument("--ready-file", metavar="FILE",
+                      help="made when every hook is attached, proven, and everything scanned")
+    verb.add_argument("--ring-pages", metavar="N", type=positive, default=RING_PAGES,
+                      help="pages of each CPU's ring, a power of two (%d)" % RING_PAGES)
+    verb.add_argument("--map-entries", metavar="N", type=positive,
+                      help="room for watched inodes at the start (twice what is there)")
+    verb.add_argument("--one-file-system", action="store_true", help="enter no mount below a PATH")
+    verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
+    verb.set_defaults(run=watch, failed=ACT_ERROR)
+
+
+def add_doctor(verbs):
+    """fim doctor"""
+    verb = verbs.add_parser("doctor", help="what this kernel can and cannot show, and the mend")
+    verb.usage_status = ANSWER_USAGE
+    add_output(verb)
+    verb.set_defaults(run=diagnose, failed=ANSWER_ENVIRONMENT)
+
+
+def environment_error(path, error):
+    """An OSError in words."""
+    return FimError("fim: %s: %s" % (path, error.strerror))
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Where lines go: a file appended to, or standard output; unbuffered bytes."""
+    if path is None:
+        yield Sink("standard output", sys.stdout.fileno())
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise environment_error(path, error)
+    try:
+        yield Sink(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Sink:
+    """A descriptor with a name for complaints; each write is whole lines."""
+
+    def __init__(self, name, descriptor):
+        self.name = name
+        self.descriptor = descriptor
+
+    def write(self, lines):
+        """All of `lines`, or FimError."""
+        try:
+            while lines:
+                lines = lines[os.write(self.descriptor, lines):]
+        except OSError as error:
+            raise environment_error(self.name, error)
+
+
+class Stop:
+    """SIGINT and SIGTERM, remembered instead of thrown."""
+
+    def __init__(self):
+        self.reason = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.note)
+
+    def note(self, number, frame):
+        """The handler."""
+        del frame
+        self.reason = signal.Signals(number).name
+
+
+@contextlib.contextmanager
+def ready_file(path):
+    """Gone before, there while the monitor sees everything, gone after."""
+    def remove():
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def make():
+        with open(path, "w") as file:
+            file.write("%d\n" % os.getpid())
+
+    if path is None:
+        yield lambda: None
+        return
+    try:
+        remove()
+        yield make
+        remove()
+    except OSError as error:
+        raise environment_error(path, error)
+
+
+def watch(options):
+    """fim watch: until a signal; what the kernel holds then is printed."""
+    stop = Stop()
+    monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
+                      map_entries=options.map_entries, text=options.format == "text",
+                      utc=options.utc, one_file_system=options.one_file_system)
+    for path in monitor.missing:
+        complain("fim: %s does not exist yet: waiting for it" % path)
+    with opened(options.output) as sink, ready_file(options.ready_file) as ready:
+        monitor.open()
+        try:
+            sink.write(monitor.take())
+            ready()
+            while stop.reason is None:
+                sink.write(monitor.pump(PUMP_MS))
+        finally:
+            last = monitor.close(stop.reason or "error")
+        sink.write(last)
+    return 0
+
+
+def diagnose(options):
+    """fim doctor"""
+    findings = doctor.examine()
+    with opened(options.output) as sink:
+        for finding in findings:
+            line = (finding.text() if options.format == "text"
+                    else json.dumps(finding.as_dict()))
+            sink.write((line + "\n").encode("utf-8", "backslashreplace"))
+    return doctor.status(findings)
+
+
+def complain(message):
+    """One line on standard error, whatever is in it."""
+    sys.stderr.write(message.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def main(arguments=None):
+    """Run the command line; the exit status."""
+    top = parser()
+    options = top.parse_args(arguments)
+    if not options.verb:
+        top.error("no verb")
+    try:
+        return options.run(options)
+    except UsageError as error:
+        complain(str(error))
+        return ANSWER_USAGE if options.failed == ANSWER_ENVIRONMENT else ACT_ERROR
+    except FimError as error:
+        complain(str(error))
+        return options.failed

@@ -1,0 +1,262 @@
+"""The monitor: attaches, scans, proves, then turns the rings into records."""
+
+import errno
+import json
+import os
+import threading
+import time
+import uuid
+
+from fim import _core, bpf, coverage, host
+from fim.canary import Canary
+from fim.errors import FimError, KernelError, UsageError
+from fim.kernel import Kernel
+from fim.records import Record
+
+__all__ = ["Monitor", "RING_PAGES"]
+
+VERSION = "0.1.0"
+RING_PAGES = 256      # per CPU: 1 MiB, about 1,300 records
+MIN_ENTRIES = 65536   # of the hash of watched inodes: about 7 MB of kernel memory
+MAX_ENTRIES = 1 << 24
+GROWTH = 4
+MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events")
+
+
+class Monitor:
+    """Watches paths; a context manager, and an iterator of `Record`.
+
+    paths            trees, files, or names that do not exist yet
+    timeout          seconds without a record after which iteration ends (None: never)
+    ring_pages       pages of the ring of each CPU, a power of two
+    map_entries      room for watched inodes (None: twice what is there); it grows by itself
+    one_file_system  enter no mount below a path
+    labels           {name: value} for every record
+    text, utc        lines for people instead of JSON: for pump()
+
+    Raises UsageError for a path that cannot be watched, KernelError where this
+    kernel cannot serve.
+    """
+
+    def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
+                 one_file_system=False, labels=None, text=False, utc=False, kernel=None):
+        if ring_pages < 1 or ring_pages & (ring_pages - 1):
+            raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
+                             % (ring_pages, RING_PAGES))
+        if map_entries is not None and not 1 <= map_entries <= MAX_ENTRIES:
+            raise UsageError("fim: map entries %d: must be 1 to %d" % (map_entries, MAX_ENTRIES))
+        self.roots = roots(paths)
+        self.missing = [path for path in self.roots if not os.path.lexists(path)]
+        self.timeout = timeout
+        self.ring_pages = ring_pages
+        self.map_entries = map_entries
+        self.kernel = kernel
+        self.coverage = {}
+        self.attachment = None
+        self.ready = False
+        self.closed = False
+        self.lines = []
+        self.session = _core.Session(
+            stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
+            labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
+            one_file_system=one_file_system)
+
+    # --- start ---
+
+    def open(self):
+        """Attach, scan, prove. When it returns, every change is seen."""
+        bpf.check(self.kernel or Kernel.of_this_host())
+        self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
+                  "fim %s watching %s" % (VERSION, " ".join(self.roots)))
+        self.session.hold(True)
+        try:
+            self.kernel = self.kernel or Kernel.of_this_host()
+            self.attachment = self.load(self.map_entries or self.entries())
+            self.tap(self.attachment)
+            seen = Canary(self.session).prove(self.gather)
+            self.scan()
+            self.tell_coverage(seen)
+        except BaseException:
+            self.abandon()
+            raise
+        self.session.hold(False)
+        self.ready = True
+        return self
+
+    def entries(self):
+        """Room for twice what is there now."""
+        there = sum(_core.count_names(os.fsencode(path), MAX_ENTRIES) for path in self.roots)
+        return min(max(MIN_ENTRIES, 2 * there), MAX_ENTRIES)
+
+    def load(self, entries):
+        """One set of attached programs."""
+        return bpf.attach(self.kernel, entries)
+
+    def tap(self, attachment):
+        """Have the session read from it."""
+        learn = attachment.learn
+        try:
+            self.session.tap(tuple(attachment.maps[name] for name in MAP_ORDER), self.ring_pages,
+                             attachment.entries, learn.function if learn else None,
+                             attachment.programs[learn.program] if learn else -1)
+        except OSError as error:
+            raise KernelError("fim: perf rings of %d pages: %s: try a smaller --ring-pages"
+                              % (self.ring_pages, error.strerror))
+
+    def scan(self):
+        """Put everything in the hash, in a larger one if it must be."""
+        while not self.scanned():
+            self.enlarge()
+
+    def scanned(self):
+        """One try; False when the hash has no room."""
+        self.session.scan_begin()
+        try:
+            for path in self.roots:
+                self.session.watch(os.fsencode(path))
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                return False
+            raise FimError("fim: %s: %s" % (os.fsdecode(error.filename or b"scan"),
+                                            error.strerror))
+        finally:
+            self.session.scan_end()
+        return not self.session.wants_room()
+
+    def tell_coverage(self, seen):
+        """The coverage record."""
+        types = sorted(filesystem_types(self.roots)) or ["unknown"]
+        self.coverage = coverage.coverage(self.attachment, seen, types)
+        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage))
+
+    # --- a larger hash ---
+
+    def enlarge(self):
+        """Attach a second set of programs with a larger hash, fill it, let it take over."""
+        entries = min(self.attachment.entries * GROWTH, MAX_ENTRIES)
+        if entries == self.attachment.entries:
+            raise KernelError("fim: more than %d inodes to watch: watch fewer" % MAX_ENTRIES)
+        successor = self.load_beside(entries)
+        self.session.hold(True)
+        try:
+            self.tap(successor)
+            full = not self.scanned()
+            self.session.switch()
+        except BaseException:
+            successor.close()
+            raise
+        old, self.attachment = self.attachment, successor
+        old.detach()
+        self.gather(0)
+        old.close()
+        if full:
+            self.enlarge()
+        self.session.hold(not self.ready)
+
+    def load_beside(self, entries):
+        """Load in a thread; the rings are read meanwhile."""
+        result = {}
+
+        def run():
+            try:
+                result["attachment"] = self.load(entries)
+            except BaseException as error:  # handed to the caller below
+                result["error"] = error
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        while thread.is_alive():
+            self.gather(100)
+        thread.join()
+        if "error" in result:
+            raise result["error"]
+        return result["attachment"]
+
+    # --- records ---
+
+    def emit(self, kind, members, message):
+        """A record of our own."""
+        safe = message.encode("utf-8", "backslashreplace").decode("utf-8")
+        self.session.emit(kind, json.dumps(members)[1:-1], safe)
+
+    def gather(self, timeout_ms):
+        """Read the rings; keep the lines for the next pump()."""
+        self.lines.append(self.session.pump(timeout_ms))
+
+    def pump(self, timeout_ms=100):
+        """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""
+        self.gather(timeout_ms)
+        if self.session.wants_room():
+            self.enlarge()
+        return self.take()
+
+    def take(self):
+        """The lines kept so far."""
+        lines, self.lines = b"".join(self.lines), []
+        return lines
+
+    def close(self, reason="closed"):
+        """Detach, then return what the kernel still held and the stop record."""
+        if self.closed:
+            return b""
+        self.closed = True
+        if self.attachment:
+            self.attachment.detach()
+            self.lines.append(self.session.pump(0, True))
+            self.emit("stop", {"reason": reason, "version": VERSION,
+                               "counts": self.session.counts()}, "stopped: %s" % reason)
+            self.lines.append(self.session.pump(0, True))
+            self.attachment.close()
+        return self.take()
+
+    def abandon(self):
+        """Give the kernel everything back after a failed start."""
+        self.closed = True
+        if self.attachment:
+            self.attachment.close()
+
+    def counts(self):
+        """Every counter of the session and the kernel side by name."""
+        return self.session.counts()
+
+    def __enter__(self):
+        return self if self.ready else self.open()
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def __iter__(self):
+        with self:
+            quiet = time.monotonic()
+            while self.timeout is None or time.monotonic() - quiet < self.timeout:
+                for line in self.pump().splitlines():
+                    yield Record.of_line(line)
+                    quiet = time.monotonic()
+
+
+def roots(paths):
+    """Absolute paths to watch: a symbolic link, and what it leads to."""
+    if not paths:
+        raise UsageError("fim: nothing to watch: name at least one path")
+    found = []
+    for path in paths:
+        path = os.fspath(path)
+        directory, name = os.path.split(os.path.abspath(path))
+        if not os.path.isdir(directory):
+            raise UsageError("fim: %s: there is no directory %s: name a path in one that exists"
+                             % (path, directory))
+        link = os.path.join(os.path.realpath(directory), name) if name else directory
+        found.append(link)
+        if os.path.islink(link) and os.path.exists(link):
+            found.append(os.path.realpath(link))
+    return list(dict.fromkeys(found))
+
+
+def filesystem_types(paths):
+    """The types of the file systems that `paths` are on, by mountinfo."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        rows = [line.split(" - ") for line in lines]
+    mounts = {left.split()[2]: right.split()[0] for left, right in rows}
+    devices = (os.stat(path if os.path.exists(path) else os.path.dirname(path)).st_dev
+               for path in paths)
+    return {mounts.get("%d:%d" % (os.major(dev), os.minor(dev))) for dev in devices} - {None}
