@@ -17,6 +17,7 @@
 #include "probe.h"
 
 #define CLOCK_STEP_NS 100000000
+#define CLOCK_NOISE_NS 1000000
 #define KNOWN_PATHS 64
 
 // --- clocks and mounts -------------------------------------------------
@@ -46,10 +47,20 @@ static int read_mounts(struct session *session)
 	return 0;
 }
 
+// Two readings are some microseconds apart: only a real change is taken over, so
+// that the start of a process is the same in every record.
+static void adopt(int64_t *offset, clockid_t clock)
+{
+	int64_t now = clock_ns(CLOCK_REALTIME) - clock_ns(clock);
+
+	if (llabs(now - *offset) > CLOCK_NOISE_NS)
+		*offset = now;
+}
+
 static void measure_clocks(struct session *session)
 {
-	session->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	session->stream.boot_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	adopt(&session->wall_offset, CLOCK_MONOTONIC);
+	adopt(&session->stream.boot_ns, CLOCK_BOOTTIME);
 }
 
 static void tell_clock_step(struct session *session, int64_t before)

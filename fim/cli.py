@@ -89,6 +89,7 @@ def add_doctor(verbs):
     verb = verbs.add_parser("doctor", help="what this kernel can and cannot show, and the mend")
     verb.usage_status = ANSWER_USAGE
     add_output(verb)
+    verb.add_argument("--quick", action="store_true", help="attach nothing, prove nothing")
     verb.set_defaults(run=diagnose, failed=ANSWER_ENVIRONMENT)
 
 
@@ -188,7 +189,7 @@ def watch(options):
 
 def diagnose(options):
     """fim doctor"""
-    findings = doctor.examine()
+    findings = doctor.examine(quick=options.quick)
     with opened(options.output) as sink:
         for finding in findings:
             line = (finding.text() if options.format == "text"

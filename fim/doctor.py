@@ -31,12 +31,12 @@ class Finding:
         return {"what": self.what, "state": WORDS[self.state], "answer": self.answer}
 
 
-def examine(kernel=None):
-    """Every Finding, in the order in which things can fail; a real event end to end last."""
+def examine(kernel=None, quick=False):
+    """Every Finding, in the order in which things can fail; `quick` loads nothing."""
     kernel = kernel or Kernel.of_this_host()
     findings = [Finding(OK, "kernel", kernel.release)]
     findings += list(rights(kernel))
-    if any(finding.state == BLIND for finding in findings):
+    if quick or any(finding.state == BLIND for finding in findings):
         return findings
     try:
         with Monitor(PLACE, kernel=kernel, one_file_system=True) as monitor:

@@ -1,0 +1,55 @@
+# Developer commands. `make` alone lists them; V=1 shows what runs.
+
+PYTHON ?= /usr/bin/python3
+PATHS ?= /etc /usr/bin /usr/sbin /boot
+PYTEST = $(PYTHON) -m pytest -q -p no:cacheprovider $(ARGS)
+VM = $(PYTHON) tests/vm/run.py
+SUITE ?= bookworm
+Q = $(if $(V),,@)
+
+# A kernel of your own: make test-vm VMLINUZ=... HEADERS=... RELEASE=...
+KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
+
+.DELETE_ON_ERROR:
+.PHONY: help build run run-vm test test-unit test-vm fuzz bench clean packages-run packages-test
+
+help: ## this list
+	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+packages-run:
+	$(Q)sh fim/dist/packages.sh run
+
+packages-test:
+	$(Q)sh fim/dist/packages.sh run test vm
+
+build: packages-run ## compile the extension in place
+	$(Q)$(PYTHON) setup.py -q build_ext --inplace
+
+run: build ## watch PATHS on this host, or in a virtual machine where it cannot
+	$(Q)if why=$$($(PYTHON) -m fim doctor --quick | grep '^blind'); then \
+		echo "this host cannot serve: $$why" | tr -s ' \n' ' '; echo; $(MAKE) -s run-vm; \
+	else exec $(PYTHON) -m fim watch $(PATHS); fi
+
+run-vm: build ## the same in a virtual machine over this machine's root
+	$(Q)sh fim/dist/packages.sh vm
+	$(Q)echo "watching $(PATHS) in a virtual machine (emulated, so slow): records within two minutes"
+	$(Q)$(VM) $(KERNEL) -- sh tests/vm/demo.sh $(PATHS)
+
+test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system ring in the machine
+
+test-unit: packages-test build ## no root, no kernel, seconds
+	$(Q)FIM_TEST_HEADERS=$$($(PYTHON) tests/vm/headers.py $(SUITE)) $(PYTEST) tests/unit
+
+fuzz: packages-test ## the decoder, 20 seconds
+	$(Q)sh tests/fuzz/run.sh
+
+test-vm: packages-test build ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
+	$(Q)$(MAKE) -s -C tests/system/workloads
+	$(Q)$(VM) $(KERNEL) --disk ext4 --disk xfs --timeout 3600 -- $(PYTEST) tests/system
+
+bench: packages-test build ## guest instructions per operation, and the inode table
+	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk
+	$(Q)$(VM) $(KERNEL) --icount --timeout 3000 -- $(PYTHON) tests/bench/operations.py
+
+clean: ## remove what was built
+	$(Q)rm -rf build fim/*.so $$(find . -name __pycache__ -not -path './.git/*')
