@@ -1,0 +1,95 @@
+"""Every program, compiled here against real headers, stays inside the 3.10 envelope."""
+
+import json
+import os
+import re
+import struct
+import subprocess
+
+import pytest
+
+import bytecode
+from fim import bpf, hooks, kernel
+
+BCC_PYTHON = "/usr/bin/python3"
+HEADERS = os.environ.get("FIM_TEST_HEADERS", "")
+# RHEL 7's enum bpf_map_type, those that were loaded there (kernel-facts, section 10).
+MAP_TYPES = {"hash", "array", "percpu_hash", "percpu_array", "lru_hash", "lru_percpu_hash",
+             "perf_output", "prog"}
+
+DUMP = r"""
+import json, sys
+from bcc import BPF
+request = json.load(sys.stdin)
+b = BPF(text=request["text"].encode(), cflags=request["cflags"])
+print(json.dumps({name: b.dump_func(name.encode()).hex() for name in request["programs"]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """{program: bytecode} against the headers of FIM_TEST_HEADERS."""
+    assert HEADERS, "FIM_TEST_HEADERS must name a directory of headers: use make test-unit"
+    facts = kernel.Kernel("test", (), kernel.find_members(HEADERS), HEADERS, True)
+    text = bpf.source()
+    request = {"text": text, "cflags": bpf.cflags(facts, 1000), "programs": bpf.programs(text)}
+    environment = dict(os.environ, BCC_KERNEL_SOURCE=HEADERS)
+    done = subprocess.run([BCC_PYTHON, "-c", DUMP], input=json.dumps(request).encode(),
+                          env=environment, stdout=subprocess.PIPE, check=True)
+    dumped = json.loads(done.stdout.decode().splitlines()[-1])
+    return {name: bytes.fromhex(code) for name, code in dumped.items()}
+
+
+def test_headers_have_members():
+    assert "FIM_HAS_START_BOOTTIME" in kernel.find_members(HEADERS)
+
+
+def test_every_program_is_inside_the_envelope(compiled):
+    found = {name: list(bytecode.faults(code)) for name, code in compiled.items()}
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_every_hook_and_stage_has_a_program(compiled):
+    wanted = {hook.program for hook in hooks.HOOKS + hooks.LEARN}
+    assert wanted | {program for _, program in bpf.stages()} == set(compiled)
+
+
+def test_stages_are_under_3500_instructions(compiled):
+    assert {name: len(code) // 8 for name, code in compiled.items() if len(code) // 8 > 3500} == {}
+
+
+def test_only_old_map_types():
+    with open(os.path.join(bpf.directory(), "maps.h")) as text:
+        maps = text.read()
+    named = set(re.findall(r'BPF_TABLE\("(\w+)"', maps))
+    named |= {word.lower() for word in re.findall(r"^BPF_(\w+)\(", maps, re.M)} - {"table"}
+    assert {name.replace("prog_array", "prog") for name in named} <= MAP_TYPES
+
+
+# The lint itself must be able to fail.
+
+def instruction(opcode, source=0, offset=0, immediate=0):
+    return struct.pack("<BBhi", opcode, source << 4, offset, immediate)
+
+
+@pytest.mark.parametrize("code", [
+    instruction(0xb7) + instruction(0x05, offset=-2) + instruction(0x95),  # goto back
+    instruction(0x85, source=1, immediate=5) + instruction(0x95),     # call of a function
+    instruction(0x85, immediate=80) + instruction(0x95),              # get_current_cgroup_id
+    instruction(0x56, offset=1) + instruction(0x95) * 2,              # 32-bit jump
+    instruction(0xb7) * 4097,
+])
+def test_lint_refuses(code):
+    assert list(bytecode.faults(code))
+
+
+def test_lint_does_not_look_into_wide_loads():
+    second_half = instruction(0x00, immediate=0x7f000085)
+    assert not list(bytecode.faults(instruction(0x18) + second_half + instruction(0x95)))
+
+
+def test_lint_takes_a_jump_back_that_is_no_loop():
+    #  0: goto 3   1: r0 = 0   2: exit   3: goto 1
+    code = (instruction(0x05, offset=2) + instruction(0xb7) + instruction(0x95)
+            + instruction(0x05, offset=-3))
+    assert not list(bytecode.faults(code))

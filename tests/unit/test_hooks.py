@@ -1,0 +1,73 @@
+"""The choice of hooks, on the facts of kernels that are not running."""
+
+from fim import hooks
+from fim.kernel import Kernel, find_members
+
+# Functions that every kernel of the fleet has (kernel-facts, sections 1 and 10).
+EVERYWHERE = {
+    "security_inode_create", "security_inode_mkdir", "security_inode_mknod",
+    "security_inode_symlink", "security_inode_link", "security_d_instantiate", "d_delete",
+    "clear_inode", "d_move", "d_exchange", "file_update_time", "security_file_open",
+    "locks_remove_file", "security_inode_getattr",
+}
+
+
+def kernel(symbols, headers=()):
+    return Kernel("test", symbols, headers, "/headers", True)
+
+
+def programs(chosen):
+    return {(hook.function, hook.program) for hook in chosen}
+
+
+def test_oldest_kernel_sees_every_operation():
+    chosen = hooks.choose(kernel(EVERYWHERE))
+    assert hooks.uncovered(chosen) == {}
+    assert ("file_update_time", "fim_file_update_time") in programs(chosen)
+    assert not any(hook.function == "kiocb_modified" for hook in chosen)
+
+
+def test_newer_kernel_gets_all_ways_of_modifying():
+    chosen = hooks.choose(kernel(EVERYWHERE | {"file_modified", "kiocb_modified"}))
+    ways = {hook.function for hook in chosen if hook.operation == "modify"}
+    assert ways == {"file_update_time", "file_modified", "kiocb_modified"}
+
+
+def test_missing_function_uncovers_what_needs_it_and_nothing_else():
+    chosen = hooks.choose(kernel(EVERYWHERE - {"d_delete"}))
+    assert set(hooks.uncovered(chosen)) == {"unlink", "rmdir"}
+    assert "d_delete" in hooks.uncovered(chosen)["unlink"]
+
+
+def test_modify_needs_one_way():
+    chosen = hooks.choose(kernel(EVERYWHERE - {"file_update_time"}))
+    assert set(hooks.uncovered(chosen)) == {"modify"}
+
+
+def test_a_part_is_not_the_function():
+    facts = kernel((EVERYWHERE - {"d_move"}) | {"d_move.part.0"})
+    assert set(hooks.uncovered(hooks.choose(facts))) == {"rename"}
+
+
+def test_getattr_by_its_arguments():
+    old = hooks.choose(kernel(EVERYWHERE), hooks.LEARN)
+    new = hooks.choose(kernel(EVERYWHERE, ["FIM_HAS_GETATTR_PATH"]), hooks.LEARN)
+    assert [hook.program for hook in old] == ["fim_getattr_dentry"]
+    assert [hook.program for hook in new] == ["fim_getattr_path"]
+
+
+def test_no_predicate_asks_for_a_version():
+    for hook in hooks.HOOKS + hooks.LEARN:
+        assert "release" not in hook.when.__code__.co_names
+
+
+def test_members_are_looked_for_in_split_headers(tmp_path):
+    build, source = tmp_path / "build", tmp_path / "source"
+    (build / "include" / "linux").mkdir(parents=True)
+    (source / "include" / "linux").mkdir(parents=True)
+    (source / "include" / "linux" / "sched.h").write_text("u64 start_boottime;\n")
+    assert find_members(str(build)) == {"FIM_HAS_START_BOOTTIME"}
+
+
+def test_no_headers_no_members():
+    assert find_members(None) == frozenset()

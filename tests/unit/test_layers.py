@@ -1,0 +1,123 @@
+"""Imports go one way, names say what they are, and the sources fit the floor."""
+
+import ast
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MODULES = sorted(glob.glob(os.path.join(ROOT, "fim", "*.py")))
+FLOOR = (3, 6)
+
+# module: what it may import of ours. The loader runs under another interpreter.
+LAYERS = {
+    "errors": set(),
+    "kernel": set(),
+    "hooks": set(),
+    "host": set(),
+    "records": set(),
+    "loader": set(),
+    "bpf": {"hooks", "errors"},
+    "coverage": {"hooks"},
+    "canary": {"_core", "hooks"},
+    "monitor": {"_core", "bpf", "coverage", "host", "canary", "errors", "kernel", "records"},
+    "doctor": {"bpf", "coverage", "hooks", "errors", "kernel", "monitor"},
+    "cli": {"doctor", "errors", "monitor"},
+    "__init__": {"errors", "monitor", "records"},
+    "__main__": {"cli"},
+}
+
+
+def name(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def tree(path):
+    with open(path, encoding="utf-8") as text:
+        return ast.parse(text.read(), path)
+
+
+def imports(path):
+    """Modules of ours that a file imports."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module == "fim":
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fim."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("fim."):
+                    yield alias.name.split(".")[1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_go_one_way(path):
+    assert set(imports(path)) <= LAYERS[name(path)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_public_things_have_docstrings(path):
+    module = tree(path)
+    assert ast.get_docstring(module)
+    for node in module.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            assert ast.get_docstring(node), "%s:%d %s" % (path, node.lineno, node.name)
+
+
+def test_no_module_is_a_bin():
+    files = glob.glob(os.path.join(ROOT, "*", "**", "*.[pch]*"), recursive=True)
+    assert not [path for path in files if re.search(r"/(utils?|helpers?|common)\.", path)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="ast.parse has feature_version from 3.8")
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_syntax_is_of_the_floor(path):
+    with open(path, encoding="utf-8") as text:
+        ast.parse(text.read(), path, feature_version=FLOOR)
+
+
+def interpreters():
+    """Every other Python this machine has, by version; none is needed."""
+    found = {}
+    for path in glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin/python3")):
+        found[path.split("/")[-3]] = path
+    return sorted(found.items())
+
+
+@pytest.mark.parametrize("version,python", interpreters())
+def test_other_interpreters_import_the_package(version, python):
+    code = ("import fim, fim.cli, fim._core as c; assert c.OPERATIONS['rename'] == 8; "
+            "s = c.Session('s', 'b', '{}', '{}', b'0' * 16); s.counts(); print('well')")
+    done = subprocess.run([python, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"well\n", version
+
+
+def test_loader_is_python_2_7_too():
+    python = next(iter(glob.glob(os.path.expanduser("~/.pyenv/versions/2.7*/bin/python2.7"))
+                       + [path for path in ("/usr/bin/python2.7",) if os.path.exists(path)]), None)
+    path = os.path.join(ROOT, "fim", "loader.py")
+    if python:
+        subprocess.check_call([python, "-c", "import sys; compile(open(sys.argv[1]).read(), "
+                               "sys.argv[1], 'exec')", path])
+    with open(path, encoding="utf-8") as text:
+        source = text.read()
+    # What 2.7 has not, by its syntax.
+    assert not re.search(r'\bf"|\bnonlocal\b|\byield from\b|print [^(]| -> ', source)
+
+
+def test_extension_uses_the_stable_abi():
+    path = os.path.join(ROOT, "fim", "_core.abi3.so")
+    symbols = subprocess.check_output(["nm", "-D", "--undefined-only", path]).decode()
+    used = set(re.findall(r"U (_?Py\w+)", symbols))
+    later = {"PyType_FromModuleAndSpec", "PyModule_AddObjectRef", "PyObject_CallNoArgs",
+             "PyModule_AddType", "PyUnicode_AsUTF8AndSize", "PyObject_GetBuffer",
+             "PyStructSequence_NewType"}
+    assert used and not used & later
+    private = {symbol for symbol in used if symbol.startswith("_Py")}
+    assert {symbol for symbol in private if not symbol.endswith("_SizeT")} <= {
+        "_Py_Dealloc", "_Py_NoneStruct", "_Py_TrueStruct", "_Py_FalseStruct"}

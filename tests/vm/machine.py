@@ -1,0 +1,133 @@
+"""Runs one command in one QEMU guest and brings back its output and its exit status."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+import initramfs
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+QEMU = "qemu-system-x86_64"
+LOST = 125  # no status came back
+TIMED_OUT = 124
+
+CONSOLE = "console=ttyS0 panic=-1"
+# Emulated AVX and PTI cost more than they give: a small AMD processor compiles the fastest.
+FAST = ["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "qemu64,+rdrand",
+        "-append", CONSOLE + " mitigations=off"]
+# Guest time counts guest instructions, so figures repeat on a busy host.
+COUNTING = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-cpu", "max",
+            "-append", CONSOLE]
+
+MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"],
+        "btrfs": ["mkfs.btrfs", "-q", "-f"]}
+# What the tools of today must leave out for a 3.10 kernel.
+MKFS_OLD = {"ext4": ["-O", "^metadata_csum,^64bit"],
+            "xfs": ["-m", "reflink=0,rmapbt=0,finobt=0,bigtime=0,inobtcount=0", "-i", "sparse=0"]}
+
+
+class Machine:
+    """One guest; `log` is where its console output stays, `root` is overlay or plain."""
+
+    def __init__(self, kernel, log, root="overlay", root_tree="/", disks=(), share=None,
+                 icount=False):
+        self.kernel, self.log, self.root, self.root_tree = kernel, log, root, root_tree
+        self.disks, self.share, self.icount = disks, share, icount
+
+    def run(self, command, timeout=None):
+        """The command's exit status; LOST or TIMED_OUT if the guest gave none."""
+        if not shutil.which(QEMU):
+            raise FileNotFoundError("no {}: install the package qemu-system-x86".format(QEMU))
+        with tempfile.TemporaryDirectory(prefix="fim-vm-") as work:
+            initramfs.write(os.path.join(work, "initramfs"), self.kernel, self.disks,
+                            self._settings(), _script(command))
+            for kind in self.disks:
+                self._make_disk(kind, os.path.join(work, kind))
+            for path in (self.log, os.path.join(work, "status")):
+                open(path, "w").close()
+            timed_out = _stream(self._qemu(work), timeout)
+            return TIMED_OUT if timed_out else self._status(os.path.join(work, "status"))
+
+    def _settings(self):
+        """Shell variables for init.sh and session.sh."""
+        settings = {"RELEASE": self.kernel.release, "ROOT": self.root, "CHECKOUT": REPOSITORY,
+                    "OWN_TREE": "" if self.root_tree == "/" else "1",
+                    "DISKS": " ".join(self.disks), "SHARE": "1" if self.share else ""}
+        return "".join("{}={}\n".format(name, shlex.quote(value))
+                       for name, value in sorted(settings.items()))
+
+    def _make_disk(self, kind, path):
+        with open(path, "wb") as image:
+            image.truncate(1 << 30)
+        subprocess.check_call(MKFS[kind] + (MKFS_OLD.get(kind, []) if self.kernel.old else [])
+                              + [path])
+
+    def _qemu(self, work):
+        words = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                 "-m", "2G", "-rtc", "base=utc", "-serial", "file:" + self.log,
+                 "-kernel", self.kernel.boot, "-initrd", os.path.join(work, "initramfs")]
+        words += COUNTING if self.icount else FAST
+        words += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
+        words += _port("output", "/dev/stdout") + _port("status", os.path.join(work, "status"))
+        words += _disk("kernel", self.kernel.image, "on")
+        for kind in self.disks:
+            words += _disk(kind, os.path.join(work, kind), "off")
+        words += _shared("host", self.root_tree, "on")
+        if self.root_tree != "/":
+            words += _shared("checkout", REPOSITORY, "on")
+        return words + (_shared("share", self.share, "off") if self.share else [])
+
+    def _status(self, path):
+        with open(path) as file:
+            text = file.read().strip()
+        if text.isdigit():
+            return int(text)
+        with open(self.log, errors="replace") as console:
+            sys.stderr.write("".join(console.readlines()[-30:]))
+        sys.stderr.write("fim-vm: the guest ended without a status; see {}\n".format(self.log))
+        return LOST
+
+
+def _script(command):
+    """A shell script of the guest's: the command, started in the checkout."""
+    words = " ".join(shlex.quote(word) for word in command)
+    return "cd {} && exec {}\n".format(shlex.quote(REPOSITORY), words)
+
+
+def _port(name, path):
+    return ["-chardev", "file,id={0},path={1}".format(name, path),
+            "-device", "virtserialport,chardev={0},name={0}".format(name)]
+
+
+def _disk(name, path, read_only):
+    return ["-drive", "if=none,format=raw,cache=unsafe,discard=unmap,id={},file={},read-only={}"
+            .format(name, path, read_only),
+            "-device", "virtio-blk-pci,drive={0},serial={0}".format(name)]
+
+
+def _shared(tag, path, read_only):
+    return ["-virtfs", "local,security_model=none,multidevs=remap,id={0},mount_tag={0},path={1},"
+            "readonly={2}".format(tag, path, read_only)]
+
+
+def _stream(words, timeout):
+    """Run QEMU, passing on its output as it comes; true if it had to be stopped."""
+    qemu = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    stopped = []
+    timer = threading.Timer(timeout or 0, lambda: (stopped.append(1), qemu.kill()))
+    if timeout:
+        timer.start()
+    try:
+        for block in iter(lambda: os.read(qemu.stdout.fileno(), 65536), b""):
+            sys.stdout.buffer.write(block)
+            sys.stdout.buffer.flush()
+    finally:
+        timer.cancel()
+        if stopped or sys.exc_info()[0]:
+            qemu.kill()
+        qemu.wait()
+    return bool(stopped)

@@ -1,0 +1,66 @@
+"""Runs a command on another kernel, in a virtual machine whose root is this machine's root.
+
+The exit status is the command's; 124: the guest was killed at the timeout; 125: the guest ended
+without a status (a panic, a kernel that does not boot), and the end of its console is shown."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+
+import kernels
+import machine
+
+
+def parser():
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [OPTION]... -- COMMAND...")
+    p.add_argument("--suite", choices=[row.name for row in kernels.SUITES], default="bookworm",
+                   help="the Debian suite whose kernel is booted")
+    p.add_argument("--vmlinuz", metavar="FILE", help="a kernel of your own, drivers built in")
+    p.add_argument("--headers", metavar="DIR", help="... the tree with its headers")
+    p.add_argument("--release", metavar="NAME", help="... what uname -r prints there")
+    p.add_argument("--root", choices=["overlay", "plain"],
+                   help="overlay: everything can be written (changes are lost); plain: for kernels "
+                   "whose overlayfs fails on 9p, the default for --vmlinuz")
+    p.add_argument("--root-tree", metavar="DIR", default="/", help="another tree as the root")
+    p.add_argument("--disk", metavar="TYPE", action="append", default=[], choices=machine.MKFS,
+                   help="a fresh disk of this file system at /mnt/TYPE; may be repeated")
+    p.add_argument("--share", metavar="DIR", help="a directory the guest may write, at /mnt/share")
+    p.add_argument("--icount", action="store_true", help="one CPU, time counts instructions")
+    p.add_argument("--timeout", metavar="SECONDS", type=float, help="kill the guest after this")
+    p.add_argument("--log", metavar="FILE", help="the console log")
+    p.add_argument("command", nargs="+", metavar="COMMAND")
+    return p
+
+
+def kernel_of(options):
+    if options.vmlinuz:
+        return kernels.of_files(options.release, options.vmlinuz, options.headers)
+    return kernels.of_suite(options.suite)
+
+
+def default_log(kernel):
+    return os.path.join(kernels.cache_directory(), "{}-{}.log".format(kernel.release, os.getpid()))
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # QEMU must not outlive us
+    options = parser().parse_args()
+    if options.vmlinuz and not (options.headers and options.release):
+        parser().error("--vmlinuz needs --headers and --release")
+    try:
+        kernel = kernel_of(options)
+        root = options.root or ("plain" if options.vmlinuz else "overlay")
+        disks = sorted(set(options.disk))
+        guest = machine.Machine(kernel, options.log or default_log(kernel), root,
+                                options.root_tree, disks, options.share, options.icount)
+        return guest.run(options.command, options.timeout)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit("fim-vm: {}".format(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
