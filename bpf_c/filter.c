@@ -24,10 +24,11 @@ fim_inline struct fim_watched *fim_find(struct inode *inode, struct fim_id *id)
 	return watched.lookup(id);
 }
 
-/* Whether either entry is there. The barrier keeps LLVM from testing both at
- * once by an OR of the pointers, which the verifier refuses. */
+/* Whether either entry is there. The barriers keep LLVM from testing several
+ * at once by an OR of the pointers, which the verifier refuses. */
 fim_inline int fim_either(struct fim_watched *a, struct fim_watched *b)
 {
+	__asm__ volatile("" ::: "memory");
 	if (a)
 		return 1;
 	__asm__ volatile("" ::: "memory");

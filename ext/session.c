@@ -2,19 +2,15 @@
 #include "session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bpf_map.h"
 #include "decode.h"
 #include "json.h"
 #include "notice.h"
-#include "probe.h"
 
 #define CLOCK_STEP_NS 100000000
 #define CLOCK_NOISE_NS 1000000
@@ -28,11 +24,6 @@ static int64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int64_t now_wall(const struct session *session)
-{
-	return record_wall_ns(tap_now(), session->wall_offset);
 }
 
 static int read_mounts(struct session *session)
@@ -92,379 +83,6 @@ static void refresh(struct session *session, uint64_t now)
 	read_mounts(session); // on failure the old table goes on serving
 }
 
-// --- lines -------------------------------------------------------------
-
-int session_emit(struct session *session, const char *kind, struct bytes members,
-		 struct bytes message)
-{
-	int64_t now = now_wall(session);
-
-	session->stream.seq++;
-	if (session->text_format)
-		notice_text(kind, now, session->utc, message, &session->out);
-	else
-		notice_json(&session->stream, kind, now, members, &session->out);
-	buffer_add_byte(&session->out, '\n');
-	return session->out.error;
-}
-
-static void emit_gap(struct session *session, const struct tap_gap *gap, const char *reason)
-{
-	struct buffer members = {0}, message = {0};
-
-	notice_gap(gap, session->wall_offset, reason, &members);
-	buffer_format(&message, "%llu records lost on cpu %u: %s",
-		      (unsigned long long)(gap->last - gap->first + 1), gap->cpu, reason);
-	session_emit(session, "gap", buffer_bytes(&members), buffer_bytes(&message));
-	buffer_deinit(&members);
-	buffer_deinit(&message);
-}
-
-// Inodes that could not be inherited were not heard of until the larger hash
-// was filled: how many of their records are missing nobody knows.
-static void emit_unheard(struct session *session)
-{
-	struct buffer *out = &session->line;
-
-	buffer_reset(out);
-	buffer_add_string(out, "\"cpu\": null, \"lost\": null, \"first\": null, "
-			       "\"last\": null, \"since\": ");
-	json_time_ns(out, record_wall_ns(session->insert_failed, session->wall_offset));
-	buffer_add_string(out, ", \"until\": ");
-	json_time_ns(out, record_wall_ns(session->switched, session->wall_offset));
-	buffer_add_string(out, ", \"reason\": \"the hash of watched inodes was full\"");
-	session_emit(session, "gap", buffer_bytes(out),
-		     bytes_of_string("records lost: the hash of watched inodes was full"));
-}
-
-static void on_gap(void *context, const struct tap_gap *gap)
-{
-	struct session *session = context;
-
-	session->counts[SESSION_GAPS]++;
-	session->counts[SESSION_LOST] += gap->last - gap->first + 1;
-	emit_gap(session, gap, "the ring was full");
-}
-
-static void emit_path(struct session *session, const char *kind, struct bytes path,
-		      const char *key, const char *why)
-{
-	struct buffer members = {0}, message = {0};
-
-	record_path(&members, key, "path_b64", path);
-	json_key(&members, "message");
-	json_string(&members, why);
-	buffer_add(&message, path.data, path.length);
-	buffer_add_string(&message, ": ");
-	buffer_add_string(&message, why);
-	session_emit(session, kind, buffer_bytes(&members), buffer_bytes(&message));
-	buffer_deinit(&members);
-	buffer_deinit(&message);
-}
-
-static void render(struct session *session, const struct fim_view *view)
-{
-	session->stream.seq++;
-	if (session->text_format)
-		fim_render_text(view, session->utc, &session->out);
-	else
-		fim_render_json(view, &session->stream, &session->out);
-	buffer_add_byte(&session->out, '\n');
-	session->counts[SESSION_EVENTS]++;
-	session->counts[SESSION_LATE] += view->late;
-}
-
-// --- scanning ----------------------------------------------------------
-
-struct visit {
-	struct session *session;
-	const char *root;         /* the scan's top is a root with this path */
-	const struct fim_id *dir; /* or has this name in this directory */
-	struct bytes name;
-};
-
-static struct tap *newest(const struct session *session)
-{
-	return session->taps[1] ? session->taps[1] : session->taps[0];
-}
-
-static int visit_path(const struct visit *visit, const struct scan_entry *entry, struct bytes *ret)
-{
-	struct session *session = visit->session;
-
-	if (!entry->dir) {
-		*ret = entry->name; // the top is told by its whole path
-		return 0;
-	}
-	return inode_table_path_in(&session->inodes, entry->dir, entry->name, session->text[4],
-				   EVENT_PATH_SIZE, ret);
-}
-
-static void emit_found(const struct visit *visit, const struct scan_entry *entry)
-{
-	struct session *session = visit->session;
-	struct buffer members = {0};
-	struct bytes path;
-
-	if (visit_path(visit, entry, &path) < 0)
-		return;
-	notice_found(path, &entry->id, entry->mode, "in a directory that was moved in", &members);
-	session_emit(session, "found", buffer_bytes(&members), path);
-	buffer_deinit(&members);
-}
-
-static int visit_top(struct visit *visit, const struct scan_entry *entry)
-{
-	struct session *session = visit->session;
-
-	if (visit->root)
-		return inode_table_set_root(&session->inodes, &entry->id,
-					    bytes_of_string(visit->root), 0);
-	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
-				    S_ISDIR(entry->mode));
-}
-
-static int visit_entry(void *context, const struct scan_entry *entry)
-{
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	int error = entry->dir
-		? inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
-				       S_ISDIR(entry->mode))
-		: visit_top(visit, entry);
-
-	if (error < 0)
-		session->counts[SESSION_REFUSED]++;
-	if (entry->dir && session->found && entry->inserted)
-		emit_found(visit, entry);
-	return 0;
-}
-
-static bool visit_enter(void *context, const struct scan_entry *entry)
-{
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	const struct mount *mount;
-	struct bytes path;
-
-	if (visit_path(visit, entry, &path) < 0)
-		return true;
-	mount = mount_table_at(&session->mounts, path);
-	if (session->one_file_system) {
-		emit_path(session, "withheld", path, "path", "not entered: --one-file-system");
-		return false;
-	}
-	if (!mount || mount->kind == MOUNT_LOCAL)
-		return true;
-	emit_path(session, "withheld", path, "path", mount->kind == MOUNT_NETWORK
-		  ? "not entered: a network file system" : "not entered: a pseudo file system");
-	return false;
-}
-
-static void visit_unreadable(void *context, const struct scan_entry *entry, int error)
-{
-	struct visit *visit = context;
-	struct bytes path;
-
-	visit->session->counts[SESSION_UNREADABLE]++;
-	if (visit_path(visit, entry, &path) == 0)
-		emit_path(visit->session, "error", path, "where", strerror(-error));
-}
-
-static int drain_all(struct session *session)
-{
-	int error = 0;
-
-	for (unsigned i = 0; error >= 0 && i < SESSION_TAPS; i++)
-		if (session->taps[i])
-			error = tap_drain(session->taps[i], 0);
-	return error < 0 ? error : 0;
-}
-
-static int visit_pump(void *context)
-{
-	return drain_all(((struct visit *)context)->session);
-}
-
-static void scan_prepare(struct session *session, struct visit *visit, struct scan *ret)
-{
-	const struct tap_maps *maps = &newest(session)->maps;
-
-	*ret = (struct scan){
-		.watched = maps->watched,
-		.learned = session->learn_probe < 0 ? -1 : maps->learned,
-		.context = visit,
-		.entry = visit_entry,
-		.enter = visit_enter,
-		.unreadable = visit_unreadable,
-		.pump = visit_pump,
-	};
-}
-
-static int run_scan(struct session *session, struct visit *visit, const char *path)
-{
-	struct scan scan;
-	int error;
-
-	visit->session = session;
-	scan_prepare(session, visit, &scan);
-	error = scan_tree(&scan, path);
-	session->counts[SESSION_UNLEARNED] += scan.unlearned;
-	session->counts[SESSION_SCANNED] += scan.scanned;
-	if (error == -ENOSPC)
-		session->need_room = true;
-	return error;
-}
-
-static int set_settings(struct session *session, uint32_t scanner)
-{
-	struct fim_settings settings = {scanner, session->mnt_ns_offset};
-	uint32_t zero = 0;
-
-	return bpf_map_update(newest(session)->maps.settings, &zero, &settings);
-}
-
-// Where in struct mnt_namespace the inode number is: where our own is.
-static void find_mnt_ns(struct session *session)
-{
-	struct fim_learned learned;
-	struct scan scan;
-	uint32_t zero = 0;
-	struct fim_id id;
-	mode_t mode;
-
-	scan_prepare(session, NULL, &scan);
-	if (scan.learned < 0 || scan_identify(&scan, AT_FDCWD, "/", 0, &id, &mode) < 0 ||
-	    bpf_map_lookup(scan.learned, &zero, &learned) < 0)
-		return;
-	for (uint32_t i = 1; i < FIM_MNT_NS_BYTES / 4; i++)
-		if (learned.mnt_ns[i] == session->mnt_ns && session->mnt_ns)
-			session->mnt_ns_offset = i * 4;
-}
-
-int session_scan_begin(struct session *session)
-{
-	int error = set_settings(session, (uint32_t)syscall(__NR_gettid));
-
-	if (error < 0)
-		return error;
-	session->learn_probe = -1;
-	if (session->learn_program >= 0)
-		session->learn_probe = probe_attach(session->learn_function,
-						    session->learn_program);
-	find_mnt_ns(session);
-	return set_settings(session, (uint32_t)syscall(__NR_gettid));
-}
-
-int session_scan_end(struct session *session)
-{
-	if (session->learn_probe >= 0)
-		close(session->learn_probe);
-	session->learn_probe = -1;
-	return set_settings(session, 0);
-}
-
-void session_hold(struct session *session, bool hold)
-{
-	session->held = hold;
-}
-
-// --- watching ----------------------------------------------------------
-
-static int want(struct session *session, const struct fim_id *dir, const char *name)
-{
-	size_t length = strlen(name);
-	struct session_wanted *wanted = malloc(sizeof(*wanted) + length + 1);
-
-	if (!wanted)
-		return -ENOMEM;
-	wanted->dir = *dir;
-	wanted->length = length;
-	memcpy(wanted->name, name, length + 1);
-	wanted->next = session->wanted;
-	session->wanted = wanted;
-	return 0;
-}
-
-// The directory `dir` is watched for the name `name`, unless it is anyway.
-static int watch_name(struct session *session, const char *dir, const char *name,
-		      struct fim_id *ret)
-{
-	struct scan scan;
-	uint32_t known;
-	mode_t mode;
-	int error;
-
-	scan_prepare(session, NULL, &scan);
-	error = scan_identify(&scan, AT_FDCWD, dir, 0, ret, &mode);
-	if (error < 0)
-		return error;
-	if (inode_table_known(&session->inodes, ret, &known) && !(known & INODE_NAMES_ONLY))
-		return 0;
-	error = scan_insert(&scan, ret, FIM_WATCH_NAMES);
-	if (error < 0)
-		return error;
-	error = inode_table_set_root(&session->inodes, ret, bytes_of_string(dir),
-				     INODE_DIR | INODE_NAMES_ONLY);
-	return error < 0 ? error : want(session, ret, name);
-}
-
-static int watch_file(struct session *session, const char *path)
-{
-	struct visit visit = {0};
-	char *dir = strdup(path), *slash;
-	struct fim_id id;
-	int error;
-
-	if (!dir)
-		return -ENOMEM;
-	slash = strrchr(dir, '/');
-	visit.name = bytes_of_string(path + (slash - dir) + 1);
-	*slash = '\0';
-	error = watch_name(session, *dir ? dir : "/", visit.name.data, &id);
-	visit.dir = &id;
-	if (error >= 0)
-		error = run_scan(session, &visit, path);
-	free(dir);
-	return error == -ENOENT ? 0 : error;
-}
-
-int session_watch(struct session *session, const char *path)
-{
-	struct visit visit = {.root = path};
-	struct stat st;
-	struct scan scan;
-	struct fim_id id;
-	mode_t mode;
-	int error;
-
-	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-		return watch_file(session, path);
-	error = run_scan(session, &visit, path);
-	if (error < 0)
-		return error;
-	// A root that only was a names-only directory before inherits now.
-	scan_prepare(session, &visit, &scan);
-	if (scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode) == 0)
-		inode_table_set_flags(&session->inodes, &id, 0, INODE_NAMES_ONLY);
-	return 0;
-}
-
-int session_watch_canary(struct session *session, const char *path)
-{
-	struct scan scan;
-	struct fim_id id;
-	mode_t mode;
-	int error;
-
-	scan_prepare(session, NULL, &scan);
-	error = scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode);
-	if (error < 0)
-		return error;
-	error = scan_insert(&scan, &id, FIM_WATCH_INHERIT | FIM_WATCH_CANARY);
-	return error < 0 ? error : 0;
-}
-
 // --- events ------------------------------------------------------------
 
 static bool is_twin(struct session *session, const struct fim_event *event)
@@ -508,27 +126,6 @@ static bool accept(struct session *session, const struct fim_event *event, unsig
 	return false;
 }
 
-static void scan_after(struct session *session, const struct fim_view *view)
-{
-	const struct fim_event *event = view->event;
-	bool rename = event->op == FIM_OP_RENAME;
-	struct visit visit = {
-		.dir = rename ? &event->dir2 : &event->dir,
-		.name = event_leaf(event, rename ? FIM_TEXT_PATH2 : FIM_TEXT_PATH),
-	};
-	struct bytes copy;
-
-	if (!view->path.data || !view->path_complete || session_scan_begin(session) < 0)
-		return;
-	copy = bytes_of(memcpy(session->text[5], view->path.data, view->path.length),
-			view->path.length);
-	session->text[5][copy.length] = '\0';
-	session->found = S_ISDIR(event->file.mode);
-	run_scan(session, &visit, session->text[5]);
-	session->found = false;
-	session_scan_end(session);
-}
-
 // A root that was renamed has its new path from the record itself.
 static void move_root(struct session *session, const struct fim_view *view)
 {
@@ -555,10 +152,10 @@ static void session_event(struct session *session, const struct fim_event *event
 	}
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
-	render(session, &view);
+	emit_event(session, &view);
 	move_root(session, &view);
 	if (after & APPLY_SCAN)
-		scan_after(session, &view);
+		watch_appeared(session, &view);
 	if (after & APPLY_LET_GO)
 		apply_let_go(session, &event->file.id);
 	if (event->time > session->delivered)
@@ -602,7 +199,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	now = tap_now();
 	if (session->taps[1] && session->switched)
 		drop_predecessor(session);
-	error = final ? tap_drain(session->taps[0], 1) : drain_all(session);
+	error = final ? tap_drain(session->taps[0], 1) : session_drain(session);
 	if (error < 0)
 		return error;
 	refresh(session, now);
@@ -627,7 +224,7 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	}
 	tap->number = ++session->taps_made;
 	tap->order = &session->order;
-	tap->on_gap = on_gap;
+	tap->on_gap = session_on_gap;
 	tap->context = session;
 	session->taps[place] = tap;
 	session->entries = entries;

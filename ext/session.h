@@ -159,9 +159,20 @@ int session_emit(struct session *session, const char *kind, struct bytes members
 
 uint64_t session_counted(const struct session *session, enum session_count count);
 
-/* Private to session.c, apply.c and resolve.c from here on. */
+/* Private to session*.c, apply.c and resolve.c from here on. */
 
-struct scan_entry;
+/* session_emit.c */
+void emit_event(struct session *session, const struct fim_view *view);
+void emit_path(struct session *session, const char *kind, struct bytes path, const char *key,
+	       const char *why);
+void emit_unheard(struct session *session);
+void session_on_gap(void *context, const struct tap_gap *gap);
+
+/* session_watch.c: the taps are read, the maps in force are the newest tap's;
+ * what appeared by the act in `view` is scanned. */
+int session_drain(struct session *session);
+struct tap *session_newest(const struct session *session);
+void watch_appeared(struct session *session, const struct fim_view *view);
 
 /* What is left to do after a record was rendered. */
 enum apply_after {

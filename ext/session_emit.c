@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// session_emit.c - records become lines in session->out.
+#include "json.h"
+#include "notice.h"
+#include "session.h"
+
+int session_emit(struct session *session, const char *kind, struct bytes members,
+		 struct bytes message)
+{
+	int64_t now = record_wall_ns(tap_now(), session->wall_offset);
+
+	session->stream.seq++;
+	if (session->text_format)
+		notice_text(kind, now, session->utc, message, &session->out);
+	else
+		notice_json(&session->stream, kind, now, members, &session->out);
+	buffer_add_byte(&session->out, '\n');
+	return session->out.error;
+}
+
+static void emit_gap(struct session *session, const struct tap_gap *gap, const char *reason)
+{
+	struct buffer members = {0}, message = {0};
+
+	notice_gap(gap, session->wall_offset, reason, &members);
+	buffer_format(&message, "%llu records lost on cpu %u: %s",
+		      (unsigned long long)(gap->last - gap->first + 1), gap->cpu, reason);
+	session_emit(session, "gap", buffer_bytes(&members), buffer_bytes(&message));
+	buffer_deinit(&members);
+	buffer_deinit(&message);
+}
+
+// Inodes that could not be inherited were not heard of until the larger hash
+// was filled: how many of their records are missing nobody knows.
+void emit_unheard(struct session *session)
+{
+	struct buffer *out = &session->line;
+
+	buffer_reset(out);
+	buffer_add_string(out, "\"cpu\": null, \"lost\": null, \"first\": null, "
+			       "\"last\": null, \"since\": ");
+	json_time_ns(out, record_wall_ns(session->insert_failed, session->wall_offset));
+	buffer_add_string(out, ", \"until\": ");
+	json_time_ns(out, record_wall_ns(session->switched, session->wall_offset));
+	buffer_add_string(out, ", \"reason\": \"the hash of watched inodes was full\"");
+	session_emit(session, "gap", buffer_bytes(out),
+		     bytes_of_string("records lost: the hash of watched inodes was full"));
+}
+
+void session_on_gap(void *context, const struct tap_gap *gap)
+{
+	struct session *session = context;
+
+	session->counts[SESSION_GAPS]++;
+	session->counts[SESSION_LOST] += gap->last - gap->first + 1;
+	emit_gap(session, gap, "the ring was full");
+}
+
+void emit_path(struct session *session, const char *kind, struct bytes path,
+		      const char *key, const char *why)
+{
+	struct buffer members = {0}, message = {0};
+
+	record_path(&members, key, "path_b64", path);
+	json_key(&members, "message");
+	json_string(&members, why);
+	buffer_add(&message, path.data, path.length);
+	buffer_add_string(&message, ": ");
+	buffer_add_string(&message, why);
+	session_emit(session, kind, buffer_bytes(&members), buffer_bytes(&message));
+	buffer_deinit(&members);
+	buffer_deinit(&message);
+}
+
+void emit_event(struct session *session, const struct fim_view *view)
+{
+	session->stream.seq++;
+	if (session->text_format)
+		fim_render_text(view, session->utc, &session->out);
+	else
+		fim_render_json(view, &session->stream, &session->out);
+	buffer_add_byte(&session->out, '\n');
+	session->counts[SESSION_EVENTS]++;
+	session->counts[SESSION_LATE] += view->late;
+}
+

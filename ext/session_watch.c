@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// session_watch.c - what is watched: scans, and names that are not there yet.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bpf_map.h"
+#include "decode.h"
+#include "json.h"
+#include "notice.h"
+#include "probe.h"
+#include "session.h"
+
+struct visit {
+	struct session *session;
+	const char *root;         /* the scan's top is a root with this path */
+	const struct fim_id *dir; /* or has this name in this directory */
+	struct bytes name;
+};
+
+struct tap *session_newest(const struct session *session)
+{
+	return session->taps[1] ? session->taps[1] : session->taps[0];
+}
+
+static int visit_path(const struct visit *visit, const struct scan_entry *entry, struct bytes *ret)
+{
+	struct session *session = visit->session;
+
+	if (!entry->dir) {
+		*ret = entry->name; // the top is told by its whole path
+		return 0;
+	}
+	return inode_table_path_in(&session->inodes, entry->dir, entry->name, session->text[4],
+				   EVENT_PATH_SIZE, ret);
+}
+
+static void emit_found(const struct visit *visit, const struct scan_entry *entry)
+{
+	struct session *session = visit->session;
+	struct buffer members = {0};
+	struct bytes path;
+
+	if (visit_path(visit, entry, &path) < 0)
+		return;
+	notice_found(path, &entry->id, entry->mode, "in a directory that was moved in", &members);
+	session_emit(session, "found", buffer_bytes(&members), path);
+	buffer_deinit(&members);
+}
+
+static int visit_top(struct visit *visit, const struct scan_entry *entry)
+{
+	struct session *session = visit->session;
+
+	if (visit->root)
+		return inode_table_set_root(&session->inodes, &entry->id,
+					    bytes_of_string(visit->root), 0);
+	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
+				    S_ISDIR(entry->mode));
+}
+
+static int visit_entry(void *context, const struct scan_entry *entry)
+{
+	struct visit *visit = context;
+	struct session *session = visit->session;
+	int error = entry->dir
+		? inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
+				       S_ISDIR(entry->mode))
+		: visit_top(visit, entry);
+
+	if (error < 0)
+		session->counts[SESSION_REFUSED]++;
+	if (entry->dir && session->found && entry->inserted)
+		emit_found(visit, entry);
+	return 0;
+}
+
+static bool visit_enter(void *context, const struct scan_entry *entry)
+{
+	struct visit *visit = context;
+	struct session *session = visit->session;
+	const struct mount *mount;
+	struct bytes path;
+
+	if (visit_path(visit, entry, &path) < 0)
+		return true;
+	mount = mount_table_at(&session->mounts, path);
+	if (session->one_file_system) {
+		emit_path(session, "withheld", path, "path", "not entered: --one-file-system");
+		return false;
+	}
+	if (!mount || mount->kind == MOUNT_LOCAL)
+		return true;
+	emit_path(session, "withheld", path, "path", mount->kind == MOUNT_NETWORK
+		  ? "not entered: a network file system" : "not entered: a pseudo file system");
+	return false;
+}
+
+static void visit_unreadable(void *context, const struct scan_entry *entry, int error)
+{
+	struct visit *visit = context;
+	struct bytes path;
+
+	visit->session->counts[SESSION_UNREADABLE]++;
+	if (visit_path(visit, entry, &path) == 0)
+		emit_path(visit->session, "error", path, "where", strerror(-error));
+}
+
+int session_drain(struct session *session)
+{
+	int error = 0;
+
+	for (unsigned i = 0; error >= 0 && i < SESSION_TAPS; i++)
+		if (session->taps[i])
+			error = tap_drain(session->taps[i], 0);
+	return error < 0 ? error : 0;
+}
+
+static int visit_pump(void *context)
+{
+	return session_drain(((struct visit *)context)->session);
+}
+
+static void scan_prepare(struct session *session, struct visit *visit, struct scan *ret)
+{
+	const struct tap_maps *maps = &session_newest(session)->maps;
+
+	*ret = (struct scan){
+		.watched = maps->watched,
+		.learned = session->learn_probe < 0 ? -1 : maps->learned,
+		.context = visit,
+		.entry = visit_entry,
+		.enter = visit_enter,
+		.unreadable = visit_unreadable,
+		.pump = visit_pump,
+	};
+}
+
+static int run_scan(struct session *session, struct visit *visit, const char *path)
+{
+	struct scan scan;
+	int error;
+
+	visit->session = session;
+	scan_prepare(session, visit, &scan);
+	error = scan_tree(&scan, path);
+	session->counts[SESSION_UNLEARNED] += scan.unlearned;
+	session->counts[SESSION_SCANNED] += scan.scanned;
+	if (error == -ENOSPC)
+		session->need_room = true;
+	return error;
+}
+
+static int set_settings(struct session *session, uint32_t scanner)
+{
+	struct fim_settings settings = {scanner, session->mnt_ns_offset};
+	uint32_t zero = 0;
+
+	return bpf_map_update(session_newest(session)->maps.settings, &zero, &settings);
+}
+
+// Where in struct mnt_namespace the inode number is: where our own is.
+static void find_mnt_ns(struct session *session)
+{
+	struct fim_learned learned;
+	struct scan scan;
+	uint32_t zero = 0;
+	struct fim_id id;
+	mode_t mode;
+
+	scan_prepare(session, NULL, &scan);
+	if (scan.learned < 0 || scan_identify(&scan, AT_FDCWD, "/", 0, &id, &mode) < 0 ||
+	    bpf_map_lookup(scan.learned, &zero, &learned) < 0)
+		return;
+	for (uint32_t i = 1; i < FIM_MNT_NS_BYTES / 4; i++)
+		if (learned.mnt_ns[i] == session->mnt_ns && session->mnt_ns)
+			session->mnt_ns_offset = i * 4;
+}
+
+int session_scan_begin(struct session *session)
+{
+	int error = set_settings(session, (uint32_t)syscall(__NR_gettid));
+
+	if (error < 0)
+		return error;
+	session->learn_probe = -1;
+	if (session->learn_program >= 0)
+		session->learn_probe = probe_attach(session->learn_function,
+						    session->learn_program);
+	find_mnt_ns(session);
+	return set_settings(session, (uint32_t)syscall(__NR_gettid));
+}
+
+int session_scan_end(struct session *session)
+{
+	if (session->learn_probe >= 0)
+		close(session->learn_probe);
+	session->learn_probe = -1;
+	return set_settings(session, 0);
+}
+
+void session_hold(struct session *session, bool hold)
+{
+	session->held = hold;
+}
+
+static int want(struct session *session, const struct fim_id *dir, const char *name)
+{
+	size_t length = strlen(name);
+	struct session_wanted *wanted = malloc(sizeof(*wanted) + length + 1);
+
+	if (!wanted)
+		return -ENOMEM;
+	wanted->dir = *dir;
+	wanted->length = length;
+	memcpy(wanted->name, name, length + 1);
+	wanted->next = session->wanted;
+	session->wanted = wanted;
+	return 0;
+}
+
+// The directory `dir` is watched for the name `name`, unless it is anyway.
+static int watch_name(struct session *session, const char *dir, const char *name,
+		      struct fim_id *ret)
+{
+	struct scan scan;
+	uint32_t known;
+	mode_t mode;
+	int error;
+
+	scan_prepare(session, NULL, &scan);
+	error = scan_identify(&scan, AT_FDCWD, dir, 0, ret, &mode);
+	if (error < 0)
+		return error;
+	if (inode_table_known(&session->inodes, ret, &known) && !(known & INODE_NAMES_ONLY))
+		return 0;
+	error = scan_insert(&scan, ret, FIM_WATCH_NAMES);
+	if (error < 0)
+		return error;
+	error = inode_table_set_root(&session->inodes, ret, bytes_of_string(dir),
+				     INODE_DIR | INODE_NAMES_ONLY);
+	return error < 0 ? error : want(session, ret, name);
+}
+
+static int watch_file(struct session *session, const char *path)
+{
+	struct visit visit = {0};
+	char *dir = strdup(path), *slash;
+	struct fim_id id;
+	int error;
+
+	if (!dir)
+		return -ENOMEM;
+	slash = strrchr(dir, '/');
+	visit.name = bytes_of_string(path + (slash - dir) + 1);
+	*slash = '\0';
+	error = watch_name(session, *dir ? dir : "/", visit.name.data, &id);
+	visit.dir = &id;
+	if (error >= 0)
+		error = run_scan(session, &visit, path);
+	free(dir);
+	return error == -ENOENT ? 0 : error;
+}
+
+int session_watch(struct session *session, const char *path)
+{
+	struct visit visit = {.root = path};
+	struct stat st;
+	struct scan scan;
+	struct fim_id id;
+	mode_t mode;
+	int error;
+
+	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return watch_file(session, path);
+	error = run_scan(session, &visit, path);
+	if (error < 0)
+		return error;
+	// A root that only was a names-only directory before inherits now.
+	scan_prepare(session, &visit, &scan);
+	if (scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode) == 0)
+		inode_table_set_flags(&session->inodes, &id, 0, INODE_NAMES_ONLY);
+	return 0;
+}
+
+int session_watch_canary(struct session *session, const char *path)
+{
+	struct scan scan;
+	struct fim_id id;
+	mode_t mode;
+	int error;
+
+	scan_prepare(session, NULL, &scan);
+	error = scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode);
+	if (error < 0)
+		return error;
+	error = scan_insert(&scan, &id, FIM_WATCH_INHERIT | FIM_WATCH_CANARY);
+	return error < 0 ? error : 0;
+}
+
+void watch_appeared(struct session *session, const struct fim_view *view)
+{
+	const struct fim_event *event = view->event;
+	bool rename = event->op == FIM_OP_RENAME;
+	struct visit visit = {
+		.dir = rename ? &event->dir2 : &event->dir,
+		.name = event_leaf(event, rename ? FIM_TEXT_PATH2 : FIM_TEXT_PATH),
+	};
+	struct bytes copy;
+
+	if (!view->path.data || !view->path_complete || session_scan_begin(session) < 0)
+		return;
+	copy = bytes_of(memcpy(session->text[5], view->path.data, view->path.length),
+			view->path.length);
+	session->text[5][copy.length] = '\0';
+	session->found = S_ISDIR(event->file.mode);
+	run_scan(session, &visit, session->text[5]);
+	session->found = false;
+	session_scan_end(session);
+}

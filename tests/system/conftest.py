@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The system ring: root, a kernel with kprobes, real file systems.
+
+FIM_TEST_FORCE=1         a skip is a failure (set in the virtual machine)
+FIM_TEST_FILESYSTEMS     which of `ext4 xfs tmpfs` must be there (forced: all)
+FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS   how much of the long tests
+
+One monitor serves the whole session, since starting one is a compile; each test
+has directories of its own and takes the records of its own time.
+"""
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+from watcher import Watcher
+from workload import Workloads, build
+
+FORCED = os.environ.get("FIM_TEST_FORCE") == "1"
+PLACES = {"ext4": "/mnt/ext4", "xfs": "/mnt/xfs", "tmpfs": "/tmp"}
+NAME = "fim-test-%d" % os.getpid()
+
+
+def mounted(kind):
+    """Whether the file system of this type is where it belongs."""
+    with open("/proc/mounts") as lines:
+        return any(line.split()[1:3] == [PLACES[kind], kind] for line in lines)
+
+
+def wanted():
+    """The types to test on."""
+    named = os.environ.get("FIM_TEST_FILESYSTEMS", " ".join(PLACES) if FORCED else "")
+    return named.split() or [kind for kind in PLACES if mounted(kind)] or list(PLACES)
+
+
+KINDS = wanted()
+
+
+def incapable():
+    """Why this machine cannot run the ring, or None."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not os.path.exists("/sys/bus/event_source/devices/kprobe/type"):
+        return "kernel %s cannot open kprobes by perf" % os.uname()[2]
+    if not os.path.isdir("/lib/modules/%s/build/include" % os.uname()[2]):
+        return "no headers of kernel %s" % os.uname()[2]
+    if not importlib.util.find_spec("bcc"):
+        return "no bcc for this Python"
+    return None
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where the ring must run, what is skipped has failed."""
+    report = (yield).get_result()
+    if FORCED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = "skipped: %s" % (call.excinfo.value if call.excinfo else "")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def capable():
+    """Everything in here needs it."""
+    reason = incapable()
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def base(capable):
+    """{type: a directory of ours on it}"""
+    bases = {kind: os.path.join(PLACES[kind], NAME) for kind in KINDS if mounted(kind)}
+    for path in bases.values():
+        os.makedirs(os.path.join(path, "watched"))
+        os.makedirs(os.path.join(path, "outside"))
+    yield bases
+    for path in bases.values():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory):
+    """A directory on no watched tree, short to name and open to every user."""
+    path = tmp_path_factory.mktemp("fim")
+    for part in (path, path.parent, path.parent.parent):
+        part.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
+def workloads(scratch):
+    """The workload programs."""
+    return Workloads(build(str(scratch / "bin")))
+
+
+@pytest.fixture(scope="session")
+def watcher(base, scratch):
+    """The monitor of the session; beside the trees it watches names (test_single.py)."""
+    lone = scratch / "lone"
+    lone.mkdir()
+    (lone / "file").write_text("as it was\n")
+    (lone / "over").write_text("as it was\n")
+    paths = [os.path.join(path, "watched") for path in base.values()]
+    paths += [str(lone / name) for name in ("file", "over", "later")]
+    with Watcher(scratch / "watch", paths) as watcher:
+        yield watcher.wait_ready()
+
+
+class Room:
+    """Two new directories of the same name, one watched and one beside it."""
+
+    def __init__(self, watcher, base, name):
+        self.watcher = watcher
+        self.path = os.path.join(base, "watched", name)
+        self.outside = os.path.join(base, "outside", name)
+        self.base = base
+        os.mkdir(self.path)
+        os.mkdir(self.outside)
+        self.forget()
+
+    def join(self, *names):
+        """A path in the watched one."""
+        return os.path.join(self.path, *names)
+
+    def forget(self):
+        """What was done until now was preparation."""
+        self.watcher.settle()
+
+    def events(self):
+        """What was done since."""
+        return self.watcher.events()
+
+
+def make_room(watcher, base, request, kind):
+    if kind not in base:
+        pytest.skip("no %s at %s" % (kind, PLACES[kind]))
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    return Room(watcher, base[kind], name)
+
+
+@pytest.fixture(params=KINDS)
+def room(request, base, watcher):
+    """A room on each file system."""
+    return make_room(watcher, base, request, request.param)
+
+
+@pytest.fixture
+def any_room(request, base, watcher):
+    """A room on one file system, where it does not matter which."""
+    return make_room(watcher, base, request, next(iter(base), KINDS[0]))

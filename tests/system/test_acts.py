@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each act done 23 times gives exactly its records, each member right, and nothing else."""
+import fcntl
+import os
+import struct
+from collections import namedtuple
+
+import pytest
+
+import expected
+from workload import TIMES
+
+# prepare(room) makes what the workload needs in room.path; wants(room, report)
+# gives the records; `ignored` what of them another test looks at.
+Act = namedtuple("Act", "prepare wants ignored", defaults=({},))
+
+WRITTEN = {"modify": {"file": ("size", "mtime", "ctime")}}  # test_modify_is_told_at_once
+GONE = {"unlink": {"file": ("ctime",)}, "rmdir": {"file": ("ctime", "mtime", "size")},
+        "rename": {"replaced": ("ctime",)}}
+FS_IOC_GETVERSION = 0x80087601
+
+
+# --- what is there before ------------------------------------------------------
+
+
+def nothing(directory):
+    del directory
+
+
+def files(letters):
+    """Files f00, ... with content, owner and mode of their own."""
+    def prepare(directory):
+        for letter in letters:
+            for n in range(TIMES):
+                path = name(directory, letter, n)
+                with open(path, "w") as file:
+                    file.write("before, %s\n" % letter)
+                os.chmod(path, 0o640)
+                os.chown(path, 1, 2)
+    return prepare
+
+
+def directories(directory):
+    for n in range(TIMES):
+        os.mkdir(name(directory, "f", n))
+
+
+def name(directory, letter, n):
+    return os.path.join(directory, "%s%02d" % (letter, n))
+
+
+# --- what is told of it --------------------------------------------------------
+
+
+def one(op, letter="f", **members):
+    """One record an act, of what is there after it."""
+    def wants(room, report):
+        return [expected.event(report, op, name(room.path, letter, act["n"]), act["is"], **members)
+                for act in report.acts]
+    return wants
+
+
+def wants_nothing(room, report):
+    del room, report
+    return []
+
+
+def writes(*before, count=1):
+    """Records of the `before` acts, then modify and close."""
+    def wants(room, report):
+        records = []
+        for act in report.acts:
+            path = name(room.path, "f", act["n"])
+            records += [expected.event(report, op, path, dict(act["is"], size=0), matched="parent")
+                        for op in before]
+            records += [expected.event(report, "modify", path, act["is"]),
+                        expected.event(report, "close", path, act["is"], count=count, bytes=None)]
+        return records
+    return wants
+
+
+def gone(op):
+    """A name removed: what it was, with no links left."""
+    def wants(room, report):
+        return [expected.event(report, op, name(room.path, "f", act["n"]),
+                               dict(act["was"], nlink=0), names_known=0) for act in report.acts]
+    return wants
+
+
+def renames(replaced=False, exchange=False):
+    def wants(room, report):
+        return [expected.event(report, "rename", name(room.path, "g", act["n"]), act["is"],
+                               old_path=name(room.path, "f", act["n"]), exchange=exchange,
+                               replaced=dict(act["was"], nlink=0) if replaced else None)
+                for act in report.acts]
+    return wants
+
+
+def links(room, report):
+    paths = [(name(room.path, "f", act["n"]), name(room.path, "g", act["n"]))
+             for act in report.acts]
+    return [expected.event(report, "link", new, act["is"], target_path=old, created=False,
+                           names_known=2, known_paths=[old, new])
+            for act, (old, new) in zip(report.acts, paths)]
+
+
+ACTS = {
+    "create": Act(nothing, one("create", matched="parent")),
+    "create_threaded": Act(nothing, one("create", matched="parent")),
+    "create_write": Act(nothing, writes("create"),
+                        dict(WRITTEN, create={"file": ("mtime", "ctime")})),
+    "write": Act(files("f"), writes(), WRITTEN),
+    "write_same": Act(files("f"), writes(), WRITTEN),
+    "write_once": Act(files("f"), writes(count=TIMES), WRITTEN),
+    "read": Act(files("f"), wants_nothing),
+    "unlink": Act(files("f"), gone("unlink"), GONE),
+    "rename": Act(files("f"), renames()),
+    "rename_over": Act(files("fg"), renames(replaced=True), GONE),
+    "exchange": Act(files("fg"), renames(exchange=True)),
+    "mkdir": Act(nothing, one("mkdir", matched="parent")),
+    "rmdir": Act(directories, gone("rmdir"), GONE),
+    "symlink": Act(nothing, one("symlink", matched="parent", target="../anywhere at all")),
+    "link": Act(files("f"), links),
+    "mknod": Act(nothing, one("mknod", matched="parent")),
+    "mknod_device": Act(nothing, one("mknod", matched="parent", rdev="1:3")),
+    "publish": Act(nothing, one("link", matched="parent", target_path=None, created=True)),
+}
+
+
+@pytest.mark.parametrize("act", sorted(ACTS))
+def test_exactly_these_records(room, workloads, act):
+    ACTS[act].prepare(room.path)
+    room.forget()
+    report = workloads.run(act, room.path)
+    events = room.events()
+    wants = ACTS[act].wants(room, report)
+    expected.check(events, wants, ACTS[act].ignored)
+    if wants:
+        expected.check_times(events, report, len(wants) // len(report.acts))
+
+
+@pytest.mark.parametrize("act", sorted(ACTS))
+def test_the_same_names_outside_give_nothing(room, workloads, act):
+    ACTS[act].prepare(room.outside)
+    room.forget()
+    workloads.run(act, room.outside)
+    assert room.events() == []
+
+
+def test_modify_is_told_at_once(room, workloads):
+    """Its attributes are those of before or of after the first write, of nothing else."""
+    files("f")(room.path)
+    room.forget()
+    report = workloads.run("write", room.path)
+    modified = [event for event in room.events() if event["op"] == "modify"]
+    for act, event in zip(report.acts, modified):
+        for member in ("size", "mtime"):
+            assert event["file"][member] in (act["was"][member], act["is"][member])
+
+
+def test_removed_is_told_with_its_last_change(room, workloads):
+    """ctime is that of the removal: not before the file was made."""
+    files("f")(room.path)
+    room.forget()
+    report = workloads.run("unlink", room.path)
+    for act, event in zip(report.acts, room.events()):
+        assert act["was"]["ctime"] <= event["file"]["ctime"] <= event["time"]
+
+
+def test_generation_is_the_inode_s(room, workloads):
+    workloads.run("create", room.path)
+    events = room.events()
+    assert len(events) == TIMES
+    for event in events:
+        assert generation(event["path"]) in (event["kernel"]["generation"], None)
+
+
+def generation(path):
+    """Of an inode, None where the file system does not tell."""
+    with open(path, "rb") as file:
+        try:
+            answer = fcntl.ioctl(file, FS_IOC_GETVERSION, bytes(8))
+        except OSError:
+            return None
+    return struct.unpack("=I", answer[:4])[0]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The workload programs: built, run, and what each says that it did."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from watcher import ROOT
+
+SOURCES = os.path.join(ROOT, "tests", "system", "workloads")
+BUILT = os.path.join(ROOT, "build", "workloads")
+TIMES = 23
+TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
+
+
+def build(directory):
+    """The programs, copied to `directory`: a file system whose inode numbers are its own."""
+    subprocess.run(["make", "-s", "-C", SOURCES, "OUT=" + BUILT], check=True)
+    shutil.copytree(BUILT, directory)
+    return directory
+
+
+def make(path, text="x\n"):
+    """A file with this text; its path."""
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def append(path):
+    """One modification and one close by this process."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    os.write(descriptor, b"one line more\n")
+    os.close(descriptor)
+
+
+class Report:
+    """What one run of a workload did, by its own account.
+
+    program, arguments, cwd   how it was run, as the host names it
+    acts                      one dictionary an act (workload.h)
+    who                       its own words for the rest
+    """
+
+    def __init__(self, program, arguments, cwd, who):
+        self.program, self.arguments, self.cwd, self.who = program, arguments, cwd, who
+        self.acts = who["acts"]
+        self.supported = who["supported"]
+        self.parent = {"pid": os.getpid(), "exe": os.path.realpath("/proc/self/exe")}
+
+    @property
+    def start_ns(self):
+        """When it was started by the wall clock, to the tick."""
+        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return int((time.time() - since_boot) * 10**9) + self.who["start_ticks"] * TICK_NS
+
+
+class Workloads:
+    """The directory with the programs."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def program(self, name):
+        """Its path."""
+        return os.path.join(self.directory, name)
+
+    def run(self, name, directory, *arguments, root=None, before=None):
+        """Run a workload in `directory`, below `root` after chroot; `before` runs in the child."""
+        words = (["--root", root] if root else []) + [directory] + [str(a) for a in arguments]
+        done = subprocess.run([self.program(name)] + words, stdout=subprocess.PIPE, check=True,
+                              cwd="/", start_new_session=True, preexec_fn=before)
+        return Report(self.program(name), [self.program(name)] + words,
+                      (root or "") + directory, json.loads(done.stdout.decode("utf-8")))

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * publish.c - a file without a name (O_TMPFILE) is given one
+ */
+#include "workload.h"
+
+static long act(int n)
+{
+	char path[32];
+	int fd = open(".", O_WRONLY | O_TMPFILE, 0600);
+
+	if (fd < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, path, AT_FDCWD, name('f', n), AT_SYMLINK_FOLLOW) < 0)
+		return -1;
+	return close(fd);
+}
+
+const struct workload workload = {act, .is = 'f'};
