@@ -65,15 +65,15 @@ class Monitor:
 
     def open(self):
         """Attach, scan, prove. When it returns, every change is seen."""
-        bpf.check(self.kernel or Kernel.of_this_host())
+        self.kernel = self.kernel or Kernel.of_this_host()
+        bpf.check(self.kernel)
         self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
                   "fim %s watching %s" % (VERSION, " ".join(self.roots)))
-        self.session.hold(True)
         try:
-            self.kernel = self.kernel or Kernel.of_this_host()
             self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
             seen = Canary(self.session).prove(self.gather)
+            self.session.hold(True)
             self.scan()
             self.tell_coverage(seen)
         except BaseException:

@@ -2,6 +2,8 @@
 """Names that move: in, out, over, and whole directories."""
 import os
 
+from workload import append, make
+
 
 
 def acts(events):
