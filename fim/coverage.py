@@ -6,7 +6,7 @@ __all__ = ["coverage", "headline", "not_seen"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
 CANARY_TYPE = "tmpfs"  # of /run, where the canary sings
-STACKED = {"overlay": "identity is the merged inode's, which may change after eviction"}
+STACKED = {"overlay": "known by the merged inode, whose number can change, or collide without xino=on"}
 ELSEWHERE = "the canary ran on %s only" % CANARY_TYPE
 
 # In the contract, and not built yet.

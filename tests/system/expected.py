@@ -94,7 +94,7 @@ def check(events, wants, ignored=None):
     for got, want in zip(events, wants):
         left_out = (ignored or {}).get(want["op"], {})
         found = differences(without(comparable(got), left_out), without(want, left_out))
-        assert not found, summary([got])
+        assert not found, summary([got]) + found
 
 
 def check_times(events, report, per_act):

@@ -26,7 +26,8 @@ share() {
 # layered LOWER NAME DIRECTORY: DIRECTORY becomes LOWER with its changes kept in memory
 layered() {
     mkdir -p "/changes/$2/upper" "/changes/$2/work" "$3"
-    mount -t overlay -o "lowerdir=$1,upperdir=/changes/$2/upper,workdir=/changes/$2/work" fim-vm "$3"
+    # xino: else directories and files of the merged tree can share a number.
+    mount -t overlay -o "xino=on,lowerdir=$1,upperdir=/changes/$2/upper,workdir=/changes/$2/work" fim-vm "$3"
 }
 
 overlay_root() {
