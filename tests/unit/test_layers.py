@@ -121,3 +121,17 @@ def test_extension_uses_the_stable_abi():
     private = {symbol for symbol in used if symbol.startswith("_Py")}
     assert {symbol for symbol in private if not symbol.endswith("_SizeT")} <= {
         "_Py_Dealloc", "_Py_NoneStruct", "_Py_TrueStruct", "_Py_FalseStruct"}
+
+
+def test_extension_is_documented():
+    from fim import _core
+    with open(os.path.join(ROOT, "fim", "_core.pyi"), encoding="utf-8") as text:
+        stub = ast.parse(text.read())
+    documented = {node.name: node for node in ast.walk(stub)
+                  if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    named = {node.target.id for node in stub.body if isinstance(node, ast.AnnAssign)}
+    public = [name for name in dir(_core) if not name.startswith("_")]
+    methods = [name for name in dir(_core.Session) if not name.startswith("_")]
+    assert set(public) <= set(documented) | named
+    assert set(methods) <= set(documented)
+    assert all(ast.get_docstring(documented[name]) for name in methods)

@@ -1,0 +1,71 @@
+"""The extension: the hot path in C. Types and documentation live here."""
+
+from typing import Dict, Optional, Tuple
+
+EVENT_ABI: int
+"""Version of the wire format (bpf_c/event.h) that this extension reads."""
+
+EVENT_SIZE: int
+"""Bytes of struct fim_event, before its texts."""
+
+OPERATIONS: Dict[str, int]
+"""The contract's word for each operation that the kernel side sends, to its number."""
+
+
+def decode(record: bytes) -> bytes:
+    """The JSON of one raw record, with nothing looked up. ValueError: malformed or foreign."""
+
+
+def count_names(path: bytes, limit: int) -> int:
+    """How many names the tree at `path` has, counted without stat, at most about `limit`."""
+
+
+class Session:
+    """One monitor: rings in, lines out. Used by one thread at a time (RuntimeError else).
+
+    Errors of the system are OSError with what they were about as file name.
+    """
+
+    def __init__(self, stream: str, boot_id: str, host: str, labels: str, seed: bytes,
+                 text: bool = False, utc: bool = False, one_file_system: bool = False) -> None:
+        """`host` and `labels` are JSON objects; `seed` is 16 random bytes."""
+
+    def tap(self, maps: Tuple[int, int, int, int, int, int], pages: int, entries: int,
+            learn_function: Optional[str], learn_program: int) -> None:
+        """Read from one more set of attached programs. `maps` are the descriptors of
+        watched, sequence, counters, settings, learned and events; they stay the caller's."""
+
+    def switch(self) -> None:
+        """The second set takes over; detach the first before the next pump()."""
+
+    def scan_begin(self) -> None:
+        """Scans may run: the kernel tells this thread its own names of what it stats."""
+
+    def scan_end(self) -> None:
+        """The scan is over."""
+
+    def hold(self, flag: bool) -> None:
+        """While true, records are read and wait for their names."""
+
+    def watch(self, path: bytes) -> None:
+        """Watch a tree, a file, or a name that is not there yet; absolute, no link at its
+        end is followed. OSError(ENOSPC): the hash is full."""
+
+    def watch_canary(self, path: bytes) -> None:
+        """Watch the canary's scratch directory; its records never become lines."""
+
+    def pump(self, timeout_ms: int, final: bool = False) -> bytes:
+        """Wait, read the rings, render: the lines that are ready. `final`: all there is."""
+
+    def emit(self, kind: str, members: str, message: str) -> None:
+        """Render a record of another kind: `members` is JSON without braces, `message` is
+        for people."""
+
+    def counts(self) -> Dict[str, int]:
+        """Every counter by name; `kernel_*` are kept by the programs."""
+
+    def canary(self) -> int:
+        """Bits (by OPERATIONS) of what was seen of the canary since the last call."""
+
+    def wants_room(self) -> bool:
+        """Whether the hash is, or soon will be, full."""
