@@ -132,6 +132,7 @@ fim_inline void fim_aim(struct fim_scratch *s, __u32 slot, struct dentry *dentry
 	s->walk.mnt_root = mnt ? fim_mount_root(mnt) : 0;
 	s->walk.rounds = 0;
 	s->walk.limit = 0;
+	__builtin_memset(&s->walk.text, 0, sizeof(s->walk.text));
 }
 
 /* Hand the record to the stages, which end by submitting it. */

@@ -28,6 +28,9 @@
 #ifdef FIM_HAS_SCHED_SIGNAL_H
 #include <linux/sched/signal.h>
 #endif
+#ifdef FIM_HAS_AIO_H
+#include <linux/aio.h> /* struct kiocb, before it moved to fs.h */
+#endif
 #ifdef FIM_HAS_KERNFS_H
 #include <linux/kernfs.h>
 #endif

@@ -20,6 +20,7 @@ struct fim_walk {
 	__u32 limit;  /* no name starts beyond it */
 	__u32 slot;   /* enum fim_text_slot being filled */
 	__u32 rounds; /* calls of fim_walk so far for this slot */
+	struct fim_text text; /* what becomes event.text[slot] */
 };
 
 /* A hook writes what it knows of the second path; the stages walk it later. */

@@ -7,8 +7,9 @@
  * second time before it gives up; a walk that is cut says which directory
  * comes next, and the monitor knows that one by its inode.
  *
- * What is known of the text lives in the record, not in registers: a value
- * that the verifier cannot know is one state instead of many.
+ * What is known of the text lives in the scratch, not in registers: a value
+ * that the verifier cannot know is one state instead of many. It lives at a
+ * fixed place there, since 3.10 forgets the bounds of an index that is spilled.
  */
 
 #define FIM_WALK_LEVELS 24
@@ -101,7 +102,7 @@ int fim_walk_stage(struct pt_regs *ctx)
 
 	if (!s)
 		return 0;
-	text = &s->event.text[s->walk.slot & (FIM_TEXT_END - 1)];
+	text = &s->walk.text;
 	if (!s->walk.limit)
 		fim_walk_begin(s, text);
 #pragma unroll
@@ -116,6 +117,7 @@ over:
 		text->state = FIM_TEXT_CUT;
 		fim_inode_id(fim_dentry_inode(s->walk.dentry), &text->end);
 	}
+	s->event.text[s->walk.slot & (FIM_TEXT_END - 1)] = *text;
 	stages.call(ctx, FIM_STAGE_NEXT);
 	fim_count(FIM_COUNTER_STAGE_FAILED);
 	return 0;

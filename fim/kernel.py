@@ -15,6 +15,7 @@ __all__ = ["Kernel", "MEMBERS"]
 MEMBERS = (
     ("FIM_HAS_SCHED_SIGNAL_H", "linux/sched/signal.h", None),
     ("FIM_HAS_KERNFS_H", "linux/kernfs.h", None),
+    ("FIM_HAS_AIO_H", "linux/aio.h", r"struct kiocb \{"),
     ("FIM_HAS_DFL_CGRP", "linux/cgroup-defs.h", r"\bdfl_cgrp;"),
     ("FIM_HAS_KERNFS___PARENT", "linux/kernfs.h", r"\b__parent;"),
     ("FIM_HAS_START_BOOTTIME", "linux/sched.h", r"\bstart_boottime;"),

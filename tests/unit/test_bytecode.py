@@ -41,7 +41,7 @@ def compiled():
 
 
 def test_headers_have_members():
-    assert "FIM_HAS_START_BOOTTIME" in kernel.find_members(HEADERS)
+    assert "FIM_HAS_SCHED_SIGNAL_H" in kernel.find_members(HEADERS)
 
 
 def test_every_program_is_inside_the_envelope(compiled):
