@@ -86,7 +86,7 @@ fim_inline int fim_created(struct pt_regs *ctx, struct fim_pending *entry,
 	struct fim_id id = {}, dir_id = {};
 	struct fim_watched *parent = fim_find(dir, &dir_id);
 	struct fim_watched *self = fim_find(inode, &id);
-	__u32 flags = fim_inherit(parent, &id, fim_inode_mode(inode));
+	__u32 flags = fim_inherit(parent, &dir_id, dentry, &id, fim_inode_mode(inode));
 	struct fim_scratch *s;
 
 	if (!fim_either(self, parent))

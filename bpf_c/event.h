@@ -186,7 +186,7 @@ enum fim_counter {
 /* An entry of the hash of watched inodes (maps.h). */
 enum fim_watch_flag {
 	FIM_WATCH_INHERIT = 1, /* a directory: what appears in it is watched */
-	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, not inherited */
+	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, those wanted inherited */
 	FIM_WATCH_CANARY = 4,  /* the monitor's own scratch */
 };
 
@@ -194,6 +194,15 @@ struct fim_watched {
 	__u32 flags;  /* enum fim_watch_flag */
 	__u32 writes; /* modifications seen, wraps */
 	__u64 stamp;  /* time of the last record, ns, CLOCK_MONOTONIC */
+};
+
+/* A name watched for itself, in a directory that has FIM_WATCH_NAMES: what
+ * appears by it is inherited. Longer names are told apart by the monitor. */
+#define FIM_WANTED_BYTES 64
+
+struct fim_wanted {
+	struct fim_id dir;
+	char name[FIM_WANTED_BYTES]; /* zeroes behind it; the last is always one */
 };
 
 /* What the monitor tells the programs. */
@@ -220,6 +229,7 @@ _Static_assert(sizeof(struct fim_file) == 80, "fim_file");
 _Static_assert(sizeof(struct fim_actor) == 88, "fim_actor");
 _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
 _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
+_Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
 _Static_assert(sizeof(struct fim_settings) == 8, "fim_settings");
 _Static_assert(sizeof(struct fim_learned) == 200, "fim_learned");
 

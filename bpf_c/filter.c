@@ -35,14 +35,29 @@ fim_inline int fim_either(struct fim_watched *a, struct fim_watched *b)
 	return b != 0;
 }
 
-/* Watch what has appeared in a watched directory; flags for the record.
- * NOEXIST keeps what the scanner or another hook has put there. */
-fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *id, __u32 mode)
+/* Whether the dentry's name is one that its directory is watched for. */
+fim_inline int fim_is_wanted(struct fim_id *dir, struct dentry *dentry)
+{
+	struct fim_wanted key = {};
+	const unsigned char *name = 0;
+
+	key.dir = *dir;
+	FIM_READ(name, &dentry->d_name.name);
+	bpf_probe_read_str(key.name, sizeof(key.name), name);
+	return wanted.lookup(&key) != 0;
+}
+
+/* Watch what has appeared by the name `dentry` in a watched directory; flags
+ * for the record. NOEXIST keeps what the scanner or another hook has put there. */
+fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
+			     struct dentry *dentry, struct fim_id *id, __u32 mode)
 {
 	struct fim_watched child = {};
 	int error;
 
-	if (!parent || !(parent->flags & FIM_WATCH_INHERIT))
+	if (!parent)
+		return 0;
+	if (!(parent->flags & FIM_WATCH_INHERIT) && !fim_is_wanted(dir, dentry))
 		return 0;
 	child.flags = parent->flags & FIM_WATCH_CANARY;
 	if (S_ISDIR(mode))

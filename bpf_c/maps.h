@@ -64,6 +64,10 @@ struct fim_modifier {
  * an LRU would forget a watched inode in silence. */
 BPF_TABLE("hash", struct fim_id, struct fim_watched, watched, FIM_WATCHED_ENTRIES);
 
+/* Names watched for themselves -> 1. Asked only where a directory is watched
+ * for its names. */
+BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
+
 /* What a thread is about to create: {pid, tid} -> pending. LRU, because one
  * that fails below the hook is never taken out; only such left-overs are ever
  * evicted, a live one would have to outlive 8,192 others. */

@@ -25,9 +25,9 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 	over = fim_find(other, &other_id);
 	if (!fim_either(from, to) && !fim_either(self, over))
 		return 0;
-	flags = fim_inherit(to, &id, fim_inode_mode(inode));
+	flags = fim_inherit(to, &dir2_id, target, &id, fim_inode_mode(inode));
 	if (kind & FIM_EVENT_EXCHANGE && other)
-		fim_inherit(from, &other_id, fim_inode_mode(other));
+		fim_inherit(from, &dir_id, dentry, &other_id, fim_inode_mode(other));
 	s = fim_begin(FIM_OP_RENAME, self, to);
 	if (!s)
 		return 0;

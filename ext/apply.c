@@ -50,6 +50,8 @@ static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
 
 void apply_let_go(struct session *session, const struct fim_id *id)
 {
+	if (!inode_table_known(&session->inodes, id, NULL))
+		drop_key(session, id, 0);
 	inode_table_forget_tree(&session->inodes, id, drop_key, session);
 }
 

@@ -111,9 +111,9 @@ static PyObject *session_py_tap(PyObject *self, PyObject *args)
 	struct session *session;
 	int program, error;
 
-	if (!PyArg_ParseTuple(args, "(iiiiii)KKzi:tap", &maps.watched, &maps.sequence,
-			      &maps.counters, &maps.settings, &maps.learned, &maps.events, &pages,
-			      &entries, &function, &program) || !(session = enter(self)))
+	if (!PyArg_ParseTuple(args, "(iiiiiii)KKzi:tap", &maps.watched, &maps.sequence,
+			      &maps.counters, &maps.settings, &maps.learned, &maps.events,
+			      &maps.wanted, &pages, &entries, &function, &program) || !(session = enter(self)))
 		return NULL;
 	error = session_tap(session, &maps, pages, entries, function, program);
 	return leave(self, error, "perf ring");

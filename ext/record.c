@@ -81,9 +81,17 @@ static void put_known_base64(const struct fim_view *view, struct buffer *out)
 	json_end_array(out);
 }
 
+/* Written when they say more than `path`. */
+static bool has_known_paths(const struct fim_view *view)
+{
+	return view->known_path_count > 1 ||
+	       (view->known_path_count == 1 &&
+		!bytes_equal(view->known_paths[0], view->path));
+}
+
 static void put_known_paths(const struct fim_view *view, struct buffer *out)
 {
-	if (view->known_path_count > 1) {
+	if (has_known_paths(view)) {
 		json_key(out, "known_paths");
 		json_begin_array(out);
 		for (size_t i = 0; i < view->known_path_count; i++)

@@ -35,7 +35,7 @@ struct fim_view {
 	struct bytes actor_path;  /* only when it differs from `path` */
 	struct bytes old_path;    /* rename */
 	struct bytes target_path; /* link: the existing name */
-	const struct bytes *known_paths; /* written when there are two or more */
+	const struct bytes *known_paths; /* written when they say more than `path` */
 	size_t known_path_count;
 	uint32_t names_known;
 	enum view_mount path_mount;

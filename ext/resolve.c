@@ -116,33 +116,75 @@ static struct bytes actor_path(const struct fim_event *event, enum fim_text_slot
 	return bytes_of(start, path.length + 1);
 }
 
-// Every path of a file with several names, in session->known.
-static void resolve_known(struct session *session, const struct fim_id *id, struct fim_view *ret)
+static void add_known(struct session *session, size_t *count, struct bytes path)
+{
+	if (*count == session->known_room)
+		return;
+	buffer_add(&session->known_text, path.data, path.length);
+	session->known[(*count)++].length = path.length;
+}
+
+// The paths of the names in the table, and whether `own` is one of them.
+static bool add_names(struct session *session, const struct fim_id *id, struct bytes own,
+		      size_t *count)
 {
 	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
 	struct bytes name, path;
 	struct fim_id dir;
-	size_t count = 0, at = 0;
+	bool among = false;
 
-	ret->names_known = inode_table_name_count(&session->inodes, id);
-	if (ret->names_known < 2)
-		return;
-	buffer_reset(&session->known_text);
-	while (count < session->known_room &&
-	       inode_table_next_name(&session->inodes, &cursor, &dir, &name)) {
+	while (inode_table_next_name(&session->inodes, &cursor, &dir, &name)) {
 		if (inode_table_path_in(&session->inodes, &dir, name, session->text[0],
 					EVENT_PATH_SIZE, &path) < 0)
 			continue;
-		buffer_add(&session->known_text, path.data, path.length);
-		session->known[count++].length = path.length;
+		among = among || bytes_equal(path, own);
+		add_known(session, count, path);
 	}
+	return among;
+}
+
+static bool names_gone(const struct fim_event *event)
+{
+	return event->op == FIM_OP_UNLINK || event->op == FIM_OP_RMDIR ||
+	       event->flags & FIM_EVENT_DELETED;
+}
+
+// Every path known of the inode: the table's, and the one acted through when it
+// lies outside of what is watched and still is one.
+static void resolve_known(struct session *session, const struct fim_event *event,
+			  struct fim_view *ret)
+{
+	const struct fim_id *id = &event->file.id;
+	size_t count = 0, at = 0;
+	bool outside;
+
+	buffer_reset(&session->known_text);
+	outside = !add_names(session, id, ret->path, &count) && ret->path.data &&
+		  ret->path_complete && !names_gone(event);
+	if (outside)
+		add_known(session, &count, ret->path);
 	// The buffer may have moved while it grew: point into it only now.
 	for (size_t i = 0; i < count; i++) {
 		session->known[i].data = session->known_text.data + at;
 		at += session->known[i].length;
 	}
+	ret->names_known = inode_table_name_count(&session->inodes, id) + outside;
 	ret->known_paths = session->known;
 	ret->known_path_count = session->known_text.error ? 0 : count;
+}
+
+// A change of content through a name that lies outside: the record is about the
+// file, so it has the name it is watched by; the actor's own is in actor_path.
+static void resolve_watched_name(struct session *session, const struct fim_event *event,
+				 struct fim_view *ret)
+{
+	if ((event->op == FIM_OP_MODIFY || event->op == FIM_OP_CLOSE) &&
+	    !inode_table_known(&session->inodes, &event->dir, NULL) &&
+	    inode_table_path(&session->inodes, &event->file.id, session->text[4],
+			     EVENT_PATH_SIZE, &ret->path) == 0) {
+		ret->path_mount = VIEW_MOUNT_EXACT;
+		ret->path_complete = true;
+	}
 }
 
 static void resolve_second(struct session *session, const struct fim_event *event,
@@ -175,6 +217,8 @@ static void resolve_paths(struct session *session, const struct fim_event *event
 	ret->created = event->op == FIM_OP_LINK && event->file.nlink == 1;
 	if (event->text[FIM_TEXT_PATH2].state != FIM_TEXT_ABSENT)
 		resolve_second(session, event, ret);
+	resolve_known(session, event, ret);
+	resolve_watched_name(session, event, ret);
 	actor = actor_path(event, own, session->text[3]);
 	if (actor.data && !bytes_equal(actor, ret->path))
 		ret->actor_path = actor;
@@ -189,7 +233,6 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
-	resolve_known(session, &event->file.id, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

@@ -137,6 +137,26 @@ static void move_root(struct session *session, const struct fim_view *view)
 		inode_table_set_root(&session->inodes, id, view->path, 0);
 }
 
+// A name of a names-only directory that nobody asked for. It can have been
+// inherited all the same: the kernel compares the start of a long name only.
+static void withhold(struct session *session, const struct fim_event *event)
+{
+	session->counts[SESSION_WITHHELD]++;
+	if (!session->withheld++)
+		session->withheld_since = event->time;
+	if (event->flags & FIM_EVENT_NEW)
+		apply_let_go(session, &event->file.id);
+}
+
+static void tell_withheld(struct session *session, uint64_t now, bool final)
+{
+	if (!session->withheld || (!final && now - session->withheld_since < SESSION_WITHHELD_NS))
+		return;
+	emit_withheld(session, "other names in a directory that is watched for some",
+		      bytes_of(NULL, 0), session->withheld, session->withheld_since);
+	session->withheld = 0;
+}
+
 static void session_event(struct session *session, const struct fim_event *event)
 {
 	struct fim_view view;
@@ -147,7 +167,7 @@ static void session_event(struct session *session, const struct fim_event *event
 		return;
 	}
 	if (event->flags & FIM_EVENT_NAMES_ONLY && !apply_is_wanted(session, event)) {
-		session->counts[SESSION_WITHHELD]++;
+		withhold(session, event);
 		return;
 	}
 	after = apply_event(session, event);
@@ -205,6 +225,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	refresh(session, now);
 	if (!session->held || final)
 		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
+	tell_withheld(session, now, final);
 	look_at_room(session);
 	return session->out.error;
 }

@@ -29,6 +29,8 @@
 #define SESSION_HOLD_NS 10000000ull
 /* The clocks and the mounts are looked at again after this. */
 #define SESSION_REFRESH_NS 1000000000ull
+/* What was withheld is told of this often, and at the end. */
+#define SESSION_WITHHELD_NS 60000000000ull
 #define SESSION_INODES 16000000u
 #define SESSION_SEED_SIZE 16
 #define SESSION_TAPS 2
@@ -96,6 +98,8 @@ struct session {
 	struct session_twin twins[SESSION_TWINS];
 	unsigned twin_count;
 	uint64_t counts[SESSION_COUNT_END];
+	uint64_t withheld;       /* not told of yet ... */
+	uint64_t withheld_since; /* ... since then */
 	uint64_t canary;      /* bit n: the canary's operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t delivered;   /* time of the youngest record rendered */
@@ -163,8 +167,9 @@ uint64_t session_counted(const struct session *session, enum session_count count
 
 /* session_emit.c */
 void emit_event(struct session *session, const struct fim_view *view);
-void emit_path(struct session *session, const char *kind, struct bytes path, const char *key,
-	       const char *why);
+void emit_error(struct session *session, struct bytes where, const char *message);
+void emit_withheld(struct session *session, const char *reason, struct bytes path,
+		   uint64_t count, uint64_t since);
 void emit_unheard(struct session *session);
 void session_on_gap(void *context, const struct tap_gap *gap);
 

@@ -57,20 +57,48 @@ void session_on_gap(void *context, const struct tap_gap *gap)
 	emit_gap(session, gap, "the ring was full");
 }
 
-void emit_path(struct session *session, const char *kind, struct bytes path,
-		      const char *key, const char *why)
+static void emit_with_path(struct session *session, const char *kind,
+			   const struct buffer *members, struct bytes path, const char *why)
 {
-	struct buffer members = {0}, message = {0};
+	struct buffer message = {0};
 
-	record_path(&members, key, "path_b64", path);
-	json_key(&members, "message");
-	json_string(&members, why);
-	buffer_add(&message, path.data, path.length);
-	buffer_add_string(&message, ": ");
+	if (path.data) {
+		buffer_add(&message, path.data, path.length);
+		buffer_add_string(&message, ": ");
+	}
 	buffer_add_string(&message, why);
-	session_emit(session, kind, buffer_bytes(&members), buffer_bytes(&message));
-	buffer_deinit(&members);
+	session_emit(session, kind, buffer_bytes(members), buffer_bytes(&message));
 	buffer_deinit(&message);
+}
+
+void emit_error(struct session *session, struct bytes where, const char *message)
+{
+	struct buffer members = {0};
+
+	record_path(&members, "where", "where_b64", where);
+	json_key(&members, "message");
+	json_string(&members, message);
+	emit_with_path(session, "error", &members, where, message);
+	buffer_deinit(&members);
+}
+
+void emit_withheld(struct session *session, const char *reason, struct bytes path,
+		   uint64_t count, uint64_t since)
+{
+	struct buffer members = {0};
+
+	json_key(&members, "reason");
+	json_string(&members, reason);
+	if (path.data)
+		record_path(&members, "path", "path_b64", path);
+	json_key(&members, "count");
+	json_unsigned(&members, count);
+	json_key(&members, "since");
+	json_time_ns(&members, record_wall_ns(since, session->wall_offset));
+	json_key(&members, "until");
+	json_time_ns(&members, record_wall_ns(tap_now(), session->wall_offset));
+	emit_with_path(session, "withheld", &members, path, reason);
+	buffer_deinit(&members);
 }
 
 void emit_event(struct session *session, const struct fim_view *view)

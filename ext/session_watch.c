@@ -80,6 +80,12 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 	return 0;
 }
 
+static const char *const not_entered[] = {
+	[MOUNT_PSEUDO] = "not entered: a pseudo file system",
+	[MOUNT_NETWORK] = "not entered: a network file system",
+	[MOUNT_AUTOFS] = "not entered: an automount point",
+};
+
 static bool visit_enter(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
@@ -91,13 +97,12 @@ static bool visit_enter(void *context, const struct scan_entry *entry)
 		return true;
 	mount = mount_table_at(&session->mounts, path);
 	if (session->one_file_system) {
-		emit_path(session, "withheld", path, "path", "not entered: --one-file-system");
+		emit_withheld(session, "not entered: --one-file-system", path, 1, tap_now());
 		return false;
 	}
 	if (!mount || mount->kind == MOUNT_LOCAL)
 		return true;
-	emit_path(session, "withheld", path, "path", mount->kind == MOUNT_NETWORK
-		  ? "not entered: a network file system" : "not entered: a pseudo file system");
+	emit_withheld(session, not_entered[mount->kind], path, 1, tap_now());
 	return false;
 }
 
@@ -108,7 +113,7 @@ static void visit_unreadable(void *context, const struct scan_entry *entry, int 
 
 	visit->session->counts[SESSION_UNREADABLE]++;
 	if (visit_path(visit, entry, &path) == 0)
-		emit_path(visit->session, "error", path, "where", strerror(-error));
+		emit_error(visit->session, path, strerror(-error));
 }
 
 int session_drain(struct session *session)
@@ -209,6 +214,16 @@ void session_hold(struct session *session, bool hold)
 	session->held = hold;
 }
 
+// Have the kernel inherit what appears by this name.
+static int want_in_kernel(struct session *session, const struct fim_id *dir, const char *name)
+{
+	struct fim_wanted key = {.dir = *dir};
+	uint32_t one = 1;
+
+	strncpy(key.name, name, sizeof(key.name) - 1);
+	return bpf_map_update(session_newest(session)->maps.wanted, &key, &one);
+}
+
 static int want(struct session *session, const struct fim_id *dir, const char *name)
 {
 	size_t length = strlen(name);
@@ -244,6 +259,8 @@ static int watch_name(struct session *session, const char *dir, const char *name
 		return error;
 	error = inode_table_set_root(&session->inodes, ret, bytes_of_string(dir),
 				     INODE_DIR | INODE_NAMES_ONLY);
+	if (error == 0)
+		error = want_in_kernel(session, ret, name);
 	return error < 0 ? error : want(session, ret, name);
 }
 

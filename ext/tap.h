@@ -28,6 +28,7 @@ struct tap_maps {
 	int settings;
 	int learned;
 	int events;
+	int wanted;
 };
 
 struct tap_gap {

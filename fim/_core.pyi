@@ -30,10 +30,10 @@ class Session:
                  text: bool = False, utc: bool = False, one_file_system: bool = False) -> None:
         """`host` and `labels` are JSON objects; `seed` is 16 random bytes."""
 
-    def tap(self, maps: Tuple[int, int, int, int, int, int], pages: int, entries: int,
+    def tap(self, maps: Tuple[int, int, int, int, int, int, int], pages: int, entries: int,
             learn_function: Optional[str], learn_program: int) -> None:
         """Read from one more set of attached programs. `maps` are the descriptors of
-        watched, sequence, counters, settings, learned and events; they stay the caller's."""
+        watched, sequence, counters, settings, learned, events and wanted; they stay the caller's."""
 
     def switch(self) -> None:
         """The second set takes over; detach the first before the next pump()."""

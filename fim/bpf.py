@@ -19,7 +19,8 @@ SOURCES = ("filter.c", "create.c", "unlink.c", "rename.c", "write.c", "identity.
 HEADERS = ("event.h", "kernel.h", "maps.h")
 # `stages` is held only because a program array is emptied when its last
 # descriptor closes (Linux: bpf_map_put_uref).
-MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "stages")
+MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted",
+        "stages")
 INTERPRETERS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2.7",
                 "/usr/bin/python2", "/usr/bin/python")
 NO_BCC = 3

@@ -20,7 +20,7 @@ RING_PAGES = 256      # per CPU: 1 MiB, about 1,300 records
 MIN_ENTRIES = 65536   # of the hash of watched inodes: about 7 MB of kernel memory
 MAX_ENTRIES = 1 << 24
 GROWTH = 4
-MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events")
+MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted")
 
 
 class Monitor:
