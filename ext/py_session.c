@@ -146,6 +146,12 @@ static PyObject *session_py_scan_end(PyObject *self, PyObject *unused)
 	return call_plain(self, session_scan_end, "scan");
 }
 
+static PyObject *session_py_watch_nothing(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_plain(self, session_watch_nothing, "watched");
+}
+
 static PyObject *session_py_hold(PyObject *self, PyObject *args)
 {
 	struct session *session;
@@ -293,6 +299,8 @@ static PyMethodDef session_methods[] = {
 	 "hold(flag)\n--\n\nWhile true, records are read and wait for their names."},
 	{"watch", session_py_watch, METH_VARARGS,
 	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
+	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,
+	 "watch_nothing()\n--\n\nEmpty the hash of watched inodes."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,
 	 "watch_canary(path)\n--\n\nWatch the canary's scratch directory."},
 	{"pump", session_py_pump, METH_VARARGS,

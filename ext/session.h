@@ -150,6 +150,9 @@ void session_hold(struct session *session, bool hold);
  * does not exist yet. -ENOSPC: the hash is full. */
 int session_watch(struct session *session, const char *path);
 
+/* Empty the hash: the programs stay attached and have nothing to say. */
+int session_watch_nothing(struct session *session);
+
 /* Put the canary's directory in the hash. */
 int session_watch_canary(struct session *session, const char *path);
 

@@ -305,6 +305,17 @@ int session_watch(struct session *session, const char *path)
 	return 0;
 }
 
+int session_watch_nothing(struct session *session)
+{
+	int watched = session_newest(session)->maps.watched;
+	struct fim_id id;
+	int error;
+
+	while ((error = bpf_map_next(watched, NULL, &id)) == 0)
+		bpf_map_delete(watched, &id); // or the kernel was faster
+	return error == -ENOENT ? 0 : error;
+}
+
 int session_watch_canary(struct session *session, const char *path)
 {
 	struct scan scan;

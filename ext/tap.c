@@ -55,6 +55,32 @@ static int tap_allocate(struct tap *tap)
 	return tap->rings && tap->cpus && tap->room ? 0 : -ENOMEM;
 }
 
+// Read every CPU's counter, before the draining that should reach it.
+static int tap_look(struct tap *tap)
+{
+	uint64_t *counters = calloc(tap->cpu_count, sizeof(*counters));
+	uint32_t zero = 0;
+	int error;
+
+	if (!counters)
+		return -ENOMEM;
+	error = bpf_map_lookup(tap->maps.sequence, &zero, counters);
+	for (unsigned cpu = 0; error == 0 && cpu < tap->cpu_count; cpu++)
+		tap->cpus[cpu].counter = counters[cpu];
+	free(counters);
+	return error;
+}
+
+// Numbers given out before are another's.
+static int tap_start(struct tap *tap)
+{
+	int error = tap_look(tap);
+
+	for (unsigned cpu = 0; cpu < tap->cpu_count; cpu++)
+		tap->cpus[cpu].seen = tap->cpus[cpu].counter;
+	return error;
+}
+
 int tap_init(struct tap *tap, const struct tap_maps *maps, size_t pages)
 {
 	int error;
@@ -62,6 +88,8 @@ int tap_init(struct tap *tap, const struct tap_maps *maps, size_t pages)
 	memset(tap, 0, sizeof(*tap));
 	tap->maps = *maps;
 	error = tap_allocate(tap);
+	if (error == 0)
+		error = tap_start(tap);
 	for (uint32_t cpu = 0; error == 0 && cpu < tap->cpu_count; cpu++)
 		error = tap_add_ring(tap, cpu, pages);
 	if (error < 0)
@@ -113,22 +141,6 @@ static int tap_sample(void *context, const void *bytes, size_t length)
 	if (order_push(tap->order, event, tap->number) < 0)
 		tap->no_memory++;
 	return 0;
-}
-
-// Read every CPU's counter, before the draining that should reach it.
-static int tap_look(struct tap *tap)
-{
-	uint64_t *counters = calloc(tap->cpu_count, sizeof(*counters));
-	uint32_t zero = 0;
-	int error;
-
-	if (!counters)
-		return -ENOMEM;
-	error = bpf_map_lookup(tap->maps.sequence, &zero, counters);
-	for (unsigned cpu = 0; error == 0 && cpu < tap->cpu_count; cpu++)
-		tap->cpus[cpu].counter = counters[cpu];
-	free(counters);
-	return error;
 }
 
 static void tap_await(struct tap *tap, uint32_t cpu, uint64_t now, int final)

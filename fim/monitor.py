@@ -32,6 +32,8 @@ class Monitor:
     map_entries      room for watched inodes (None: twice what is there); it grows by itself
     one_file_system  enter no mount below a path
     labels           {name: value} for every record
+    attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
+                     monitor closes; one monitor at a time may use them
     text, utc        lines for people instead of JSON: for pump()
 
     Raises UsageError for a path that cannot be watched, KernelError where this
@@ -39,7 +41,8 @@ class Monitor:
     """
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
-                 one_file_system=False, labels=None, text=False, utc=False, kernel=None):
+                 one_file_system=False, labels=None, text=False, utc=False, kernel=None,
+                 attachment=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -52,7 +55,8 @@ class Monitor:
         self.map_entries = map_entries
         self.kernel = kernel
         self.coverage = {}
-        self.attachment = None
+        self.attachment = attachment
+        self.owned = attachment is None
         self.ready = False
         self.closed = False
         self.lines = []
@@ -70,8 +74,10 @@ class Monitor:
         self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
                   "fim %s watching %s" % (VERSION, " ".join(self.roots)))
         try:
-            self.attachment = self.load(self.map_entries or self.entries())
+            if self.owned:
+                self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
+            self.session.watch_nothing()
             seen = Canary(self.session).prove(self.gather)
             self.session.hold(True)
             self.scan()
@@ -145,7 +151,7 @@ class Monitor:
         except BaseException:
             successor.close()
             raise
-        old, self.attachment = self.attachment, successor
+        old, self.attachment, self.owned = self.attachment, successor, True
         old.detach()
         self.gather(0)
         old.close()
@@ -201,19 +207,32 @@ class Monitor:
             return b""
         self.closed = True
         if self.attachment:
-            self.attachment.detach()
+            self.silence()
             self.lines.append(self.session.pump(0, True))
             self.emit("stop", {"reason": reason, "version": VERSION,
                                "counts": self.session.counts()}, "stopped: %s" % reason)
             self.lines.append(self.session.pump(0, True))
-            self.attachment.close()
+            self.release()
         return self.take()
+
+    def silence(self):
+        """Nothing more can come: the hooks are gone, or have nothing to watch."""
+        if self.owned:
+            self.attachment.detach()
+        else:
+            self.session.watch_nothing()
+            self.gather(100)  # what was on its way
+
+    def release(self):
+        """Give the kernel back what is ours."""
+        if self.owned:
+            self.attachment.close()
 
     def abandon(self):
         """Give the kernel everything back after a failed start."""
         self.closed = True
         if self.attachment:
-            self.attachment.close()
+            self.release()
 
     def counts(self):
         """Every counter of the session and the kernel side by name."""

@@ -2,11 +2,13 @@
 
 Run by `make bench` in the virtual machine with -icount: one CPU, and a
 nanosecond is a guest instruction, so that the figures repeat within about one
-per cent and hold the watcher's own work.
+per cent. A figure is the CPU time of the process that acts, hooks included, and
+behind the plus that of the watcher's own processes for one operation, beyond
+what they use when nothing happens.
 """
 
 import contextlib
-import json
+import glob
 import os
 import shutil
 import subprocess
@@ -85,13 +87,49 @@ WATCHERS = (("nothing", nothing, None), ("inotifywait", inotifywait, "inotifywai
             ("auditd", auditd, "auditd"), ("fim", fim, None))
 
 
-def measure(binary, directory):
-    """{operation: ns} in `directory`."""
-    return json.loads(subprocess.check_output([binary, directory, REPEATS]).decode())
+OPERATIONS = ("stat", "open read-only, close", "read 1 byte", "write 1 byte",
+              "open, write, close", "create, close, unlink", "rename", "mkdir, rmdir")
+SETTLE = 1.5  # seconds; a watcher is done with what it was told by then
+
+
+def watchers():
+    """CPU time, ns, of every process of a watcher so far, the kernel's audit thread included."""
+    total = 0
+    for path in glob.glob("/proc/[0-9]*/task/*/schedstat"):
+        with contextlib.suppress(OSError):
+            with open(os.path.join(os.path.dirname(path), "comm")) as name:
+                comm = name.read().strip()
+            with open(os.path.join(os.path.dirname(path), "cmdline"), "rb") as line:
+                watching = b"fim\0watch" in line.read()
+            if watching or comm in ("inotifywait", "auditd", "kauditd"):
+                with open(path) as figures:
+                    total += int(figures.read().split()[0])
+    return total
+
+
+def idle(seconds=10):
+    """ns of the watchers a second when nothing happens."""
+    time.sleep(SETTLE)
+    start, before = time.monotonic(), watchers()
+    time.sleep(seconds)
+    return (watchers() - before) / (time.monotonic() - start)
+
+
+def measure(binary, directory, resting):
+    """{operation: (ns of the actor, ns of the watchers)} in `directory`."""
+    found = {}
+    for operation in OPERATIONS:
+        time.sleep(SETTLE)
+        start, before = time.monotonic(), watchers()
+        own = float(subprocess.check_output([binary, directory, REPEATS, operation]).decode())
+        time.sleep(SETTLE)
+        rest = resting * (time.monotonic() - start)
+        found[operation] = own, max(0, watchers() - before - rest) / int(REPEATS)
+    return found
 
 
 def rows(base, binary):
-    """(name, {operation: ns} watched, {operation: ns} elsewhere) of each watcher there is."""
+    """(name, figures elsewhere, figures watched, idle) of each watcher there is."""
     for name, watcher, program in WATCHERS:
         if program and not shutil.which(program):
             print("(%s is not installed)" % program)
@@ -100,21 +138,31 @@ def rows(base, binary):
         os.makedirs(watched)
         os.makedirs(elsewhere)
         with watcher(watched):
-            yield name, measure(binary, watched), measure(binary, elsewhere)
+            resting = idle()
+            yield (name, measure(binary, elsewhere, resting), measure(binary, watched, resting),
+                   resting)
 
 
 def table(found):
     """The figures, and each as a ratio to nothing."""
-    base = found[0][1]
-    columns = [(name + suffix, figures) for name, watched, elsewhere in found
-               for suffix, figures in ((", watched", watched), (", elsewhere", elsewhere))
-               if name != "nothing" or suffix == ", watched"]
+    plain = found[0][1]
+    columns = [(name + suffix, figures) for name, elsewhere, watched, _ in found
+               for suffix, figures in ((", elsewhere", elsewhere), (", watched", watched))
+               if name != "nothing" or suffix == ", elsewhere"]
     print("| operation | " + " | ".join(name for name, _ in columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
-    for operation, plain in base.items():
-        cells = ["%d (%.2f)" % (figures[operation], figures[operation] / plain)
-                 for _, figures in columns]
-        print("| %s | %s |" % (operation, " | ".join(cells)))
+    for operation in OPERATIONS:
+        print("| %s | %s |" % (operation, " | ".join(
+            cell(figures[operation], plain[operation][0]) for _, figures in columns)))
+    for name, _, _, resting in found[1:]:
+        print("%s at rest: %.2f %% of this CPU" % (name, resting / 1e7))
+
+
+def cell(figures, plain):
+    """The actor's cost, its ratio to nothing, and the watcher's share."""
+    own, watcher = figures
+    share = " + %d" % watcher if watcher >= 1 else ""
+    return "%d (%.2f)%s" % (own, own / plain, share)
 
 
 def main():
