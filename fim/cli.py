@@ -35,7 +35,8 @@ class Parser(argparse.ArgumentParser):
     usage_status = ACT_ERROR
 
     def error(self, message):
-        self.exit(self.usage_status, "fim: %s: see %s --help\n" % (message, self.prog))
+        complain("fim: %s: see %s --help" % (message, self.prog))
+        self.exit(self.usage_status)
 
 
 def positive(text):
@@ -200,20 +201,31 @@ def diagnose(options):
 
 def complain(message):
     """One line on standard error, whatever is in it."""
-    sys.stderr.write(message.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    text = os.fsencode(message).decode("utf-8", "backslashreplace")
+    shown = "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
+    sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
+    sys.stderr.flush()
+
+
+def usage_status(options):
+    """What a wrong command line of this verb leaves with."""
+    return ANSWER_USAGE if options.failed == ANSWER_ENVIRONMENT else ACT_ERROR
 
 
 def main(arguments=None):
     """Run the command line; the exit status."""
     top = parser()
-    options = top.parse_args(arguments)
+    options, unknown = top.parse_known_args(arguments)
     if not options.verb:
         top.error("no verb")
+    if unknown:
+        complain("fim: %s: unknown argument: see fim %s --help" % (unknown[0], options.verb))
+        return usage_status(options)
     try:
         return options.run(options)
     except UsageError as error:
         complain(str(error))
-        return ANSWER_USAGE if options.failed == ANSWER_ENVIRONMENT else ACT_ERROR
+        return usage_status(options)
     except FimError as error:
         complain(str(error))
         return options.failed

@@ -110,8 +110,9 @@ def watcher(base, scratch):
 class Room:
     """Two new directories of the same name, one watched and one beside it."""
 
-    def __init__(self, watcher, base, name):
+    def __init__(self, watcher, kind, base, name):
         self.watcher = watcher
+        self.kind = kind
         self.path = os.path.join(base, "watched", name)
         self.outside = os.path.join(base, "outside", name)
         self.base = base
@@ -136,7 +137,7 @@ def make_room(watcher, base, request, kind):
     if kind not in base:
         pytest.skip("no %s at %s" % (kind, PLACES[kind]))
     name = "".join(c if c.isalnum() else "-" for c in request.node.name)
-    return Room(watcher, base[kind], name)
+    return Room(watcher, kind, base[kind], name)
 
 
 @pytest.fixture(params=KINDS)

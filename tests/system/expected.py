@@ -39,7 +39,7 @@ def process(report):
 
 def cgroup(line):
     """The path in a line of /proc/PID/cgroup."""
-    return line.split(":", 2)[2]
+    return line.split(":", 2)[2] if line else "/"  # no hierarchy is mounted: the root
 
 
 def event(report, op, path, file, **members):

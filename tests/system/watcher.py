@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A running `fim watch`, and its stream, every record of which is checked."""
+import collections
 import datetime
 import itertools
 import json
@@ -45,6 +46,7 @@ class Stream:
         self.path = path
         self.file = open(path, "rb")
         self.rest = b""
+        self.lines = collections.deque()
         self.shapes = set()
         self.stream = None
         self.seq = 0
@@ -52,14 +54,16 @@ class Stream:
 
     def read(self):
         """The records that have come since the last call, one by one."""
-        while True:
-            data = self.file.read(1 << 20)
-            if not data:
-                return
-            lines = (self.rest + data).split(b"\n")
-            self.rest = lines.pop()
-            for line in lines:
-                yield self.checked(line)
+        while self.lines or self.more():
+            yield self.checked(self.lines.popleft())
+
+    def more(self):
+        """Whether whole lines have come."""
+        data = self.file.read(1 << 20)
+        lines = (self.rest + data).split(b"\n")
+        self.rest = lines.pop()
+        self.lines.extend(lines)
+        return bool(lines)
 
     def checked(self, line):
         record = json.loads(line.decode("utf-8"))
