@@ -220,6 +220,9 @@ fim_inline void fim_actor_target(struct fim_scratch *s)
 	else
 		fim_text_end(s, text, length < FIM_TARGET_BYTES ? FIM_TEXT_WHOLE : FIM_TEXT_CUT,
 			     length - 1);
+	// A link is as long as its text; 3.10's xfs sets that a moment later.
+	if (length > 0 && !s->event.file.size)
+		s->event.file.size = length - 1;
 }
 
 int fim_actor_stage(struct pt_regs *ctx)

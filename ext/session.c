@@ -62,9 +62,9 @@ static void tell_clock_step(struct session *session, int64_t before)
 	if (llabs(after - before) < CLOCK_STEP_NS)
 		return;
 	buffer_reset(out);
-	buffer_add_string(out, "\"before\": ");
+	json_key(out, "before");
 	json_time_ns(out, now + before);
-	buffer_add_string(out, ", \"after\": ");
+	json_key(out, "after");
 	json_time_ns(out, now + after);
 	session_emit(session, "clock", buffer_bytes(out),
 		     bytes_of_string("the wall clock was set"));

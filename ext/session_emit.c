@@ -35,15 +35,20 @@ static void emit_gap(struct session *session, const struct tap_gap *gap, const c
 // was filled: how many of their records are missing nobody knows.
 void emit_unheard(struct session *session)
 {
+	static const char *const unknown[] = {"cpu", "lost", "first", "last"};
 	struct buffer *out = &session->line;
 
 	buffer_reset(out);
-	buffer_add_string(out, "\"cpu\": null, \"lost\": null, \"first\": null, "
-			       "\"last\": null, \"since\": ");
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
+		json_key(out, unknown[i]);
+		json_null(out);
+	}
+	json_key(out, "since");
 	json_time_ns(out, record_wall_ns(session->insert_failed, session->wall_offset));
-	buffer_add_string(out, ", \"until\": ");
+	json_key(out, "until");
 	json_time_ns(out, record_wall_ns(session->switched, session->wall_offset));
-	buffer_add_string(out, ", \"reason\": \"the hash of watched inodes was full\"");
+	json_key(out, "reason");
+	json_string(out, "the hash of watched inodes was full");
 	session_emit(session, "gap", buffer_bytes(out),
 		     bytes_of_string("records lost: the hash of watched inodes was full"));
 }

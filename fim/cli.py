@@ -148,21 +148,32 @@ class Stop:
 @contextlib.contextmanager
 def ready_file(path):
     """Gone before, there while the monitor sees everything, gone after."""
-    def remove():
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-    def make():
-        with open(path, "w") as file:
-            file.write("%d\n" % os.getpid())
-
     if path is None:
         yield lambda: None
         return
+    if not os.path.isdir(os.path.dirname(path) or "."):
+        raise UsageError("fim: %s: there is no such directory" % path)
+    remove(path)
     try:
-        remove()
-        yield make
-        remove()
+        yield lambda: make(path)
+    finally:
+        remove(path)
+
+
+def remove(path):
+    """The file is not there afterwards."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    except OSError as error:
+        raise environment_error(path, error)
+
+
+def make(path):
+    """The file is there afterwards, with our pid in it."""
+    try:
+        with open(path, "w") as file:
+            file.write("%d\n" % os.getpid())
     except OSError as error:
         raise environment_error(path, error)
 

@@ -187,7 +187,10 @@ class Monitor:
 
     def gather(self, timeout_ms):
         """Read the rings; keep the lines for the next pump()."""
-        self.lines.append(self.session.pump(timeout_ms))
+        try:
+            self.lines.append(self.session.pump(timeout_ms))
+        except OSError as error:
+            raise FimError("fim: reading the perf rings: %s" % error.strerror)
 
     def pump(self, timeout_ms=100):
         """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""

@@ -11,12 +11,14 @@ has directories of its own and takes the records of its own time.
 import importlib.util
 import os
 import shutil
+import sys
 
 import pytest
 
-from watcher import Watcher
+from watcher import ROOT, Watcher
 from workload import Workloads, build
 
+sys.path.insert(0, ROOT)  # fim itself
 FORCED = os.environ.get("FIM_TEST_FORCE") == "1"
 PLACES = {"ext4": "/mnt/ext4", "xfs": "/mnt/xfs", "tmpfs": "/tmp"}
 NAME = "fim-test-%d" % os.getpid()
@@ -101,8 +103,9 @@ def watcher(base, scratch):
     lone.mkdir()
     (lone / "file").write_text("as it was\n")
     (lone / "over").write_text("as it was\n")
+    names = ["file", "over", "later", "soon", "long" * 40]
     paths = [os.path.join(path, "watched") for path in base.values()]
-    paths += [str(lone / name) for name in ("file", "over", "later")]
+    paths += [str(lone / name) for name in names]
     with Watcher(scratch / "watch", paths) as watcher:
         yield watcher.wait_ready()
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 
-from watcher import NOT_QUIET
+from watcher import AMISS
 
 REPEAT = int(os.environ.get("FIM_TEST_REPEAT", "1000"))
 ARCHIVE = int(os.environ.get("FIM_TEST_ARCHIVE", "20000"))
@@ -50,7 +50,7 @@ def count(room):
     """{op: number}, and the paths of each without repeats; nothing may be amiss."""
     numbers, paths = collections.Counter(), collections.defaultdict(set)
     for record in room.watcher.until(room.watcher.mark()):
-        assert record["kind"] not in NOT_QUIET, record
+        assert record["kind"] not in AMISS, record
         numbers[record["op"]] += 1
         paths[record["op"]].add(record["path"])
     return numbers, {op: len(names) for op, names in paths.items()}

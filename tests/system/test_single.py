@@ -63,6 +63,21 @@ def test_written_at_once(watcher, lone):
     assert acts(watcher) == [("unlink", path), ("create", path)] + written(path)
 
 
+def test_a_name_made_and_written(watcher, lone):
+    path = lone + "/soon"
+    make(path)
+    assert acts(watcher) == [("create", path)] + written(path)
+
+
+def test_a_long_name_and_one_that_starts_alike(watcher, lone):
+    path = lone + "/" + "long" * 40
+    make(path + "er")
+    append(path + "er")
+    make(path)
+    append(path + "er")
+    assert acts(watcher) == [("create", path)] + written(path)
+
+
 def test_a_name_that_comes_later(watcher, lone):
     """Here as a directory: what it holds is watched."""
     path = lone + "/later"

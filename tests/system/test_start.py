@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Acts during the whole start: afterwards every inode of the tree is watched.
 
-A start of the program is a compile. Where fim.Monitor can be given an attachment
-that is already there, many starts cost one.
+A start of the program is a compile; many starts share one set of attached programs.
 """
-import inspect
 import json
 import os
 import signal
@@ -12,15 +10,13 @@ import subprocess
 
 import pytest
 
-from watcher import Watcher
+import fim
+from fim import bpf
+from fim.kernel import Kernel
+from watcher import Checker, Watcher
 from workload import append, make
 
-REUSED = "attachment"
-
-
-def starts():
-    """How many."""
-    return int(os.environ.get("FIM_TEST_STARTS", "3"))
+STARTS = int(os.environ.get("FIM_TEST_STARTS", "100"))
 
 
 class Churn:
@@ -47,20 +43,20 @@ def names(tree):
     return files, directories
 
 
-def act_on_all(tree):
+def act_on_all(tree, number):
     """One write to each inode, one new file in each directory; what must be told."""
     files, directories = names(tree)
     for path in files.values():
         append(path)
-    new = [make(os.path.join(path, "new"), "") for path in directories]
+    new = [make(os.path.join(path, "new%d" % number), "") for path in directories]
     wants = [(op, path) for path in files.values() for op in ("modify", "close")]
     return sorted(wants + [("create", path) for path in new])
 
 
-def check_all(tree, settle):
+def check_all(tree, number, settle):
     """`settle` gives the records since it was called last."""
-    settle()
-    wants = act_on_all(tree)
+    assert [record for record in settle() if record["kind"] == "gap"] == []
+    wants = act_on_all(tree, number)
     got = [(record["op"], record["path"]) for record in settle() if record["kind"] == "event"]
     assert sorted(got) == wants
 
@@ -73,52 +69,48 @@ def tree(base, request):
     return path
 
 
-def start_once(workloads, tree, directory, seed):
-    churn = Churn(workloads, tree, seed)
+def test_busy_during_the_start(workloads, tree, scratch):
+    churn = Churn(workloads, tree, 0)
     try:
-        with Watcher(directory, [tree]) as watcher:
+        with Watcher(scratch / "start", [tree]) as watcher:
             watcher.wait_ready()
             assert churn.stop() > 100
-            check_all(tree, watcher.settle)
+            check_all(tree, 0, watcher.settle)
     finally:
         churn.process.kill()
 
 
-def test_busy_during_the_start(workloads, tree, scratch):
-    for number in range(starts()):
-        start_once(workloads, tree, scratch / ("start%d" % number), number)
+class Listener:
+    """A monitor of this process and its records."""
+
+    def __init__(self, monitor):
+        self.monitor = monitor
+        self.checker = Checker()
+
+    def settle(self):
+        """What it has to say until it has nothing more."""
+        found, quiet = [], 0
+        while quiet < 3:
+            lines = self.monitor.pump(100).splitlines()
+            found += [self.checker.record(line) for line in lines]
+            quiet = 0 if lines else quiet + 1
+        return found
 
 
-def attach():
-    """One set of programs for many monitors, or None where that cannot be."""
-    import fim
-    if REUSED not in inspect.signature(fim.Monitor.__init__).parameters:
-        return None
-    from fim import bpf
-    from fim.kernel import Kernel
-    return bpf.attach(Kernel.of_this_host(), 65536)
-
-
-def records_of(monitor):
-    """The records of a monitor of this process, until it has nothing more to say."""
-    found, quiet = [], 0
-    while quiet < 3:
-        lines = monitor.pump(100).splitlines()
-        found += [json.loads(line.decode("utf-8")) for line in lines]
-        quiet = 0 if lines else quiet + 1
-    return found
+def start_once(workloads, tree, attachment, number):
+    churn = Churn(workloads, tree, number)
+    try:
+        with fim.Monitor(tree, attachment=attachment) as monitor:
+            churn.stop()
+            check_all(tree, number, Listener(monitor).settle)
+    finally:
+        churn.process.kill()
 
 
 def test_busy_during_many_starts(workloads, tree):
-    import fim
-    attachment = attach()
-    if not attachment:
-        return
-    for number in range(int(os.environ.get("FIM_TEST_STARTS", "100"))):
-        churn = Churn(workloads, tree, 1000 + number)
-        try:
-            with fim.Monitor(tree, attachment=attachment) as monitor:
-                churn.stop()
-                check_all(tree, lambda: records_of(monitor))
-        finally:
-            churn.process.kill()
+    attachment = bpf.attach(Kernel.of_this_host(), 65536)
+    try:
+        for number in range(STARTS):
+            start_once(workloads, tree, attachment, number)
+    finally:
+        attachment.close()

@@ -35,20 +35,26 @@ def scratch_left():
 
 
 def test_sigterm_drains_and_detaches(workloads, tree, scratch):
+    """What is withheld of a directory watched for one name is told at the end, too."""
     before, left = probes(), scratch_left()
-    with Watcher(scratch / "stop", [tree]) as watcher:
+    lone = str(scratch / "one")
+    os.mkdir(lone)
+    with Watcher(scratch / "stop", [tree, lone + "/name"]) as watcher:
         watcher.wait_ready().settle()
         during = probes()
         assert before is None or sum(during.values()) > sum(before.values())
+        workloads.run("create", lone)
         workloads.run("create", tree)
         records = watcher.stop(signal.SIGTERM)
     assert watcher.process.returncode == 0
-    assert [record["kind"] for record in records] == ["event"] * TIMES + ["stop"]
+    assert [record["kind"] for record in records] == ["event"] * TIMES + ["withheld", "stop"]
+    assert records[-2]["count"] == TIMES
     assert records[-1]["reason"] == "SIGTERM"
     assert probes() == before
     assert scratch_left() == left
     assert not os.path.exists(watcher.ready)
-    assert os.path.getsize(watcher.errors) == 0
+    with open(watcher.errors) as file:
+        assert file.read() == "fim: %s/name does not exist yet: waiting for it\n" % lone
 
 
 def test_text_is_a_line_an_event(tree, scratch):

@@ -18,7 +18,7 @@ START_PATIENCE = 300.0  # an emulated machine compiles for a minute
 PATIENCE = 60.0
 PAUSE = 0.02
 DIGITS = bytes.maketrans(b"123456789", b"000000000")
-NOT_QUIET = {"gap", "error", "withheld", "clock"}
+AMISS = {"gap", "error", "clock"}
 
 
 def now_text():
@@ -32,40 +32,22 @@ def validator():
         return jsonschema.Draft7Validator(json.load(file))
 
 
-class Stream:
-    """The file that a monitor writes, read as it grows.
-
-    Every line is checked: by the schema (a line that differs from one already
-    checked in digits only is not checked again), by its number, by its stream,
-    and by the time being within the run.
+class Checker:
+    """Takes the lines of one stream and checks every one: by the schema (a line
+    that differs from one already checked in digits only is not checked again),
+    by its number, by its stream, and by the time being within the run.
     """
 
     schema = validator()
 
-    def __init__(self, path):
-        self.path = path
-        self.file = open(path, "rb")
-        self.rest = b""
-        self.lines = collections.deque()
+    def __init__(self):
         self.shapes = set()
         self.stream = None
         self.seq = 0
         self.begun = now_text()
 
-    def read(self):
-        """The records that have come since the last call, one by one."""
-        while self.lines or self.more():
-            yield self.checked(self.lines.popleft())
-
-    def more(self):
-        """Whether whole lines have come."""
-        data = self.file.read(1 << 20)
-        lines = (self.rest + data).split(b"\n")
-        self.rest = lines.pop()
-        self.lines.extend(lines)
-        return bool(lines)
-
-    def checked(self, line):
+    def record(self, line):
+        """The record in a line."""
         record = json.loads(line.decode("utf-8"))
         shape = line.translate(DIGITS)
         if shape not in self.shapes:
@@ -77,6 +59,29 @@ class Stream:
         assert self.begun[:17] <= record["time"][:17] and record["time"] <= now_text(), line
         self.seq += 1
         return record
+
+
+class Stream:
+    """The file that a monitor writes, read as it grows."""
+
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        self.checker = Checker()
+        self.rest = b""
+        self.lines = collections.deque()
+
+    def read(self):
+        """The records that have come since the last call, one by one."""
+        while self.lines or self.more():
+            yield self.checker.record(self.lines.popleft())
+
+    def more(self):
+        """Whether whole lines have come."""
+        data = self.file.read(1 << 20)
+        lines = (self.rest + data).split(b"\n")
+        self.rest = lines.pop()
+        self.lines.extend(lines)
+        return bool(lines)
 
 
 class Watcher:
@@ -150,7 +155,7 @@ class Watcher:
     def events(self):
         """The same, and nothing may be amiss."""
         records = self.settle()
-        amiss = [record for record in records if record["kind"] in NOT_QUIET]
+        amiss = [record for record in records if record["kind"] in AMISS]
         assert not amiss, amiss
         return [record for record in records if record["kind"] == "event"]
 
