@@ -62,12 +62,15 @@ static void add_name(struct session *session, const struct fim_id *dir, struct b
 		inode_table_add_name(&session->inodes, dir, name, &file->id, S_ISDIR(file->mode));
 }
 
-// The name `dir`/`name` now leads to `file`. Whether it has to be looked at:
-// a wanted name whose key is not in yet.
+// The name `dir`/`name` now leads to `file`. A directory that was not known has
+// contents that are not known either. Whether the name has to be looked at: one
+// that is wanted.
 static unsigned appears(struct session *session, const struct fim_id *dir, struct bytes name,
 			const struct fim_file *file)
 {
 	if (inherits(session, dir)) {
+		if (S_ISDIR(file->mode) && !inode_table_known(&session->inodes, &file->id, NULL))
+			session_unread(session, &file->id);
 		add_name(session, dir, name, file);
 		return APPLY_NOTHING;
 	}
@@ -93,6 +96,16 @@ static unsigned disappears(struct session *session, const struct fim_id *dir, st
 	return APPLY_LET_GO;
 }
 
+// What was just made is empty, and inherits from the first.
+static unsigned apply_mkdir(struct session *session, const struct fim_event *event)
+{
+	if (inherits(session, &event->dir)) {
+		add_name(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
+		return APPLY_NOTHING;
+	}
+	return appears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
+}
+
 static unsigned apply_create(struct session *session, const struct fim_event *event)
 {
 	return appears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
@@ -103,11 +116,12 @@ static unsigned apply_remove(struct session *session, const struct fim_event *ev
 	return disappears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
 }
 
-// A directory that the hash did not know comes with contents that it does not
-// know either.
-static unsigned moved_in(const struct fim_event *event)
+// Nor is what is in a directory that the hash did not know.
+static void moved_in(struct session *session, const struct fim_event *event)
 {
-	return event->flags & FIM_EVENT_NEW && S_ISDIR(event->file.mode) ? APPLY_SCAN : APPLY_NOTHING;
+	if (event->flags & FIM_EVENT_NEW && S_ISDIR(event->file.mode) &&
+	    inherits(session, &event->dir2))
+		session_unread(session, &event->file.id);
 }
 
 static unsigned apply_exchange(struct session *session, const struct fim_event *event)
@@ -118,7 +132,7 @@ static unsigned apply_exchange(struct session *session, const struct fim_event *
 	inode_table_remove_name(&session->inodes, &event->dir, from, &event->file.id);
 	inode_table_remove_name(&session->inodes, &event->dir2, to, &event->other.id);
 	return appears(session, &event->dir2, to, &event->file) |
-	       appears(session, &event->dir, from, &event->other) | moved_in(event);
+	       appears(session, &event->dir, from, &event->other);
 }
 
 // It was known by names in watched directories and has none left. A root is
@@ -138,12 +152,13 @@ static unsigned apply_rename(struct session *session, const struct fim_event *ev
 	struct bytes to = event_leaf(event, FIM_TEXT_PATH2);
 	unsigned after;
 
+	moved_in(session, event);
 	if (event->flags & FIM_EVENT_EXCHANGE)
 		return apply_exchange(session, event);
 	if (event->flags & FIM_EVENT_REPLACED &&
 	    disappears(session, &event->dir2, to, &event->other) & APPLY_LET_GO)
 		apply_let_go(session, &event->other.id);
-	after = appears(session, &event->dir2, to, &event->file) | moved_in(event);
+	after = appears(session, &event->dir2, to, &event->file);
 	inode_table_remove_name(&session->inodes, &event->dir, from, &event->file.id);
 	return after ? after : went_out(session, &event->file.id);
 }
@@ -162,7 +177,7 @@ typedef unsigned apply_operation(struct session *session, const struct fim_event
 
 static apply_operation *const operations[FIM_OPERATION_END] = {
 	[FIM_OP_CREATE] = apply_create,
-	[FIM_OP_MKDIR] = apply_create,
+	[FIM_OP_MKDIR] = apply_mkdir,
 	[FIM_OP_MKNOD] = apply_create,
 	[FIM_OP_SYMLINK] = apply_create,
 	[FIM_OP_LINK] = apply_create,

@@ -286,6 +286,12 @@ static PyObject *session_py_wants_room(PyObject *self, PyObject *unused)
 	return PyBool_FromLong(((struct py_session *)self)->session.need_room);
 }
 
+static PyObject *session_py_unread(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return PyLong_FromSize_t(((struct py_session *)self)->session.unread_count);
+}
+
 static PyMethodDef session_methods[] = {
 	{"tap", session_py_tap, METH_VARARGS,
 	 "tap(maps, pages, entries, learn_function, learn_program)\n--\n\n"
@@ -310,6 +316,8 @@ static PyMethodDef session_methods[] = {
 	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},
 	{"canary", session_py_canary, METH_NOARGS,
 	 "canary()\n--\n\nBits of the operations seen of the canary since the last call."},
+	{"unread", session_py_unread, METH_NOARGS,
+	 "unread()\n--\n\nHow many directories are watched and not read yet."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,
 	 "wants_room()\n--\n\nWhether the hash is, or soon will be, full."},
 	{NULL, NULL, 0, NULL},

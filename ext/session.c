@@ -192,6 +192,7 @@ static void deliver(struct session *session, uint64_t until)
 			session_event(session, event);
 		free(event);
 	}
+	watch_unread(session);
 }
 
 static void drop_predecessor(struct session *session)
@@ -337,6 +338,7 @@ void session_deinit(struct session *session)
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)
 		free(session->text[i]);
 	free(session->known);
+	free(session->unread);
 	free(session->learn_function);
 	forget_wanted(session);
 	buffer_deinit(&session->known_text);

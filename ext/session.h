@@ -95,6 +95,8 @@ struct session {
 	size_t known_room;
 	struct buffer known_text;
 	struct session_wanted *wanted;
+	struct fim_id *unread; /* directories in the hash whose contents are not */
+	size_t unread_count, unread_room;
 	struct session_twin twins[SESSION_TWINS];
 	unsigned twin_count;
 	uint64_t counts[SESSION_COUNT_END];
@@ -182,10 +184,16 @@ int session_drain(struct session *session);
 struct tap *session_newest(const struct session *session);
 void watch_appeared(struct session *session, const struct fim_view *view);
 
+/* A directory came with contents that nobody has read. It is read once every
+ * record that is there was applied, and again until that succeeds: meanwhile it
+ * may have been renamed, and only the records yet to come say where to. */
+void session_unread(struct session *session, const struct fim_id *id);
+void watch_unread(struct session *session);
+
 /* What is left to do after a record was rendered. */
 enum apply_after {
 	APPLY_NOTHING = 0,
-	APPLY_SCAN = 1,   /* `path` appeared with contents, or by a wanted name */
+	APPLY_SCAN = 1,   /* a wanted name appeared */
 	APPLY_LET_GO = 2, /* the inode went out of what is watched */
 };
 

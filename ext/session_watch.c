@@ -3,6 +3,7 @@
 // session_watch.c - what is watched: scans, and names that are not there yet.
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,8 @@ struct visit {
 	const char *root;         /* the scan's top is a root with this path */
 	const struct fim_id *dir; /* or has this name in this directory */
 	struct bytes name;
+	struct fim_id top; /* what was found there */
+	bool refused;      /* it could not be opened, and never will */
 };
 
 struct tap *session_newest(const struct session *session)
@@ -57,6 +60,7 @@ static int visit_top(struct visit *visit, const struct scan_entry *entry)
 {
 	struct session *session = visit->session;
 
+	visit->top = entry->id;
 	if (visit->root)
 		return inode_table_set_root(&session->inodes, &entry->id,
 					    bytes_of_string(visit->root), 0);
@@ -111,6 +115,7 @@ static void visit_unreadable(void *context, const struct scan_entry *entry, int 
 	struct visit *visit = context;
 	struct bytes path;
 
+	visit->refused = visit->refused || !entry->dir;
 	visit->session->counts[SESSION_UNREADABLE]++;
 	if (visit_path(visit, entry, &path) == 0)
 		emit_error(visit->session, path, strerror(-error));
@@ -346,8 +351,63 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 	copy = bytes_of(memcpy(session->text[5], view->path.data, view->path.length),
 			view->path.length);
 	session->text[5][copy.length] = '\0';
-	session->found = S_ISDIR(event->file.mode);
+	session->found = S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR;
 	run_scan(session, &visit, session->text[5]);
+	session->found = false;
+	session_scan_end(session);
+}
+
+void session_unread(struct session *session, const struct fim_id *id)
+{
+	if (session->unread_count == session->unread_room) {
+		size_t room = session->unread_room ? session->unread_room * 2 : 64;
+		struct fim_id *unread = realloc(session->unread, room * sizeof(*unread));
+
+		if (!unread) {
+			session->counts[SESSION_REFUSED]++;
+			return;
+		}
+		session->unread = unread;
+		session->unread_room = room;
+	}
+	session->unread[session->unread_count++] = *id;
+}
+
+// Read one directory by the name it has now. Whether that is settled: it was
+// read, refuses to be, or has no name (any more).
+static bool read_one(struct session *session, const struct fim_id *id)
+{
+	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
+	struct visit visit = {0};
+	struct bytes name, path;
+	char copy[NAME_MAX + 1]; // the table may move its names while it grows
+	struct fim_id dir;
+	int error;
+
+	if (!inode_table_next_name(&session->inodes, &cursor, &dir, &name) ||
+	    inode_table_path_in(&session->inodes, &dir, name, session->text[5],
+				EVENT_PATH_SIZE, &path) < 0)
+		return true;
+	visit.dir = &dir;
+	visit.name = bytes_of(memcpy(copy, name.data, name.length), name.length);
+	error = run_scan(session, &visit, path.data);
+	return visit.refused || (error == 0 && visit.top.ino == id->ino && visit.top.dev == id->dev);
+}
+
+void watch_unread(struct session *session)
+{
+	size_t left = 0;
+
+	if (!session->unread_count || session_scan_begin(session) < 0)
+		return;
+	session->found = true;
+	for (size_t i = 0; i < session->unread_count; i++) {
+		struct fim_id id = session->unread[i]; // the list may grow and move
+
+		if (!read_one(session, &id))
+			session->unread[left++] = id;
+	}
+	session->unread_count = left;
 	session->found = false;
 	session_scan_end(session);
 }

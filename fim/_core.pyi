@@ -70,5 +70,8 @@ class Session:
     def canary(self) -> int:
         """Bits (by OPERATIONS) of what was seen of the canary since the last call."""
 
+    def unread(self) -> int:
+        """How many directories are watched and not read yet: moved in, and moved on."""
+
     def wants_room(self) -> bool:
         """Whether the hash is, or soon will be, full."""

@@ -20,6 +20,7 @@ RING_PAGES = 256      # per CPU: 1 MiB, about 1,300 records
 MIN_ENTRIES = 65536   # of the hash of watched inodes: about 7 MB of kernel memory
 MAX_ENTRIES = 1 << 24
 GROWTH = 4
+SETTLE_TURNS, SETTLE_MS = 100, 20  # at most so often, so long each
 MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted")
 
 
@@ -86,8 +87,16 @@ class Monitor:
             self.abandon()
             raise
         self.session.hold(False)
+        self.settle()
         self.ready = True
         return self
+
+    def settle(self):
+        """Apply what came during the scan: it may have brought directories to read."""
+        for turn in range(SETTLE_TURNS):
+            self.gather(SETTLE_MS)
+            if turn and not self.session.unread():
+                return
 
     def entries(self):
         """Room for twice what is there now."""
