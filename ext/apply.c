@@ -30,12 +30,24 @@ static bool wanted_name(const struct session *session, const struct fim_id *dir,
 	return false;
 }
 
-bool apply_is_wanted(const struct session *session, const struct fim_event *event)
+static bool names_only(const struct session *session, const struct fim_event *event)
+{
+	uint32_t flags;
+
+	if (event->flags & FIM_EVENT_NAMES_ONLY)
+		return true;
+	// A change of content asks no directory in the kernel.
+	return inode_table_known(&session->inodes, &event->dir, &flags) &&
+	       flags & INODE_NAMES_ONLY;
+}
+
+bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
-	return event->matched == FIM_MATCHED_INODE ||
-	       wanted_name(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) ||
-	       wanted_name(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
+	return names_only(session, event) &&
+	       !inode_table_known(&session->inodes, &event->file.id, NULL) &&
+	       !wanted_name(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
+	       !wanted_name(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
 }
 
 static void drop_key(void *context, const struct fim_id *id, uint32_t flags)

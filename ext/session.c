@@ -166,7 +166,7 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
-	if (event->flags & FIM_EVENT_NAMES_ONLY && !apply_is_wanted(session, event)) {
+	if (apply_is_withheld(session, event)) {
 		withhold(session, event);
 		return;
 	}

@@ -200,8 +200,9 @@ enum apply_after {
 /* Change the inode table by what the record says happened. */
 unsigned apply_event(struct session *session, const struct fim_event *event);
 
-/* Whether a record of a names-only directory is about a wanted name. */
-bool apply_is_wanted(const struct session *session, const struct fim_event *event);
+/* Whether a record is about a name that nobody asked for, in a directory of
+ * which only some names are watched. */
+bool apply_is_withheld(const struct session *session, const struct fim_event *event);
 
 /* Stop watching an inode and what is only known below it. */
 void apply_let_go(struct session *session, const struct fim_id *id);

@@ -34,7 +34,7 @@ def test_out(room):
     os.rename(source, target)
     events = room.events()
     assert acts(events) == [("rename", source, target)]
-    assert events[0]["path_complete"] and events[0]["names_known"] == 0
+    assert events[0]["path_complete"] and events[0]["names_known"] == 1
     append(target)
     os.unlink(target)
     assert room.events() == []

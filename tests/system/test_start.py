@@ -87,9 +87,8 @@ def test_busy_during_the_start(workloads, tree, scratch):
 class Listener:
     """A monitor of this process and its records."""
 
-    def __init__(self, monitor):
-        self.monitor = monitor
-        self.checker = Checker()
+    def __init__(self, monitor, checker):
+        self.monitor, self.checker = monitor, checker
 
     def settle(self):
         """What it has to say until it has nothing more."""
@@ -102,11 +101,11 @@ class Listener:
 
 
 def start_once(workloads, tree, attachment, number):
-    churn = Churn(workloads, tree, number)
+    churn, checker = Churn(workloads, tree, number), Checker()
     try:
         with fim.Monitor(tree, attachment=attachment) as monitor:
             churn.stop()
-            check_all(tree, Listener(monitor).settle)
+            check_all(tree, Listener(monitor, checker).settle)
     finally:
         churn.process.kill()
 
