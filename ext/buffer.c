@@ -62,6 +62,21 @@ void buffer_add_string(struct buffer *buffer, const char *string)
 	buffer_add(buffer, string, strlen(string));
 }
 
+void buffer_add_number(struct buffer *buffer, uint64_t value, unsigned base,
+		       unsigned width)
+{
+	char digits[32]; /* 22 octal digits are the most */
+	unsigned start = sizeof(digits);
+
+	do {
+		digits[--start] = (char)('0' + value % base);
+		value /= base;
+	} while (value);
+	while (sizeof(digits) - start < width && start > 0)
+		digits[--start] = '0';
+	buffer_add(buffer, digits + start, sizeof(digits) - start);
+}
+
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
 	char text[128];

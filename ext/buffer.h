@@ -28,6 +28,10 @@ void buffer_reset(struct buffer *buffer);
 void buffer_add(struct buffer *buffer, const void *data, size_t length);
 void buffer_add_byte(struct buffer *buffer, char byte);
 void buffer_add_string(struct buffer *buffer, const char *string);
+/* `value` in decimal or octal, with zeroes in front up to `width`. A record has
+ * some thirty numbers, and printf is what they would cost most of its time. */
+void buffer_add_number(struct buffer *buffer, uint64_t value, unsigned base,
+		       unsigned width);
 /* Text of up to 127 bytes; a longer one is the caller's mistake, and is cut. */
 void buffer_format(struct buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

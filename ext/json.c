@@ -75,7 +75,7 @@ void json_bool(struct buffer *out, bool value)
 void json_unsigned(struct buffer *out, uint64_t value)
 {
 	separate(out);
-	buffer_format(out, "%" PRIu64, value);
+	buffer_add_number(out, value, 10, 1);
 }
 
 void json_signed(struct buffer *out, int64_t value)
@@ -154,19 +154,46 @@ void json_string(struct buffer *out, const char *string)
 void json_number_text(struct buffer *out, uint64_t value)
 {
 	separate(out);
-	buffer_format(out, "\"%" PRIu64 "\"", value);
+	buffer_add_byte(out, '"');
+	buffer_add_number(out, value, 10, 1);
+	buffer_add_byte(out, '"');
 }
 
 void json_dev(struct buffer *out, uint32_t dev)
 {
 	separate(out);
-	buffer_format(out, "\"%u:%u\"", dev >> 20, dev & 0xfffff);
+	buffer_add_byte(out, '"');
+	buffer_add_number(out, dev >> 20, 10, 1);
+	buffer_add_byte(out, ':');
+	buffer_add_number(out, dev & 0xfffff, 10, 1);
+	buffer_add_byte(out, '"');
 }
 
 void json_mode(struct buffer *out, uint32_t mode)
 {
 	separate(out);
-	buffer_format(out, "\"%04o\"", mode & 07777);
+	buffer_add_byte(out, '"');
+	buffer_add_number(out, mode & 07777, 8, 4);
+	buffer_add_byte(out, '"');
+}
+
+/* "2026-11-23T04:05:06." */
+static void add_moment(struct buffer *out, const struct tm *tm)
+{
+	const struct {
+		int value;
+		unsigned width;
+		char behind;
+	} parts[] = {
+		{tm->tm_year + 1900, 4, '-'}, {tm->tm_mon + 1, 2, '-'},
+		{tm->tm_mday, 2, 'T'},        {tm->tm_hour, 2, ':'},
+		{tm->tm_min, 2, ':'},         {tm->tm_sec, 2, '.'},
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		buffer_add_number(out, (uint64_t)parts[i].value, 10, parts[i].width);
+		buffer_add_byte(out, parts[i].behind);
+	}
 }
 
 void json_time(struct buffer *out, int64_t sec, uint32_t nsec)
@@ -184,9 +211,10 @@ void json_time(struct buffer *out, int64_t sec, uint32_t nsec)
 	time = (time_t)sec;
 	gmtime_r(&time, &tm);
 	separate(out);
-	buffer_format(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%09uZ\"",
-		      tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		      tm.tm_min, tm.tm_sec, nsec % SECOND);
+	buffer_add_byte(out, '"');
+	add_moment(out, &tm);
+	buffer_add_number(out, nsec % SECOND, 10, 9);
+	buffer_add(out, "Z\"", 2);
 }
 
 void json_time_ns(struct buffer *out, int64_t ns)
