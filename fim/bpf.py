@@ -157,6 +157,10 @@ def check(kernel):
     if kernel.header_path is None:
         raise KernelError("fim: kernel %s: no headers in /lib/modules/%s/build: install %s"
                           % (kernel.release, kernel.release, header_package(kernel.release)))
+    if kernel.built_for not in (None, kernel.release):
+        raise KernelError("fim: the headers in %s are of kernel %s, this is %s: install %s"
+                          % (kernel.header_path, kernel.built_for, kernel.release,
+                             header_package(kernel.release)))
 
 
 def header_package(release):

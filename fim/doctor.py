@@ -53,9 +53,18 @@ def rights(kernel):
     yield Finding(OK if root else BLIND, "root", "yes" if root else "no: run it with sudo")
     yield Finding(OK if kernel.kprobe_pmu else BLIND, "kprobes",
                   "by perf" if kernel.kprobe_pmu else "none: boot a kernel with CONFIG_KPROBES")
-    headers = kernel.header_path
-    yield Finding(OK if headers else BLIND, "headers",
-                  headers or "none: install %s" % bpf.header_package(kernel.release))
+    yield headers(kernel)
+
+
+def headers(kernel):
+    """Whether there are headers, and whether they are this kernel's."""
+    mend = "install %s" % bpf.header_package(kernel.release)
+    if kernel.header_path is None:
+        return Finding(BLIND, "headers", "none: " + mend)
+    if kernel.built_for not in (None, kernel.release):
+        return Finding(BLIND, "headers", "%s is of kernel %s: %s"
+                       % (kernel.header_path, kernel.built_for, mend))
+    return Finding(OK, "headers", kernel.header_path)
 
 
 def operations(monitor):

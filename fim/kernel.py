@@ -40,14 +40,16 @@ class Kernel:
     headers      frozenset of the FIM_HAS_* flags that its headers give
     header_path  directory of its headers, or None where there are none
     kprobe_pmu   perf can open kprobes
+    built_for    release that the headers are of, None where they do not say
     """
 
-    def __init__(self, release, symbols, headers, header_path, kprobe_pmu):
+    def __init__(self, release, symbols, headers, header_path, kprobe_pmu, built_for=None):
         self.release = release
         self.symbols = frozenset(symbols)
         self.headers = frozenset(headers)
         self.header_path = header_path
         self.kprobe_pmu = kprobe_pmu
+        self.built_for = built_for
 
     @classmethod
     def of_this_host(cls):
@@ -55,7 +57,7 @@ class Kernel:
         release = os.uname()[2]
         path = header_path(release)
         return cls(release, read_symbols(), find_members(path), path,
-                   os.path.exists(KPROBE_PMU))
+                   os.path.exists(KPROBE_PMU), header_release(path))
 
     def has(self, function):
         """True where `function` exists as it is and not only in split parts."""
@@ -74,6 +76,13 @@ def header_path(release):
         if os.path.isdir(os.path.join(path, "include")):
             return path
     return None
+
+
+def header_release(path):
+    """The release that the headers at `path` were configured for, or None."""
+    found = re.search(r'UTS_RELEASE "([^"]+)"', read_header(path, "generated/utsrelease.h")
+                      if path else "")
+    return found.group(1) if found else None
 
 
 def header_roots(path):
