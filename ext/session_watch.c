@@ -12,113 +12,13 @@
 
 #include "bpf_map.h"
 #include "decode.h"
-#include "json.h"
-#include "notice.h"
 #include "probe.h"
 #include "session.h"
-
-struct visit {
-	struct session *session;
-	const char *root;         /* the scan's top is a root with this path */
-	const struct fim_id *dir; /* or has this name in this directory */
-	struct bytes name;
-	struct fim_id top; /* what was found there */
-	bool refused;      /* it could not be opened, and never will */
-};
+#include "visit.h"
 
 struct tap *session_newest(const struct session *session)
 {
 	return session->taps[1] ? session->taps[1] : session->taps[0];
-}
-
-static int visit_path(const struct visit *visit, const struct scan_entry *entry, struct bytes *ret)
-{
-	struct session *session = visit->session;
-
-	if (!entry->dir) {
-		*ret = entry->name; // the top is told by its whole path
-		return 0;
-	}
-	return inode_table_path_in(&session->inodes, entry->dir, entry->name, session->text[4],
-				   EVENT_PATH_SIZE, ret);
-}
-
-static void emit_found(const struct visit *visit, const struct scan_entry *entry)
-{
-	struct session *session = visit->session;
-	struct buffer members = {0};
-	struct bytes path;
-
-	if (visit_path(visit, entry, &path) < 0)
-		return;
-	notice_found(path, &entry->id, entry->mode, "in a directory that was moved in", &members);
-	session_emit(session, "found", buffer_bytes(&members), path);
-	buffer_deinit(&members);
-}
-
-static int visit_top(struct visit *visit, const struct scan_entry *entry)
-{
-	struct session *session = visit->session;
-
-	visit->top = entry->id;
-	if (visit->root)
-		return inode_table_set_root(&session->inodes, &entry->id,
-					    bytes_of_string(visit->root), 0);
-	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
-				    S_ISDIR(entry->mode));
-}
-
-static int visit_entry(void *context, const struct scan_entry *entry)
-{
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	int error = entry->dir
-		? inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
-				       S_ISDIR(entry->mode))
-		: visit_top(visit, entry);
-
-	if (error < 0)
-		session->counts[SESSION_REFUSED]++;
-	if (entry->dir && session->found && entry->inserted)
-		emit_found(visit, entry);
-	return 0;
-}
-
-static const char *const not_entered[] = {
-	[MOUNT_PSEUDO] = "not entered: a pseudo file system",
-	[MOUNT_NETWORK] = "not entered: a network file system",
-	[MOUNT_AUTOFS] = "not entered: an automount point",
-};
-
-static bool visit_enter(void *context, const struct scan_entry *entry)
-{
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	const struct mount *mount;
-	struct bytes path;
-
-	if (visit_path(visit, entry, &path) < 0)
-		return true;
-	mount = mount_table_at(&session->mounts, path);
-	if (session->one_file_system) {
-		emit_withheld(session, "not entered: --one-file-system", path, 1, tap_now());
-		return false;
-	}
-	if (!mount || mount->kind == MOUNT_LOCAL)
-		return true;
-	emit_withheld(session, not_entered[mount->kind], path, 1, tap_now());
-	return false;
-}
-
-static void visit_unreadable(void *context, const struct scan_entry *entry, int error)
-{
-	struct visit *visit = context;
-	struct bytes path;
-
-	visit->refused = visit->refused || !entry->dir;
-	visit->session->counts[SESSION_UNREADABLE]++;
-	if (visit_path(visit, entry, &path) == 0)
-		emit_error(visit->session, path, strerror(-error));
 }
 
 int session_drain(struct session *session)
@@ -129,41 +29,6 @@ int session_drain(struct session *session)
 		if (session->taps[i])
 			error = tap_drain(session->taps[i], 0);
 	return error < 0 ? error : 0;
-}
-
-static int visit_pump(void *context)
-{
-	return session_drain(((struct visit *)context)->session);
-}
-
-static void scan_prepare(struct session *session, struct visit *visit, struct scan *ret)
-{
-	const struct tap_maps *maps = &session_newest(session)->maps;
-
-	*ret = (struct scan){
-		.watched = maps->watched,
-		.learned = session->learn_probe < 0 ? -1 : maps->learned,
-		.context = visit,
-		.entry = visit_entry,
-		.enter = visit_enter,
-		.unreadable = visit_unreadable,
-		.pump = visit_pump,
-	};
-}
-
-static int run_scan(struct session *session, struct visit *visit, const char *path)
-{
-	struct scan scan;
-	int error;
-
-	visit->session = session;
-	scan_prepare(session, visit, &scan);
-	error = scan_tree(&scan, path);
-	session->counts[SESSION_UNLEARNED] += scan.unlearned;
-	session->counts[SESSION_SCANNED] += scan.scanned;
-	if (error == -ENOSPC)
-		session->need_room = true;
-	return error;
 }
 
 static int set_settings(struct session *session, uint32_t scanner)
@@ -183,7 +48,7 @@ static void find_mnt_ns(struct session *session)
 	struct fim_id id;
 	mode_t mode;
 
-	scan_prepare(session, NULL, &scan);
+	visit_prepare(session, NULL, &scan);
 	if (scan.learned < 0 || scan_identify(&scan, AT_FDCWD, "/", 0, &id, &mode) < 0 ||
 	    bpf_map_lookup(scan.learned, &zero, &learned) < 0)
 		return;
@@ -253,7 +118,7 @@ static int watch_name(struct session *session, const char *dir, const char *name
 	mode_t mode;
 	int error;
 
-	scan_prepare(session, NULL, &scan);
+	visit_prepare(session, NULL, &scan);
 	error = scan_identify(&scan, AT_FDCWD, dir, 0, ret, &mode);
 	if (error < 0)
 		return error;
@@ -284,7 +149,7 @@ static int watch_file(struct session *session, const char *path)
 	error = watch_name(session, *dir ? dir : "/", visit.name.data, &id);
 	visit.dir = &id;
 	if (error >= 0)
-		error = run_scan(session, &visit, path);
+		error = visit_run(session, &visit, path);
 	free(dir);
 	return error == -ENOENT ? 0 : error;
 }
@@ -300,11 +165,11 @@ int session_watch(struct session *session, const char *path)
 
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
-	error = run_scan(session, &visit, path);
+	error = visit_run(session, &visit, path);
 	if (error < 0)
 		return error;
 	// A root that only was a names-only directory before inherits now.
-	scan_prepare(session, &visit, &scan);
+	visit_prepare(session, &visit, &scan);
 	if (scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode) == 0)
 		inode_table_set_flags(&session->inodes, &id, 0, INODE_NAMES_ONLY);
 	return 0;
@@ -328,7 +193,7 @@ int session_watch_canary(struct session *session, const char *path)
 	mode_t mode;
 	int error;
 
-	scan_prepare(session, NULL, &scan);
+	visit_prepare(session, NULL, &scan);
 	error = scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode);
 	if (error < 0)
 		return error;
@@ -352,7 +217,7 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 			view->path.length);
 	session->text[5][copy.length] = '\0';
 	session->found = S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR;
-	run_scan(session, &visit, session->text[5]);
+	visit_run(session, &visit, session->text[5]);
 	session->found = false;
 	session_scan_end(session);
 }
@@ -390,7 +255,7 @@ static bool read_one(struct session *session, const struct fim_id *id)
 		return true;
 	visit.dir = &dir;
 	visit.name = bytes_of(memcpy(copy, name.data, name.length), name.length);
-	error = run_scan(session, &visit, path.data);
+	error = visit_run(session, &visit, path.data);
 	return visit.refused || (error == 0 && visit.top.ino == id->ino && visit.top.dev == id->dev);
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * visit.h - what a scan's findings become in a session: names in the inode
+ * table, `found` records, mounts not entered, what could not be read.
+ */
+#ifndef FIM_VISIT_H
+#define FIM_VISIT_H
+
+#include "session.h"
+
+/* One scan of one tree. */
+struct visit {
+	struct session *session;
+	const char *root;         /* the scan's top is a root with this path */
+	const struct fim_id *dir; /* or has this name in this directory */
+	struct bytes name;
+	struct fim_id top; /* what was found there */
+	bool refused;      /* it could not be opened, and never will */
+};
+
+/* A scan with the maps in force, whose findings go to `visit`; for single
+ * identities `visit` may be NULL. */
+void visit_prepare(struct session *session, struct visit *visit, struct scan *ret);
+
+/* Scan the tree at `path`. -ENOSPC: the hash is full. */
+int visit_run(struct session *session, struct visit *visit, const char *path);
+
+#endif
