@@ -4,8 +4,18 @@ import glob
 import os
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 WARNINGS = ["-Wall", "-Wextra"] + (["-Werror"] if os.environ.get("CI") else [])
+
+
+class BuildPy(build_py):
+    """Ships bpf_c/ inside the package, which is where an installed fim looks for it."""
+
+    def run(self):
+        super().run()
+        self.copy_tree("bpf_c", os.path.join(self.build_lib, "fim", "bpf_c"))
+
 
 setup(
     name="fim",
@@ -14,8 +24,9 @@ setup(
     license="GPL-2.0-only",
     python_requires=">=3.6",
     packages=["fim"],
-    package_data={"fim": ["_core.pyi", "dist/*", "bpf_c/*"]},
+    package_data={"fim": ["_core.pyi", "dist/*"]},
     entry_points={"console_scripts": ["fim = fim.cli:main"]},
+    cmdclass={"build_py": BuildPy},
     ext_modules=[Extension(
         "fim._core",
         sources=sorted(glob.glob("ext/*.c")),

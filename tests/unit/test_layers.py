@@ -135,3 +135,11 @@ def test_extension_is_documented():
     assert set(public) <= set(documented) | named
     assert set(methods) <= set(documented)
     assert all(ast.get_docstring(documented[name]) for name in methods)
+
+
+def test_an_installed_package_is_whole(tmp_path):
+    subprocess.check_call([sys.executable, "setup.py", "-q", "build_py", "-d", str(tmp_path)],
+                          cwd=ROOT, stderr=subprocess.DEVNULL)
+    for part in ("bpf_c", "dist"):
+        source = os.path.join(ROOT, part if part == "bpf_c" else "fim/dist")
+        assert set(os.listdir(source)) == set(os.listdir(str(tmp_path / "fim" / part)))
