@@ -202,10 +202,7 @@ static apply_operation *const operations[FIM_OPERATION_END] = {
 
 unsigned apply_event(struct session *session, const struct fim_event *event)
 {
-	if (event->flags & FIM_EVENT_INSERT_FAILED) {
-		session->need_room = true;
-		if (!session->insert_failed)
-			session->insert_failed = event->time;
-	}
+	if (event->flags & FIM_EVENT_INSERT_FAILED)
+		session_insert_failed(session, event->time);
 	return operations[event->op] ? operations[event->op](session, event) : APPLY_NOTHING;
 }

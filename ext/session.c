@@ -263,10 +263,24 @@ int session_switch(struct session *session)
 		return -EINVAL;
 	session->switched = tap_now();
 	session->twin_count = 0;
+	session->unheard_told = session->insert_failed != 0;
 	if (session->insert_failed)
-		emit_unheard(session);
+		emit_unheard(session, session->insert_failed);
 	session->insert_failed = 0;
 	return 0;
+}
+
+// It may be told late: while the larger hash was filled, records were held.
+void session_insert_failed(struct session *session, uint64_t time)
+{
+	if (time > session->switched) {
+		session->need_room = true;
+		if (!session->insert_failed)
+			session->insert_failed = time;
+	} else if (!session->unheard_told) {
+		session->unheard_told = true;
+		emit_unheard(session, time);
+	}
 }
 
 static uint32_t own_mnt_ns(void)

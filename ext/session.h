@@ -118,6 +118,7 @@ struct session {
 	bool found;           /* a scan reports what it finds */
 	bool need_room;       /* the hash is, or soon will be, full */
 	uint64_t insert_failed; /* first failed inheritance not yet mended, 0 none */
+	bool unheard_told;    /* the gap that such made before the switch */
 };
 
 struct session_options {
@@ -175,7 +176,7 @@ void emit_event(struct session *session, const struct fim_view *view);
 void emit_error(struct session *session, struct bytes where, const char *message);
 void emit_withheld(struct session *session, const char *reason, struct bytes path,
 		   uint64_t count, uint64_t since);
-void emit_unheard(struct session *session);
+void emit_unheard(struct session *session, uint64_t since);
 void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
@@ -199,6 +200,9 @@ enum apply_after {
 
 /* Change the inode table by what the record says happened. */
 unsigned apply_event(struct session *session, const struct fim_event *event);
+
+/* An inode could not be inherited at this time: the hash was full. */
+void session_insert_failed(struct session *session, uint64_t time);
 
 /* Whether a record is about a name that nobody asked for, in a directory of
  * which only some names are watched. */

@@ -33,7 +33,7 @@ static void emit_gap(struct session *session, const struct tap_gap *gap, const c
 
 // Inodes that could not be inherited were not heard of until the larger hash
 // was filled: how many of their records are missing nobody knows.
-void emit_unheard(struct session *session)
+void emit_unheard(struct session *session, uint64_t since)
 {
 	static const char *const unknown[] = {"cpu", "lost", "first", "last"};
 	struct buffer *out = &session->line;
@@ -44,7 +44,7 @@ void emit_unheard(struct session *session)
 		json_null(out);
 	}
 	json_key(out, "since");
-	json_time_ns(out, record_wall_ns(session->insert_failed, session->wall_offset));
+	json_time_ns(out, record_wall_ns(since, session->wall_offset));
 	json_key(out, "until");
 	json_time_ns(out, record_wall_ns(session->switched, session->wall_offset));
 	json_key(out, "reason");

@@ -17,6 +17,7 @@ ACT_ERROR = 1           # verbs that act: usage or environment
 ANSWER_USAGE = 15       # verbs that answer
 ANSWER_ENVIRONMENT = 18
 PUMP_MS = 100
+PRIORITY_BOOST = -4  # as auditd's: a reader that is starved loses records
 
 EPILOG = """examples:
   fim watch /etc /usr/bin              every change below, as it happens
@@ -187,6 +188,8 @@ def watch(options):
     for path in monitor.missing:
         complain("fim: %s does not exist yet: waiting for it" % path)
     with opened(options.output) as sink, ready_file(options.ready_file) as ready:
+        with contextlib.suppress(OSError):
+            os.nice(PRIORITY_BOOST)
         monitor.open()
         try:
             sink.write(monitor.take())

@@ -3,13 +3,13 @@
 import errno
 import json
 import os
-import threading
 import time
 import uuid
 
 from fim import _core, bpf, coverage, host
 from fim.canary import Canary
 from fim.errors import FimError, KernelError, UsageError
+from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
 
@@ -20,6 +20,7 @@ RING_PAGES = 256      # per CPU: 1 MiB, about 1,300 records
 MIN_ENTRIES = 65536   # of the hash of watched inodes: about 7 MB of kernel memory
 MAX_ENTRIES = 1 << 24
 GROWTH = 4
+PUMP_MS = 100
 SETTLE_TURNS, SETTLE_MS = 100, 20  # at most so often, so long each
 MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted")
 
@@ -58,6 +59,7 @@ class Monitor:
         self.coverage = {}
         self.attachment = attachment
         self.owned = attachment is None
+        self.growth = None
         self.ready = False
         self.closed = False
         self.lines = []
@@ -120,8 +122,11 @@ class Monitor:
 
     def scan(self):
         """Put everything in the hash, in a larger one if it must be."""
-        while not self.scanned():
-            self.enlarge()
+        full = not self.scanned()
+        while full or self.growth:
+            self.grow()
+            self.gather(PUMP_MS)
+            full = self.session.wants_room()
 
     def scanned(self):
         """One try; False when the hash has no room."""
@@ -147,15 +152,26 @@ class Monitor:
     # --- a larger hash ---
 
     def enlarge(self):
-        """Attach a second set of programs with a larger hash, fill it, let it take over."""
+        """Begin to make a larger hash ready."""
         entries = min(self.attachment.entries * GROWTH, MAX_ENTRIES)
         if entries == self.attachment.entries:
             raise KernelError("fim: more than %d inodes to watch: watch fewer" % MAX_ENTRIES)
-        successor = self.load_beside(entries)
+        self.growth = Growth(self.load, entries)
+
+    def grow(self):
+        """A step, without waiting: begin, or take over what is ready."""
+        if self.growth and self.growth.done():
+            growth, self.growth = self.growth, None
+            self.take_over(growth.result())
+        elif not self.growth and self.session.wants_room():
+            self.enlarge()
+
+    def take_over(self, successor):
+        """Fill the larger hash, then let go of the smaller one."""
         self.session.hold(True)
         try:
             self.tap(successor)
-            full = not self.scanned()
+            self.scanned()
             self.session.switch()
         except BaseException:
             successor.close()
@@ -164,28 +180,7 @@ class Monitor:
         old.detach()
         self.gather(0)
         old.close()
-        if full:
-            self.enlarge()
         self.session.hold(not self.ready)
-
-    def load_beside(self, entries):
-        """Load in a thread; the rings are read meanwhile."""
-        result = {}
-
-        def run():
-            try:
-                result["attachment"] = self.load(entries)
-            except BaseException as error:  # handed to the caller below
-                result["error"] = error
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        while thread.is_alive():
-            self.gather(100)
-        thread.join()
-        if "error" in result:
-            raise result["error"]
-        return result["attachment"]
 
     # --- records ---
 
@@ -201,11 +196,10 @@ class Monitor:
         except OSError as error:
             raise FimError("fim: reading the perf rings: %s" % error.strerror)
 
-    def pump(self, timeout_ms=100):
+    def pump(self, timeout_ms=PUMP_MS):
         """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""
         self.gather(timeout_ms)
-        if self.session.wants_room():
-            self.enlarge()
+        self.grow()
         return self.take()
 
     def take(self):
@@ -237,6 +231,8 @@ class Monitor:
 
     def release(self):
         """Give the kernel back what is ours."""
+        if self.growth:
+            self.growth.abandon()
         if self.owned:
             self.attachment.close()
 

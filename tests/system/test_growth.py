@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from watcher import Watcher
+from watcher import START_PATIENCE, Watcher
 from workload import append, make
 
 ENTRIES = 1000
@@ -54,4 +54,13 @@ def test_too_small_for_what_comes(watcher, tree, workloads):
     records = watcher.settle()
     gaps = [record for record in records if record["kind"] == "gap"]
     assert len([op for op, _ in acts(records) if op == "create"]) == FILES, gaps
+    wait_for_growth(watcher, gaps)
     check_sample(watcher, below, "f%02d", 10)
+
+
+def wait_for_growth(watcher, gaps):
+    """Records go on while the larger hash is made; the gap says when it took over."""
+    if not gaps:
+        gaps.append(next(record for record in watcher.follow(START_PATIENCE)
+                         if record["kind"] == "gap"))
+    assert "hash" in gaps[0]["reason"]

@@ -17,6 +17,7 @@ from fim.kernel import Kernel
 from watcher import Checker, Watcher
 from workload import append, make
 
+RING_PAGES = 4096  # who acts and who reads is one process here
 STARTS = int(os.environ.get("FIM_TEST_STARTS", "30"))
 
 
@@ -92,18 +93,18 @@ class Listener:
 
     def settle(self):
         """What it has to say until it has nothing more."""
-        found, quiet = [], 0
+        lines, quiet = [], 0
         while quiet < 3:
-            lines = self.monitor.pump(100).splitlines()
-            found += [self.checker.record(line) for line in lines]
-            quiet = 0 if lines else quiet + 1
-        return found
+            new = self.monitor.pump(100).splitlines()
+            lines += new
+            quiet = 0 if new else quiet + 1
+        return [self.checker.record(line) for line in lines]
 
 
 def start_once(workloads, tree, attachment, number):
     churn, checker = Churn(workloads, tree, number), Checker()
     try:
-        with fim.Monitor(tree, attachment=attachment) as monitor:
+        with fim.Monitor(tree, attachment=attachment, ring_pages=RING_PAGES) as monitor:
             churn.stop()
             check_all(tree, Listener(monitor, checker).settle)
     finally:

@@ -1,0 +1,50 @@
+"""A larger hash being made ready beside the one in force, which goes on serving."""
+
+import threading
+
+__all__ = ["Growth"]
+
+
+class Growth:
+    """Runs `load(entries)` in a thread: a compile takes seconds, and records go on."""
+
+    def __init__(self, load, entries):
+        self.load = load
+        self.entries = entries
+        self.attachment = None
+        self.error = None
+        self.abandoned = False
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        """In the thread."""
+        try:
+            attachment = self.load(self.entries)
+        except BaseException as error:  # told by result(), in the caller's thread
+            self.error = error
+            return
+        with self.lock:
+            if not self.abandoned:
+                self.attachment = attachment
+                return
+        attachment.close()
+
+    def done(self):
+        """Whether result() would not wait."""
+        return not self.thread.is_alive()
+
+    def result(self):
+        """The attachment, or what went wrong raised."""
+        self.thread.join()
+        if self.error:
+            raise self.error
+        return self.attachment
+
+    def abandon(self):
+        """It is not wanted any more, whenever it is ready."""
+        with self.lock:
+            self.abandoned = True
+            if self.attachment:
+                self.attachment.close()
