@@ -188,9 +188,9 @@ def watch(options):
     for path in monitor.missing:
         complain("fim: %s does not exist yet: waiting for it" % path)
     with opened(options.output) as sink, ready_file(options.ready_file) as ready:
+        monitor.open()
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
-        monitor.open()
         try:
             sink.write(monitor.take())
             ready()
