@@ -65,6 +65,8 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 	if (watched.lookup(id))
 		return 0;
 	error = watched.insert(id, &child);
+	if (error == -EEXIST)
+		return 0; // the scanner or another CPU was faster
 	fim_count(error ? FIM_COUNTER_INSERT_FAILED : FIM_COUNTER_INSERTED);
 	return error ? FIM_EVENT_INSERT_FAILED : FIM_EVENT_NEW;
 }
