@@ -52,7 +52,7 @@ fim_inline int fim_is_wanted(struct fim_id *dir, struct dentry *dentry)
 fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 			     struct dentry *dentry, struct fim_id *id, __u32 mode)
 {
-	struct fim_watched child = {};
+	struct fim_watched child = {}, *known;
 	int error;
 
 	if (!parent)
@@ -62,8 +62,12 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 	child.flags = parent->flags & FIM_WATCH_CANARY;
 	if (S_ISDIR(mode))
 		child.flags |= FIM_WATCH_INHERIT;
-	if (watched.lookup(id))
+	known = watched.lookup(id);
+	if (known) {
+		// Perhaps for less, or left by a file that had this number.
+		known->flags |= child.flags;
 		return 0;
+	}
 	error = watched.insert(id, &child);
 	if (error == -EEXIST)
 		return 0; // the scanner or another CPU was faster

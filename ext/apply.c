@@ -67,6 +67,16 @@ void apply_let_go(struct session *session, const struct fim_id *id)
 	inode_table_forget_tree(&session->inodes, id, drop_key, session);
 }
 
+// A record that is older than the last scan can be about an inode that is gone,
+// whose number the scan has found on a new one: that must not lose its key. What
+// did go out is then watched on, until it is removed.
+void apply_went_out(struct session *session, const struct fim_event *event,
+		    const struct fim_id *id)
+{
+	if (event->time > session->scanned_until)
+		apply_let_go(session, id);
+}
+
 static void add_name(struct session *session, const struct fim_id *dir, struct bytes name,
 		     const struct fim_file *file)
 {
@@ -169,7 +179,7 @@ static unsigned apply_rename(struct session *session, const struct fim_event *ev
 		return apply_exchange(session, event);
 	if (event->flags & FIM_EVENT_REPLACED &&
 	    disappears(session, &event->dir2, to, &event->other) & APPLY_LET_GO)
-		apply_let_go(session, &event->other.id);
+		apply_went_out(session, event, &event->other.id);
 	after = appears(session, &event->dir2, to, &event->file);
 	inode_table_remove_name(&session->inodes, &event->dir, from, &event->file.id);
 	return after ? after : went_out(session, &event->file.id);

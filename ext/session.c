@@ -177,7 +177,7 @@ static void session_event(struct session *session, const struct fim_event *event
 	if (after & APPLY_SCAN)
 		watch_appeared(session, &view);
 	if (after & APPLY_LET_GO)
-		apply_let_go(session, &event->file.id);
+		apply_went_out(session, event, &event->file.id);
 	if (event->time > session->delivered)
 		session->delivered = event->time;
 }

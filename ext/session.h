@@ -104,6 +104,7 @@ struct session {
 	uint64_t withheld_since; /* ... since then */
 	uint64_t canary;      /* bit n: the canary's operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
+	uint64_t scanned_until; /* the table is newer than records older than this */
 	uint64_t delivered;   /* time of the youngest record rendered */
 	uint64_t refreshed;
 	int64_t wall_offset;  /* wall clock minus CLOCK_MONOTONIC */
@@ -210,6 +211,10 @@ bool apply_is_withheld(const struct session *session, const struct fim_event *ev
 
 /* Stop watching an inode and what is only known below it. */
 void apply_let_go(struct session *session, const struct fim_id *id);
+
+/* The same for what a record says went out; not if a scan has looked since. */
+void apply_went_out(struct session *session, const struct fim_event *event,
+		    const struct fim_id *id);
 
 /* Fill the view from the record, the inode table and the mounts. */
 void resolve_event(struct session *session, const struct fim_event *event,

@@ -76,6 +76,7 @@ int session_scan_end(struct session *session)
 	if (session->learn_probe >= 0)
 		close(session->learn_probe);
 	session->learn_probe = -1;
+	session->scanned_until = tap_now();
 	return set_settings(session, 0);
 }
 

@@ -18,7 +18,7 @@ from watcher import Checker, Watcher
 from workload import append, make
 
 RING_PAGES = 4096  # who acts and who reads is one process here
-STARTS = int(os.environ.get("FIM_TEST_STARTS", "30"))
+STARTS = int(os.environ.get("FIM_TEST_STARTS", "10"))
 
 
 class Churn:
