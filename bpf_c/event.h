@@ -147,6 +147,7 @@ enum fim_event_flag {
 	FIM_EVENT_ARGS_CUT = 64,     /* more arguments than fit */
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
+	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
 };
 
 struct fim_event {

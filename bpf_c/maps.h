@@ -52,6 +52,13 @@ struct fim_pending {
 	__u32 pad;
 };
 
+/* What an inode was like before an open file could change it. */
+struct fim_opened {
+	__u64 allocated; /* fim_inode_state() before the first fallocate, 0 none */
+	__u32 writes;    /* modifications of it before the open */
+	__u32 pad;
+};
+
 /* One process that has modified an inode since its last close on it. */
 struct fim_modifier {
 	__u64 ino;
@@ -73,9 +80,9 @@ BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
  * evicted, a live one would have to outlive 8,192 others. */
 BPF_TABLE("lru_hash", __u64, struct fim_pending, pending, 8192);
 
-/* struct file * -> modifications of its inode when it was opened for writing.
- * A missing or evicted entry counts as opened before the monitor started. */
-BPF_TABLE("lru_hash", __u64, __u32, opened, 65536);
+/* struct file * -> its inode when it was opened for writing. A missing or
+ * evicted entry counts as opened before the monitor started. */
+BPF_TABLE("lru_hash", __u64, struct fim_opened, opened, 65536);
 
 /* -> start of the process. An evicted entry costs one repeated `modify`. */
 BPF_TABLE("lru_hash", struct fim_modifier, __u64, modifiers, 65536);
