@@ -143,7 +143,7 @@ fim_inline int fim_modified(struct pt_regs *ctx, struct file *file)
 		return 0;
 	__sync_fetch_and_add(&self->writes, 1);
 	fim_modifier_key(&id, &key);
-	start = fim_task_start((struct task_struct *)bpf_get_current_task());
+	start = fim_process_start((struct task_struct *)bpf_get_current_task());
 	known = modifiers.lookup(&key);
 	if (known && *known == start)
 		return 0;
