@@ -189,6 +189,7 @@ enum fim_watch_flag {
 	FIM_WATCH_INHERIT = 1, /* a directory: what appears in it is watched */
 	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, those wanted inherited */
 	FIM_WATCH_CANARY = 4,  /* the monitor's own scratch */
+	FIM_WATCH_ABOVE = 64,  /* a directory above: alone, only its own renaming counts */
 };
 
 struct fim_watched {

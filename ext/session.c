@@ -173,6 +173,8 @@ static void session_event(struct session *session, const struct fim_event *event
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
+	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
+		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
 	if (after & APPLY_SCAN)
 		watch_appeared(session, &view);

@@ -192,6 +192,13 @@ void watch_appeared(struct session *session, const struct fim_view *view);
 void session_unread(struct session *session, const struct fim_id *id);
 void watch_unread(struct session *session);
 
+/* above.c: the directories above the root at `path`, an absolute path, are in
+ * the hash, so that their renaming is a record. -ENOSPC. */
+int above_watch(struct session *session, const char *path);
+
+/* The directory at `from` is at `to` now: so is what is watched below it. */
+void above_renamed(struct session *session, struct bytes from, struct bytes to);
+
 /* What is left to do after a record was rendered. */
 enum apply_after {
 	APPLY_NOTHING = 0,

@@ -152,7 +152,9 @@ static int watch_file(struct session *session, const char *path)
 	if (error >= 0)
 		error = visit_run(session, &visit, path);
 	free(dir);
-	return error == -ENOENT ? 0 : error;
+	if (error == 0 || error == -ENOENT)
+		error = above_watch(session, path);
+	return error;
 }
 
 int session_watch(struct session *session, const char *path)
@@ -167,6 +169,8 @@ int session_watch(struct session *session, const char *path)
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
 	error = visit_run(session, &visit, path);
+	if (error == 0)
+		error = above_watch(session, path);
 	if (error < 0)
 		return error;
 	// A root that only was a names-only directory before inherits now.
