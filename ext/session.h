@@ -154,6 +154,9 @@ void session_hold(struct session *session, bool hold);
  * does not exist yet. -ENOSPC: the hash is full. */
 int session_watch(struct session *session, const char *path);
 
+/* roots.c: what is watched by its own path, as that is now, each with a NUL. */
+int session_roots(struct session *session, struct buffer *ret);
+
 /* Empty the hash: the programs stay attached and have nothing to say. */
 int session_watch_nothing(struct session *session);
 
