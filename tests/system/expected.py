@@ -54,6 +54,8 @@ def kernel_dev(path, dev):
 def event(report, op, path, file, **members):
     """One record of a workload, without what is volatile."""
     file = dict(file, dev=kernel_dev(path, file["dev"]))
+    if members.get("replaced"):
+        members["replaced"]["dev"] = file["dev"]
     record = {
         "op": op, "result": "success", "errno": None, "path": path, "path_complete": True,
         "path_mount": "exact", "deleted": False, "names_known": 1, "file": file, "late": False,

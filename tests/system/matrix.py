@@ -20,7 +20,7 @@ def symbols():
 
 
 def refusals():
-    """The rows of the reviewed file that hold on this kernel."""
+    """The rows of the reviewed file that hold on this kernel; the first that fits counts."""
     with open(REVIEWED) as lines:
         rows = [Refusal(*line.split("#")[0].split()) for line in lines if line[0] not in "#\n"]
     here = symbols()
@@ -79,5 +79,6 @@ class Cell:
     def __call__(self, operation, way, kind, refused=None, seen=SEEN):
         """True where it was possible; it is refused where the reviewed file says, and only there."""
         self.properties.append(("cell", (operation, way, kind, refused or seen)))
-        assert refused == self.matrix.refused(operation, way, kind)
+        reviewed = self.matrix.refused(operation, way, kind)
+        assert refused == reviewed, "refused by %s, reviewed %s" % (refused, reviewed)
         return refused is None

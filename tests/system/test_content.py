@@ -11,15 +11,16 @@ from workload import TIMES
 # counts: what `close` may count; who: what of the process is not its own.
 Change = namedtuple("Change", "counts who", defaults=((1,), ()))
 
-# A copy that cannot share extents has tried it first (Linux: generic_remap_file_range_prep).
-TRIED_BEFORE = Change((1, 2))
+# A copy that cannot share extents has tried it first (Linux: generic_remap_file_range_prep), and
+# 3.10's xfs updates the times for each splice and for its first buffer.
+TWICE = Change((1, 2))
 # A write that would have to wait goes to a thread of the kernel's, which has a name of its own;
 # where it was tried first, it has been counted twice (Linux: kiocb_modified, IOCB_NOWAIT).
 BY_WORKER = Change((1, 2), ("tid", "comm"))
 
 CHANGES = {
     "append": Change(), "pwrite": Change(), "writev": Change(), "aio": Change(),
-    "io_uring": BY_WORKER, "splice": Change(), "sendfile": Change(), "copy_range": TRIED_BEFORE,
+    "io_uring": BY_WORKER, "splice": TWICE, "sendfile": TWICE, "copy_range": TWICE,
     "clone": Change(), "clone_range": Change(), "allocate": Change(), "punch": Change(),
     "zero": Change(), "collapse": Change(), "map": Change(), "map_closed": Change(),
 }
@@ -54,8 +55,10 @@ def test_one_modify_and_one_close(room, workloads, act, cell):
     prepare(room.path)
     room.forget()
     report = workloads.run(act, room.path)
-    cell(act, "directly", room.kind, report.refused)
     events = changes(room)
+    if not cell(act, "directly", room.kind, report.refused):
+        assert events == []
+        return
     for event in events:
         if event["op"] == "close":
             assert event["count"] in change.counts
