@@ -152,11 +152,14 @@ def watcher(base, scratch):
     """The monitor of the session; beside the trees it watches names (test_single.py)."""
     lone = scratch / "lone"
     lone.mkdir()
+    both = scratch / "both"
+    (both / "below").mkdir(parents=True)
     (lone / "file").write_text("as it was\n")
     (lone / "over").write_text("as it was\n")
     names = ["file", "over", "later", "soon", "long" * 40]
     paths = [os.path.join(path, "watched") for path in base.values()]
     paths += [str(lone / name) for name in names]
+    paths += [str(both / "below" / "file"), str(both)]  # a name, then the tree it is in
     with Watcher(scratch / "watch", paths) as watcher:
         yield watcher.wait_ready()
 
