@@ -158,6 +158,7 @@ enum fim_event_flag {
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
 	FIM_EVENT_BEFORE = 512,      /* `other` is `file` as it was before */
+	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
 };
 
 struct fim_event {
@@ -200,6 +201,7 @@ enum fim_watch_flag {
 	FIM_WATCH_INHERIT = 1, /* a directory: what appears in it is watched */
 	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, those wanted inherited */
 	FIM_WATCH_CANARY = 4,  /* the monitor's own scratch */
+	FIM_WATCH_ABOVE = 64,  /* a directory above: alone, only its own renaming counts */
 };
 
 struct fim_watched {

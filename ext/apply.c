@@ -34,6 +34,9 @@ static bool names_only(const struct session *session, const struct fim_event *ev
 {
 	uint32_t flags;
 
+	// In the hash, and not known by a name: it is above what is watched.
+	if (event->op == FIM_OP_RENAME && event->matched == FIM_MATCHED_INODE)
+		return false;
 	if (event->flags & FIM_EVENT_NAMES_ONLY)
 		return true;
 	// A change of an inode asks no directory in the kernel.

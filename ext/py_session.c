@@ -184,6 +184,23 @@ static PyObject *session_py_watch(PyObject *self, PyObject *args)
 	return call_path(self, args, session_watch);
 }
 
+static PyObject *session_py_roots(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	struct buffer paths = {0};
+	PyObject *result;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	result = leave(self, session_roots(session, &paths), "roots");
+	Py_XDECREF(result);
+	if (result)
+		result = PyBytes_FromStringAndSize(paths.data, (Py_ssize_t)paths.length);
+	buffer_deinit(&paths);
+	return result;
+}
+
 static PyObject *session_py_watch_canary(PyObject *self, PyObject *args)
 {
 	return call_path(self, args, session_watch_canary);
@@ -305,6 +322,8 @@ static PyMethodDef session_methods[] = {
 	 "hold(flag)\n--\n\nWhile true, records are read and wait for their names."},
 	{"watch", session_py_watch, METH_VARARGS,
 	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
+	{"roots", session_py_roots, METH_NOARGS,
+	 "roots()\n--\n\nThe paths watched, as they are now, each with a NUL."},
 	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,
 	 "watch_nothing()\n--\n\nEmpty the hash of watched inodes."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,

@@ -8,6 +8,7 @@
 // within its superblock and completed from the mount table.
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "decode.h"
 #include "session.h"
@@ -65,6 +66,9 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 	struct bytes inside;
 	int ways;
 
+	// Opened by a handle, a file can have no name in the kernel's cache.
+	if (!text->names && !S_ISDIR(event->file.mode))
+		return;
 	if (event_path(event, slot, EVENT_ALL_NAMES, session->text[0], EVENT_PATH_SIZE, &inside) < 0)
 		return;
 	if (text->mounted) {

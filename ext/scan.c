@@ -58,7 +58,9 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 	    (value.flags & flags) != flags) {
 		// Known for less than it is wanted for now, such as a directory of
 		// which only some names were.
-		value.flags = (value.flags & ~(uint32_t)FIM_WATCH_NAMES) | flags;
+		if (flags & FIM_WATCH_INHERIT)
+			value.flags &= ~(uint32_t)FIM_WATCH_NAMES;
+		value.flags |= flags;
 		return bpf_map_update(scan->watched, id, &value);
 	}
 	if (error == -EEXIST)

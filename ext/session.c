@@ -203,6 +203,8 @@ static void session_event(struct session *session, const struct fim_event *event
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
+	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
+		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
 	if (after & APPLY_SCAN)
 		watch_appeared(session, &view);
@@ -212,14 +214,26 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->delivered = event->time;
 }
 
+// A change that only its close could tell of gives both records.
+static void told_by_close(struct session *session, struct fim_event *event)
+{
+	if (event->op == FIM_OP_CLOSE && event->flags & FIM_EVENT_UNTOLD) {
+		event->op = FIM_OP_MODIFY;
+		session_event(session, event);
+		event->op = FIM_OP_CLOSE;
+	}
+}
+
 static void deliver(struct session *session, uint64_t until)
 {
 	struct fim_event *event;
 	unsigned tap;
 
 	while (!session->out.error && (event = order_pop(&session->order, until, &tap))) {
-		if (accept(session, event, tap))
+		if (accept(session, event, tap)) {
+			told_by_close(session, event);
 			session_event(session, event);
+		}
 		free(event);
 	}
 	watch_unread(session);

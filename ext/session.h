@@ -156,6 +156,9 @@ void session_hold(struct session *session, bool hold);
  * does not exist yet. -ENOSPC: the hash is full. */
 int session_watch(struct session *session, const char *path);
 
+/* roots.c: what is watched by its own path, as that is now, each with a NUL. */
+int session_roots(struct session *session, struct buffer *ret);
+
 /* Empty the hash: the programs stay attached and have nothing to say. */
 int session_watch_nothing(struct session *session);
 
@@ -194,6 +197,13 @@ void watch_appeared(struct session *session, const struct fim_view *view);
  * may have been renamed, and only the records yet to come say where to. */
 void session_unread(struct session *session, const struct fim_id *id);
 void watch_unread(struct session *session);
+
+/* above.c: the directories above the root at `path`, an absolute path, are in
+ * the hash, so that their renaming is a record. -ENOSPC. */
+int above_watch(struct session *session, const char *path);
+
+/* The directory at `from` is at `to` now: so is what is watched below it. */
+void above_renamed(struct session *session, struct bytes from, struct bytes to);
 
 /* What is left to do after a record was rendered. */
 enum apply_after {

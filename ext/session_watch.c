@@ -152,28 +152,21 @@ static int watch_file(struct session *session, const char *path)
 	if (error >= 0)
 		error = visit_run(session, &visit, path);
 	free(dir);
-	return error == -ENOENT ? 0 : error;
+	if (error == 0 || error == -ENOENT)
+		error = above_watch(session, path);
+	return error;
 }
 
 int session_watch(struct session *session, const char *path)
 {
 	struct visit visit = {.root = path};
 	struct stat st;
-	struct scan scan;
-	struct fim_id id;
-	mode_t mode;
 	int error;
 
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
 	error = visit_run(session, &visit, path);
-	if (error < 0)
-		return error;
-	// A root that only was a names-only directory before inherits now.
-	visit_prepare(session, &visit, &scan);
-	if (scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode) == 0)
-		inode_table_set_flags(&session->inodes, &id, 0, INODE_NAMES_ONLY);
-	return 0;
+	return error < 0 ? error : above_watch(session, path);
 }
 
 int session_watch_nothing(struct session *session)

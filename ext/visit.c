@@ -56,6 +56,9 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
+	// It may have been watched for some names until now.
+	if (S_ISDIR(entry->mode))
+		inode_table_set_flags(&session->inodes, &entry->id, 0, INODE_NAMES_ONLY);
 	if (entry->dir && session->found && entry->inserted)
 		emit_found(visit, entry);
 	return 0;

@@ -51,6 +51,9 @@ class Session:
         """Watch a tree, a file, or a name that is not there yet; absolute, no link at its
         end is followed. OSError(ENOSPC): the hash is full."""
 
+    def roots(self) -> bytes:
+        """What was given to watch(), by the paths it has now, each with a NUL behind."""
+
     def watch_nothing(self) -> None:
         """Empty the hash: the programs stay attached and have nothing to say."""
 

@@ -128,12 +128,18 @@ class Monitor:
             self.gather(PUMP_MS)
             full = self.session.wants_room()
 
+    def paths(self):
+        """What to scan; what was renamed since it was first seen has another path."""
+        if self.ready:
+            return list(dict.fromkeys(self.session.roots().split(b"\0")[:-1]))
+        return [os.fsencode(path) for path in self.roots]
+
     def scanned(self):
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
-            for path in self.roots:
-                self.session.watch(os.fsencode(path))
+            for path in self.paths():
+                self.session.watch(path)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 return False

@@ -69,7 +69,7 @@ UNWATCHED = {
     "fim_setattr": 1, "fim_setattr_idmap": 1, "fim_post_setattr": 1, "fim_post_setattr_idmap": 1,
     "fim_post_setxattr": 1, "fim_post_removexattr": 1, "fim_post_set_acl": 1,
     "fim_post_remove_acl": 1, "fim_file_ioctl": 0, "fim_drop_write_file": 1,
-    "fim_getattr_path": 1, "fim_getattr_dentry": 1,
+    "fim_getattr_path": 1, "fim_getattr_dentry": 1, "fim_fallocate": 1, "fim_file_remove_privs": 0,
 }
 
 
