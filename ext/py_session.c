@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "session.h"
+#include "visit.h"
 
 struct py_session {
 	PyObject_HEAD
@@ -189,6 +190,21 @@ static PyObject *session_py_watch_canary(PyObject *self, PyObject *args)
 	return call_path(self, args, session_watch_canary);
 }
 
+static PyObject *session_py_count_names(PyObject *self, PyObject *args)
+{
+	unsigned long long limit, count;
+	struct session *session;
+	const char *path;
+
+	if (!PyArg_ParseTuple(args, "yK:count_names", &path, &limit) || !(session = enter(self)))
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	count = visit_count(session, path, limit);
+	Py_END_ALLOW_THREADS
+	((struct py_session *)self)->busy = false;
+	return PyLong_FromUnsignedLongLong(count);
+}
+
 static PyObject *take_lines(struct session *session)
 {
 	PyObject *lines = PyBytes_FromStringAndSize(session->out.data,
@@ -305,6 +321,8 @@ static PyMethodDef session_methods[] = {
 	 "hold(flag)\n--\n\nWhile true, records are read and wait for their names."},
 	{"watch", session_py_watch, METH_VARARGS,
 	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
+	{"count_names", session_py_count_names, METH_VARARGS,
+	 "count_names(path, limit)\n--\n\nHow many names watch(path) would enter."},
 	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,
 	 "watch_nothing()\n--\n\nEmpty the hash of watched inodes."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,

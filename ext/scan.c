@@ -71,6 +71,34 @@ static uint32_t key_flags(mode_t mode)
 	return S_ISDIR(mode) ? FIM_WATCH_INHERIT : 0;
 }
 
+// The path grows by a name, and is cut again to the length returned here.
+static size_t path_push(struct scan *scan, const char *name)
+{
+	size_t length = scan->path.length;
+
+	if (length != 1 || scan->path.data[0] != '/')
+		buffer_add_byte(&scan->path, '/');
+	buffer_add_string(&scan->path, name);
+	return length;
+}
+
+static void path_pop(struct scan *scan, size_t length)
+{
+	scan->path.length = length;
+}
+
+static bool may_enter(struct scan *scan, struct scan_entry *entry)
+{
+	entry->path = buffer_bytes(&scan->path);
+	return scan->enter(scan->context, entry);
+}
+
+static void tell_unreadable(struct scan *scan, struct scan_entry *entry, int error)
+{
+	entry->path = buffer_bytes(&scan->path);
+	scan->unreadable(scan->context, entry, error);
+}
+
 // Key in, then told. Returns 0 or what ends the scan.
 static int scan_one(struct scan *scan, struct scan_entry *entry)
 {
@@ -80,6 +108,7 @@ static int scan_one(struct scan *scan, struct scan_entry *entry)
 	if (inserted < 0)
 		return inserted;
 	entry->inserted = inserted == 1;
+	entry->path = buffer_bytes(&scan->path);
 	error = scan->entry(scan->context, entry);
 	if (error == 0 && scan->scanned % SCAN_PUMP == 0)
 		error = scan->pump(scan->context);
@@ -114,21 +143,34 @@ static void forget_all(struct subdirectory *list)
 	}
 }
 
-// One name of a directory: a subdirectory waits until this one is read to its
-// end, anything else is done here.
+// A subdirectory waits until this one is read to its end, anything else is done
+// here.
+static int look_at(struct scan *scan, int fd, struct scan_entry *entry, struct subdirectory **subs)
+{
+	const char *name = entry->name.data;
+	int error;
+
+	if (!may_enter(scan, entry))
+		return 0;
+	error = scan_identify(scan, fd, name, 0, &entry->id, &entry->mode);
+	if (error == -ENOENT)
+		return 0; // gone again; its removal is a record
+	if (error < 0) {
+		tell_unreadable(scan, entry, error);
+		return 0;
+	}
+	return S_ISDIR(entry->mode) ? remember(subs, name) : scan_one(scan, entry);
+}
+
 static int scan_name(struct scan *scan, int fd, const struct fim_id *dir, const char *name,
 		     struct subdirectory **subs)
 {
 	struct scan_entry entry = {.dir = dir, .name = bytes_of_string(name)};
-	int error = scan_identify(scan, fd, name, 0, &entry.id, &entry.mode);
+	size_t length = path_push(scan, name);
+	int error = look_at(scan, fd, &entry, subs);
 
-	if (error == -ENOENT)
-		return 0; // gone again; its removal is a record
-	if (error < 0) {
-		scan->unreadable(scan->context, &entry, error);
-		return 0;
-	}
-	return S_ISDIR(entry.mode) ? remember(subs, name) : scan_one(scan, &entry);
+	path_pop(scan, length);
+	return error;
 }
 
 static int scan_names(struct scan *scan, int fd, const struct fim_id *dir,
@@ -164,7 +206,10 @@ static int scan_subdirectories(struct scan *scan, int fd, const struct fim_id *d
 	for (; error == 0 && subs; subs = subs->next) {
 		struct scan_entry entry = {.dir = dir, .name = bytes_of_string(subs->name)};
 
+		size_t length = path_push(scan, subs->name);
+
 		error = scan_directory(scan, fd, subs->name, &entry);
+		path_pop(scan, length);
 	}
 	return error;
 }
@@ -176,7 +221,7 @@ static int scan_contents(struct scan *scan, int fd, struct scan_entry *entry)
 	int error = scan_names(scan, fd, &entry->id, &subs);
 
 	if (error < 0 && error != -ENOSPC && error != -ENOMEM) {
-		scan->unreadable(scan->context, entry, error);
+		tell_unreadable(scan, entry, error);
 		error = 0;
 	}
 	if (error == 0)
@@ -192,15 +237,10 @@ static int scan_directory(struct scan *scan, int at, const char *name, struct sc
 	if (fd < 0) {
 		error = -errno;
 		if (error != -ENOENT && error != -ENOTDIR && error != -ELOOP)
-			scan->unreadable(scan->context, entry, error);
+			tell_unreadable(scan, entry, error);
 		return 0;
 	}
 	error = scan_identify(scan, fd, "", AT_EMPTY_PATH, &entry->id, &entry->mode);
-	if (error == 0 && entry->dir && entry->id.dev != entry->dir->dev &&
-	    !scan->enter(scan->context, entry)) {
-		close(fd);
-		return 0;
-	}
 	if (error == 0)
 		error = scan_one(scan, entry);
 	if (error == 0)
@@ -216,12 +256,28 @@ int scan_tree(struct scan *scan, const char *path)
 
 	if (error < 0)
 		return error;
-	if (S_ISDIR(top.mode))
-		return scan_directory(scan, AT_FDCWD, path, &top);
-	return scan_one(scan, &top);
+	buffer_add_string(&scan->path, path);
+	error = S_ISDIR(top.mode) ? scan_directory(scan, AT_FDCWD, path, &top)
+				  : scan_one(scan, &top);
+	if (error == 0)
+		error = scan->path.error;
+	buffer_deinit(&scan->path);
+	return error;
 }
 
-static uint64_t count_names(int at, const char *name, uint64_t limit)
+static uint64_t count_names(struct scan *scan, int at, const char *name, uint64_t limit);
+
+static uint64_t count_below(struct scan *scan, int fd, const char *name, uint64_t limit)
+{
+	struct scan_entry entry = {.name = bytes_of_string(name)};
+	size_t length = path_push(scan, name);
+	uint64_t count = may_enter(scan, &entry) ? count_names(scan, fd, name, limit) : 0;
+
+	path_pop(scan, length);
+	return count;
+}
+
+static uint64_t count_names(struct scan *scan, int at, const char *name, uint64_t limit)
 {
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -237,13 +293,18 @@ static uint64_t count_names(int at, const char *name, uint64_t limit)
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		count += d->d_type == DT_DIR || d->d_type == DT_UNKNOWN
-			? count_names(fd, d->d_name, limit - count) : 1;
+			? count_below(scan, fd, d->d_name, limit - count) : 1;
 	}
 	closedir(stream);
 	return count;
 }
 
-uint64_t scan_count(const char *path, uint64_t limit)
+uint64_t scan_count(struct scan *scan, const char *path, uint64_t limit)
 {
-	return count_names(AT_FDCWD, path, limit);
+	uint64_t count;
+
+	buffer_add_string(&scan->path, path);
+	count = count_names(scan, AT_FDCWD, path, limit);
+	buffer_deinit(&scan->path);
+	return count;
 }

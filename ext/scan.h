@@ -19,12 +19,14 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "buffer.h"
 #include "bytes.h"
 #include "event.h"
 
 struct scan_entry {
 	const struct fim_id *dir; /* NULL: the top of the scan */
 	struct bytes name;
+	struct bytes path; /* valid during the call that tells of it */
 	struct fim_id id;
 	mode_t mode;
 	bool inserted; /* it was not in the hash before */
@@ -37,13 +39,15 @@ struct scan {
 	void *context;
 	/* Every inode, a directory before what is in it. Not 0 ends the scan. */
 	int (*entry)(void *context, const struct scan_entry *entry);
-	/* Whether to enter a directory on another device than its parent. */
+	/* Whether to look at it at all: asked by its path before any stat, since a
+	 * stat of a mount point whose server is gone never returns. */
 	bool (*enter)(void *context, const struct scan_entry *entry);
 	/* What could not be looked at: -errno. */
 	void (*unreadable)(void *context, const struct scan_entry *entry, int error);
 	/* Called every SCAN_PUMP entries: the rings must not fill meanwhile. */
 	int (*pump)(void *context);
 
+	struct buffer path; /* private: of what is being looked at */
 	uint64_t calls;     /* fim_learned.calls when last read */
 	uint64_t scanned;   /* inodes */
 	uint64_t unlearned; /* identities taken from stat */
@@ -63,8 +67,9 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);
  * followed. -ENOSPC: the hash is full. */
 int scan_tree(struct scan *scan, const char *path);
 
-/* How many inodes a tree has, roughly: names, counted without stat. */
-uint64_t scan_count(const char *path, uint64_t limit);
+/* How many inodes a tree has, roughly: names, counted without stat. Of the scan
+ * only `context` and `enter` are used. */
+uint64_t scan_count(struct scan *scan, const char *path, uint64_t limit);
 
 /* The kernel's dev_t of a stat's. */
 uint32_t scan_kernel_dev(dev_t dev);

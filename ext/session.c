@@ -26,7 +26,7 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int read_mounts(struct session *session)
+int session_read_mounts(struct session *session)
 {
 	struct mount_table mounts;
 	int error = mount_table_init(&mounts, "/proc/self/mountinfo");
@@ -80,7 +80,7 @@ static void refresh(struct session *session, uint64_t now)
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
-	read_mounts(session); // on failure the old table goes on serving
+	session_read_mounts(session); // on failure the old table goes on serving
 }
 
 // --- events ------------------------------------------------------------
@@ -324,7 +324,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)
-		error = read_mounts(session);
+		error = session_read_mounts(session);
 	if (error < 0)
 		session_deinit(session);
 	return error;

@@ -180,6 +180,9 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 void emit_unheard(struct session *session, uint64_t since);
 void session_on_gap(void *context, const struct tap_gap *gap);
 
+/* session.c: what is mounted now. */
+int session_read_mounts(struct session *session);
+
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */
 int session_drain(struct session *session);

@@ -59,8 +59,10 @@ static void find_mnt_ns(struct session *session)
 
 int session_scan_begin(struct session *session)
 {
-	int error = set_settings(session, (uint32_t)syscall(__NR_gettid));
+	int error = session_read_mounts(session);
 
+	if (error == 0)
+		error = set_settings(session, (uint32_t)syscall(__NR_gettid));
 	if (error < 0)
 		return error;
 	session->learn_probe = -1;

@@ -8,28 +8,14 @@
 #include "decode.h"
 #include "notice.h"
 
-static int visit_path(const struct visit *visit, const struct scan_entry *entry, struct bytes *ret)
-{
-	struct session *session = visit->session;
-
-	if (!entry->dir) {
-		*ret = entry->name; // the top is told by its whole path
-		return 0;
-	}
-	return inode_table_path_in(&session->inodes, entry->dir, entry->name, session->text[4],
-				   EVENT_PATH_SIZE, ret);
-}
-
 static void emit_found(const struct visit *visit, const struct scan_entry *entry)
 {
 	struct session *session = visit->session;
 	struct buffer members = {0};
-	struct bytes path;
 
-	if (visit_path(visit, entry, &path) < 0)
-		return;
-	notice_found(path, &entry->id, entry->mode, "in a directory that was moved in", &members);
-	session_emit(session, "found", buffer_bytes(&members), path);
+	notice_found(entry->path, &entry->id, entry->mode, "in a directory that was moved in",
+		     &members);
+	session_emit(session, "found", buffer_bytes(&members), entry->path);
 	buffer_deinit(&members);
 }
 
@@ -64,6 +50,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 static const char *const not_entered[] = {
 	[MOUNT_PSEUDO] = "not entered: a pseudo file system",
 	[MOUNT_NETWORK] = "not entered: a network file system",
+	[MOUNT_FUSE] = "not entered: a file system served by a process",
 	[MOUNT_AUTOFS] = "not entered: an automount point",
 };
 
@@ -71,36 +58,38 @@ static bool visit_enter(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	const struct mount *mount;
-	struct bytes path;
+	const struct mount *mount = mount_table_on(&session->mounts, entry->path);
+	const char *why;
 
-	if (visit_path(visit, entry, &path) < 0)
+	if (!mount)
 		return true;
-	mount = mount_table_at(&session->mounts, path);
-	if (session->one_file_system) {
-		emit_withheld(session, "not entered: --one-file-system", path, 1, tap_now());
-		return false;
-	}
-	if (!mount || mount->kind == MOUNT_LOCAL)
-		return true;
-	emit_withheld(session, not_entered[mount->kind], path, 1, tap_now());
-	return false;
+	why = session->one_file_system ? "not entered: --one-file-system"
+				       : not_entered[mount->kind];
+	if (why && !visit->counting)
+		emit_withheld(session, why, entry->path, 1, tap_now());
+	return !why;
 }
 
 static void visit_unreadable(void *context, const struct scan_entry *entry, int error)
 {
 	struct visit *visit = context;
-	struct bytes path;
 
 	visit->refused = visit->refused || !entry->dir;
 	visit->session->counts[SESSION_UNREADABLE]++;
-	if (visit_path(visit, entry, &path) == 0)
-		emit_error(visit->session, path, strerror(-error));
+	emit_error(visit->session, entry->path, strerror(-error));
 }
 
 static int visit_pump(void *context)
 {
 	return session_drain(((struct visit *)context)->session);
+}
+
+uint64_t visit_count(struct session *session, const char *path, uint64_t limit)
+{
+	struct visit visit = {.session = session, .counting = true};
+	struct scan scan = {.context = &visit, .enter = visit_enter};
+
+	return scan_count(&scan, path, limit);
 }
 
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret)

@@ -16,11 +16,15 @@ struct visit {
 	struct bytes name;
 	struct fim_id top; /* what was found there */
 	bool refused;      /* it could not be opened, and never will */
+	bool counting;     /* nothing is told */
 };
 
 /* A scan with the maps in force, whose findings go to `visit`; for single
  * identities `visit` may be NULL. */
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret);
+
+/* How many names the tree at `path` has that a scan would enter, up to `limit`. */
+uint64_t visit_count(struct session *session, const char *path, uint64_t limit);
 
 /* Scan the tree at `path`. -ENOSPC: the hash is full. */
 int visit_run(struct session *session, struct visit *visit, const char *path);

@@ -16,10 +16,6 @@ def decode(record: bytes) -> bytes:
     """The JSON of one raw record, with nothing looked up. ValueError: malformed or foreign."""
 
 
-def count_names(path: bytes, limit: int) -> int:
-    """How many names the tree at `path` has, counted without stat, at most about `limit`."""
-
-
 class Session:
     """One monitor: rings in, lines out. Used by one thread at a time (RuntimeError else).
 
@@ -50,6 +46,10 @@ class Session:
     def watch(self, path: bytes) -> None:
         """Watch a tree, a file, or a name that is not there yet; absolute, no link at its
         end is followed. OSError(ENOSPC): the hash is full."""
+
+    def count_names(self, path: bytes, limit: int) -> int:
+        """How many names the tree at `path` has that watch() would enter, counted without
+        stat, at most about `limit`."""
 
     def watch_nothing(self) -> None:
         """Empty the hash: the programs stay attached and have nothing to say."""

@@ -102,7 +102,7 @@ class Monitor:
 
     def entries(self):
         """Room for twice what is there now."""
-        there = sum(_core.count_names(os.fsencode(path), MAX_ENTRIES) for path in self.roots)
+        there = sum(self.session.count_names(os.fsencode(path), MAX_ENTRIES) for path in self.roots)
         return min(max(MIN_ENTRIES, 2 * there), MAX_ENTRIES)
 
     def load(self, entries):
