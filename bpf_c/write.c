@@ -7,7 +7,7 @@
  * kiocb_modified(iocb) run on every way of modifying content, on no read; they
  * count, and the first by a process since its last close is a `modify`.
  * locks_remove_file(file) runs once, at the last put of an open file: a
- * `close` when the count has moved since.
+ * `close` when the count has moved since, or may have before the monitor came.
  *
  * The inode is the path's own (f_path.dentry->d_inode). On a stacked file
  * system it differs from file->f_inode in the file opened underneath; that one
@@ -145,7 +145,7 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 	opened.delete(&key);
 	fim_modifier_key(&id, &modifier);
 	modifiers.delete(&modifier);
-	if (!count)
+	if (!count && (before || !(self->flags & FIM_WATCH_OPEN_BEFORE)))
 		return 0;
 	s = fim_begin(FIM_OP_CLOSE, self, 0);
 	if (!s)

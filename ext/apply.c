@@ -90,6 +90,8 @@ static void add_name(struct session *session, const struct fim_id *dir, struct b
 static unsigned appears(struct session *session, const struct fim_id *dir, struct bytes name,
 			const struct fim_file *file)
 {
+	if (withhold_name(session, dir, name))
+		return APPLY_NOTHING;
 	if (inherits(session, dir)) {
 		if (S_ISDIR(file->mode) && !inode_table_known(&session->inodes, &file->id, NULL))
 			session_unread(session, &file->id);

@@ -153,6 +153,20 @@ static PyObject *session_py_watch_nothing(PyObject *self, PyObject *unused)
 	return call_plain(self, session_watch_nothing, "watched");
 }
 
+static PyObject *session_py_find_older(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	int error;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = session_find_older(session);
+	Py_END_ALLOW_THREADS
+	return leave(self, error, "descriptors");
+}
+
 static PyObject *session_py_hold(PyObject *self, PyObject *args)
 {
 	struct session *session;
@@ -203,6 +217,22 @@ static PyObject *session_py_count_names(PyObject *self, PyObject *args)
 	Py_END_ALLOW_THREADS
 	((struct py_session *)self)->busy = false;
 	return PyLong_FromUnsignedLongLong(count);
+}
+
+static PyObject *session_py_exclude(PyObject *self, PyObject *args)
+{
+	return call_path(self, args, session_exclude);
+}
+
+static PyObject *session_py_own(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	int descriptor, error;
+
+	if (!PyArg_ParseTuple(args, "i:own", &descriptor) || !(session = enter(self)))
+		return NULL;
+	error = session_own(session, descriptor);
+	return leave(self, error, "output");
 }
 
 static PyObject *take_lines(struct session *session)
@@ -323,6 +353,12 @@ static PyMethodDef session_methods[] = {
 	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
 	{"count_names", session_py_count_names, METH_VARARGS,
 	 "count_names(path, limit)\n--\n\nHow many names watch(path) would enter."},
+	{"exclude", session_py_exclude, METH_VARARGS,
+	 "exclude(pattern)\n--\n\nNames that match this pattern are not wanted."},
+	{"own", session_py_own, METH_VARARGS,
+	 "own(descriptor)\n--\n\nWhat we write there is not told."},
+	{"find_older", session_py_find_older, METH_NOARGS,
+	 "find_older()\n--\n\nFind what is open for writing since before the monitor."},
 	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,
 	 "watch_nothing()\n--\n\nEmpty the hash of watched inodes."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,

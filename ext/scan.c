@@ -15,8 +15,8 @@ uint32_t scan_kernel_dev(dev_t dev)
 	return (major(dev) << 20) | (minor(dev) & 0xfffff);
 }
 
-// What the kernel saw since the last look: the outermost of the new calls.
-static bool scan_learn(struct scan *scan, struct fim_id *ret)
+// The outermost of the new calls.
+bool scan_learn(struct scan *scan, struct fim_id *ret)
 {
 	struct fim_learned learned;
 	uint32_t zero = 0;
@@ -50,7 +50,7 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
 
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 {
-	struct fim_watched value = {.flags = flags | scan->flags};
+	struct fim_watched value = {.flags = flags};
 	int error = bpf_map_insert(scan->watched, id, &value);
 
 	if (error == -EEXIST && flags != 0 &&
@@ -66,9 +66,11 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 	return error == -E2BIG || error == -ENOMEM ? -ENOSPC : error < 0 ? error : 1;
 }
 
-static uint32_t key_flags(mode_t mode)
+static uint32_t key_flags(struct scan *scan, const struct scan_entry *entry)
 {
-	return S_ISDIR(mode) ? FIM_WATCH_INHERIT : 0;
+	uint32_t flags = scan->flags ? scan->flags(scan->context, &entry->id) : 0;
+
+	return S_ISDIR(entry->mode) ? flags | FIM_WATCH_INHERIT : flags;
 }
 
 // The path grows by a name, and is cut again to the length returned here.
@@ -102,7 +104,7 @@ static void tell_unreadable(struct scan *scan, struct scan_entry *entry, int err
 // Key in, then told. Returns 0 or what ends the scan.
 static int scan_one(struct scan *scan, struct scan_entry *entry)
 {
-	int inserted = scan_insert(scan, &entry->id, key_flags(entry->mode));
+	int inserted = scan_insert(scan, &entry->id, key_flags(scan, entry));
 	int error;
 
 	if (inserted < 0)

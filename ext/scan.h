@@ -35,10 +35,11 @@ struct scan_entry {
 struct scan {
 	int watched; /* maps */
 	int learned;
-	uint32_t flags; /* of enum fim_watch_flag, for every key */
 	void *context;
 	/* Every inode, a directory before what is in it. Not 0 ends the scan. */
 	int (*entry)(void *context, const struct scan_entry *entry);
+	/* Flags (enum fim_watch_flag) for its key beside those of its type; NULL: none. */
+	uint32_t (*flags)(void *context, const struct fim_id *id);
 	/* Whether to look at it at all: asked by its path before any stat, since a
 	 * stat of a mount point whose server is gone never returns. */
 	bool (*enter)(void *context, const struct scan_entry *entry);
@@ -59,6 +60,10 @@ struct scan {
  * `at` itself. The last component is not followed if it is a link. -errno */
 int scan_identify(struct scan *scan, int at, const char *name, int flags,
 		  struct fim_id *ret, mode_t *mode);
+
+/* The identity that the kernel saw this thread stat since the last call; false:
+ * it saw none. */
+bool scan_learn(struct scan *scan, struct fim_id *ret);
 
 /* Put one key in. 1 it is new, 0 it was there, -ENOSPC the hash is full. */
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);

@@ -137,26 +137,6 @@ static void move_root(struct session *session, const struct fim_view *view)
 		inode_table_set_root(&session->inodes, id, view->path, 0);
 }
 
-// A name of a names-only directory that nobody asked for. It can have been
-// inherited all the same: the kernel compares the start of a long name only.
-static void withhold(struct session *session, const struct fim_event *event)
-{
-	session->counts[SESSION_WITHHELD]++;
-	if (!session->withheld++)
-		session->withheld_since = event->time;
-	if (event->flags & FIM_EVENT_NEW)
-		apply_let_go(session, &event->file.id);
-}
-
-static void tell_withheld(struct session *session, uint64_t now, bool final)
-{
-	if (!session->withheld || (!final && now - session->withheld_since < SESSION_WITHHELD_NS))
-		return;
-	emit_withheld(session, "other names in a directory that is watched for some",
-		      bytes_of(NULL, 0), session->withheld, session->withheld_since);
-	session->withheld = 0;
-}
-
 static void session_event(struct session *session, const struct fim_event *event)
 {
 	struct fim_view view;
@@ -166,10 +146,8 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
-	if (apply_is_withheld(session, event)) {
-		withhold(session, event);
+	if (withhold_event(session, event))
 		return;
-	}
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
@@ -226,7 +204,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	refresh(session, now);
 	if (!session->held || final)
 		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
-	tell_withheld(session, now, final);
+	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
 }
@@ -255,6 +233,11 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	session->learn_function = learn_function ? strdup(learn_function) : NULL;
 	session->learn_program = session->learn_function ? learn_program : -1;
 	return 0;
+}
+
+int session_exclude(struct session *session, const char *pattern)
+{
+	return exclude_add(&session->exclude, pattern);
 }
 
 int session_switch(struct session *session)
@@ -355,6 +338,7 @@ void session_deinit(struct session *session)
 	free(session->unread);
 	free(session->learn_function);
 	forget_wanted(session);
+	exclude_deinit(&session->exclude);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);

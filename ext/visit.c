@@ -31,6 +31,16 @@ static int visit_top(struct visit *visit, const struct scan_entry *entry)
 				    S_ISDIR(entry->mode));
 }
 
+// A larger hash is told again what the smaller one knew.
+static uint32_t visit_flags(void *context, const struct fim_id *id)
+{
+	const struct session *session = ((struct visit *)context)->session;
+	uint32_t known;
+
+	return inode_table_known(&session->inodes, id, &known) &&
+	       known & (INODE_OPEN_BEFORE | INODE_MAPPED_BEFORE) ? FIM_WATCH_OPEN_BEFORE : 0;
+}
+
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
@@ -61,6 +71,11 @@ static bool visit_enter(void *context, const struct scan_entry *entry)
 	const struct mount *mount = mount_table_on(&session->mounts, entry->path);
 	const char *why;
 
+	if (exclude_matches(&session->exclude, entry->path)) {
+		if (!visit->counting)
+			withhold_count(session, WITHHELD_EXCLUDED, tap_now());
+		return false;
+	}
 	if (!mount)
 		return true;
 	why = session->one_file_system ? "not entered: --one-file-system"
@@ -100,6 +115,7 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 		.watched = maps->watched,
 		.learned = session->learn_probe < 0 ? -1 : maps->learned,
 		.context = visit,
+		.flags = visit_flags,
 		.entry = visit_entry,
 		.enter = visit_enter,
 		.unreadable = visit_unreadable,

@@ -47,6 +47,18 @@ class Session:
         """Watch a tree, a file, or a name that is not there yet; absolute, no link at its
         end is followed. OSError(ENOSPC): the hash is full."""
 
+    def exclude(self, pattern: bytes) -> None:
+        """Names that match this shell pattern are not wanted: the last name of a path, or
+        the whole path when the pattern has a slash."""
+
+    def own(self, descriptor: int) -> None:
+        """What this process writes to the file `descriptor` is withheld, and said once. To be
+        called within a scan."""
+
+    def find_older(self) -> None:
+        """Look at the descriptors and mappings of all processes, once everything is scanned:
+        the close of those that can write to what is watched is told even if nothing else is."""
+
     def count_names(self, path: bytes, limit: int) -> int:
         """How many names the tree at `path` has that watch() would enter, counted without
         stat, at most about `limit`."""

@@ -33,6 +33,7 @@ class Monitor:
     ring_pages       pages of the ring of each CPU, a power of two
     map_entries      room for watched inodes (None: twice what is there); it grows by itself
     one_file_system  enter no mount below a path
+    exclude          shell patterns of names not wanted, of paths where they have a slash
     labels           {name: value} for every record
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
                      monitor closes; one monitor at a time may use them
@@ -43,7 +44,7 @@ class Monitor:
     """
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
-                 one_file_system=False, labels=None, text=False, utc=False, kernel=None,
+                 one_file_system=False, exclude=(), labels=None, text=False, utc=False, kernel=None,
                  attachment=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
@@ -63,15 +64,23 @@ class Monitor:
         self.ready = False
         self.closed = False
         self.lines = []
+        self.output = None
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
             one_file_system=one_file_system)
+        for pattern in exclude:
+            self.session.exclude(os.fsencode(pattern))
 
     # --- start ---
 
-    def open(self):
-        """Attach, scan, prove. When it returns, every change is seen."""
+    def open(self, output=None):
+        """Attach, scan, prove. When it returns, every change is seen.
+
+        `output` is the descriptor that the records go to: what is written there by us is
+        no change to tell.
+        """
+        self.output = output
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
         self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
@@ -84,6 +93,7 @@ class Monitor:
             seen = Canary(self.session).prove(self.gather)
             self.session.hold(True)
             self.scan()
+            self.find_older()
             self.tell_coverage(seen)
         except BaseException:
             self.abandon()
@@ -128,10 +138,19 @@ class Monitor:
             self.gather(PUMP_MS)
             full = self.session.wants_room()
 
+    def find_older(self):
+        """What is open for writing since before the hooks were there."""
+        try:
+            self.session.find_older()
+        except OSError as error:
+            raise FimError("fim: looking at open descriptors: %s" % error.strerror)
+
     def scanned(self):
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
+            if self.output is not None:
+                self.session.own(self.output)
             for path in self.roots:
                 self.session.watch(os.fsencode(path))
         except OSError as error:
