@@ -44,16 +44,16 @@ static int copy_texts(struct py_session *self, const char *const given[4])
 static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
 	static char *names[] = {"stream", "boot_id", "host", "labels", "seed", "text",
-				"utc", "one_file_system", NULL};
+				"utc", "one_file_system", "find_links", NULL};
 	struct py_session *self = (struct py_session *)object;
 	struct session_options options = {0};
 	const char *texts[4], *seed;
-	int text = 0, utc = 0, one = 0, error;
+	int text = 0, utc = 0, one = 0, links = 0, error;
 	Py_ssize_t seed_length;
 
-	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|ppp:Session", names, &texts[0],
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|pppp:Session", names, &texts[0],
 					 &texts[1], &texts[2], &texts[3], &seed, &seed_length,
-					 &text, &utc, &one))
+					 &text, &utc, &one, &links))
 		return -1;
 	if (self->ready || seed_length != SESSION_SEED_SIZE) {
 		PyErr_SetString(PyExc_ValueError, "Session: made twice, or a seed of a wrong size");
@@ -61,7 +61,7 @@ static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 	}
 	error = copy_texts(self, texts);
 	options = (struct session_options){self->texts[0], self->texts[1], self->texts[2],
-					   self->texts[3], seed, text, utc, one};
+					   self->texts[3], seed, text, utc, one, links};
 	if (error == 0)
 		error = session_init(&self->session, &options);
 	self->ready = error == 0;
@@ -153,18 +153,30 @@ static PyObject *session_py_watch_nothing(PyObject *self, PyObject *unused)
 	return call_plain(self, session_watch_nothing, "watched");
 }
 
-static PyObject *session_py_find_older(PyObject *self, PyObject *unused)
+// One that takes its time.
+static PyObject *call_long(PyObject *self, plain_call *call, const char *what)
 {
 	struct session *session = enter(self);
 	int error;
 
-	(void)unused;
 	if (!session)
 		return NULL;
 	Py_BEGIN_ALLOW_THREADS
-	error = session_find_older(session);
+	error = call(session);
 	Py_END_ALLOW_THREADS
-	return leave(self, error, "descriptors");
+	return leave(self, error, what);
+}
+
+static PyObject *session_py_find_older(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_long(self, session_find_older, "open descriptors");
+}
+
+static PyObject *session_py_find_links(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_long(self, session_find_links, "other names");
 }
 
 static PyObject *session_py_hold(PyObject *self, PyObject *args)
@@ -357,6 +369,8 @@ static PyMethodDef session_methods[] = {
 	 "exclude(pattern)\n--\n\nNames that match this pattern are not wanted."},
 	{"own", session_py_own, METH_VARARGS,
 	 "own(descriptor)\n--\n\nWhat we write there is not told."},
+	{"find_links", session_py_find_links, METH_NOARGS,
+	 "find_links()\n--\n\nSearch for the other names of watched files."},
 	{"find_older", session_py_find_older, METH_NOARGS,
 	 "find_older()\n--\n\nFind what is open for writing since before the monitor."},
 	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bpf_map.h"
+#include "tree.h"
 
 uint32_t scan_kernel_dev(dev_t dev)
 {
@@ -34,14 +35,14 @@ bool scan_learn(struct scan *scan, struct fim_id *ret)
 int scan_identify(struct scan *scan, int at, const char *name, int flags,
 		  struct fim_id *ret, mode_t *mode)
 {
-	struct stat st;
+	struct stat *st = &scan->st;
 	struct fim_id earlier;
 
 	scan_learn(scan, &earlier); // of other stats of this thread, such as fdopendir's
-	if (fstatat(at, name, &st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+	if (fstatat(at, name, st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return -errno;
-	*mode = st.st_mode;
-	*ret = (struct fim_id){.ino = st.st_ino, .dev = scan_kernel_dev(st.st_dev)};
+	*mode = st->st_mode;
+	*ret = (struct fim_id){.ino = st->st_ino, .dev = scan_kernel_dev(st->st_dev)};
 	if (!scan_learn(scan, ret))
 		scan->unlearned++;
 	scan->scanned++;
@@ -73,22 +74,6 @@ static uint32_t key_flags(struct scan *scan, const struct scan_entry *entry)
 	return S_ISDIR(entry->mode) ? flags | FIM_WATCH_INHERIT : flags;
 }
 
-// The path grows by a name, and is cut again to the length returned here.
-static size_t path_push(struct scan *scan, const char *name)
-{
-	size_t length = scan->path.length;
-
-	if (length != 1 || scan->path.data[0] != '/')
-		buffer_add_byte(&scan->path, '/');
-	buffer_add_string(&scan->path, name);
-	return length;
-}
-
-static void path_pop(struct scan *scan, size_t length)
-{
-	scan->path.length = length;
-}
-
 static bool may_enter(struct scan *scan, struct scan_entry *entry)
 {
 	entry->path = buffer_bytes(&scan->path);
@@ -111,6 +96,7 @@ static int scan_one(struct scan *scan, struct scan_entry *entry)
 		return inserted;
 	entry->inserted = inserted == 1;
 	entry->path = buffer_bytes(&scan->path);
+	entry->st = &scan->st;
 	error = scan->entry(scan->context, entry);
 	if (error == 0 && scan->scanned % SCAN_PUMP == 0)
 		error = scan->pump(scan->context);
@@ -168,10 +154,10 @@ static int scan_name(struct scan *scan, int fd, const struct fim_id *dir, const 
 		     struct subdirectory **subs)
 {
 	struct scan_entry entry = {.dir = dir, .name = bytes_of_string(name)};
-	size_t length = path_push(scan, name);
+	size_t length = tree_push(&scan->path, name);
 	int error = look_at(scan, fd, &entry, subs);
 
-	path_pop(scan, length);
+	scan->path.length = length;
 	return error;
 }
 
@@ -208,10 +194,10 @@ static int scan_subdirectories(struct scan *scan, int fd, const struct fim_id *d
 	for (; error == 0 && subs; subs = subs->next) {
 		struct scan_entry entry = {.dir = dir, .name = bytes_of_string(subs->name)};
 
-		size_t length = path_push(scan, subs->name);
+		size_t length = tree_push(&scan->path, subs->name);
 
 		error = scan_directory(scan, fd, subs->name, &entry);
-		path_pop(scan, length);
+		scan->path.length = length;
 	}
 	return error;
 }
@@ -265,48 +251,4 @@ int scan_tree(struct scan *scan, const char *path)
 		error = scan->path.error;
 	buffer_deinit(&scan->path);
 	return error;
-}
-
-static uint64_t count_names(struct scan *scan, int at, const char *name, uint64_t limit);
-
-static uint64_t count_below(struct scan *scan, int fd, const char *name, uint64_t limit)
-{
-	struct scan_entry entry = {.name = bytes_of_string(name)};
-	size_t length = path_push(scan, name);
-	uint64_t count = may_enter(scan, &entry) ? count_names(scan, fd, name, limit) : 0;
-
-	path_pop(scan, length);
-	return count;
-}
-
-static uint64_t count_names(struct scan *scan, int at, const char *name, uint64_t limit)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t count = 1;
-	struct dirent *d;
-
-	if (!stream) {
-		if (fd >= 0)
-			close(fd);
-		return 1;
-	}
-	while (count < limit && (d = readdir(stream))) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		count += d->d_type == DT_DIR || d->d_type == DT_UNKNOWN
-			? count_below(scan, fd, d->d_name, limit - count) : 1;
-	}
-	closedir(stream);
-	return count;
-}
-
-uint64_t scan_count(struct scan *scan, const char *path, uint64_t limit)
-{
-	uint64_t count;
-
-	buffer_add_string(&scan->path, path);
-	count = count_names(scan, AT_FDCWD, path, limit);
-	buffer_deinit(&scan->path);
-	return count;
 }

@@ -29,6 +29,7 @@ struct scan_entry {
 	struct bytes path; /* valid during the call that tells of it */
 	struct fim_id id;
 	mode_t mode;
+	const struct stat *st; /* valid as long as `path` */
 	bool inserted; /* it was not in the hash before */
 };
 
@@ -49,6 +50,7 @@ struct scan {
 	int (*pump)(void *context);
 
 	struct buffer path; /* private: of what is being looked at */
+	struct stat st;     /* private: the last */
 	uint64_t calls;     /* fim_learned.calls when last read */
 	uint64_t scanned;   /* inodes */
 	uint64_t unlearned; /* identities taken from stat */
@@ -71,10 +73,6 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);
 /* Walk the tree at `path`, which may be anything but a symbolic link to be
  * followed. -ENOSPC: the hash is full. */
 int scan_tree(struct scan *scan, const char *path);
-
-/* How many inodes a tree has, roughly: names, counted without stat. Of the scan
- * only `context` and `enter` are used. */
-uint64_t scan_count(struct scan *scan, const char *path, uint64_t limit);
 
 /* The kernel's dev_t of a stat's. */
 uint32_t scan_kernel_dev(dev_t dev);

@@ -296,6 +296,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->text_format = options->text_format;
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
+	session->find_links = options->find_links;
 	session->stream.stream = options->stream;
 	session->stream.boot_id = options->boot_id;
 	session->stream.host = bytes_of_string(options->host);
@@ -336,6 +337,7 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	free(session->linked);
 	free(session->learn_function);
 	forget_wanted(session);
 	exclude_deinit(&session->exclude);

@@ -59,7 +59,9 @@
 	X(UNREADABLE, "unreadable") /* not looked at by a scan */    \
 	X(UNLEARNED, "unlearned")  /* identities taken from stat */ \
 	X(OLDER, "older")         /* inodes open or mapped before the start */ \
-	X(NOT_LOOKED, "not_looked") /* open where a look could hang */
+	X(NOT_LOOKED, "not_looked") /* open where a look could hang */ \
+	X(LINKS, "links")         /* names found by --find-links */ \
+	X(LINKS_MISSING, "links_missing") /* and names not found */
 
 enum session_count {
 #define SESSION_COUNT_ENUM(NAME, word) SESSION_##NAME,
@@ -73,6 +75,14 @@ enum session_withheld {
 	WITHHELD_NAMES,    /* other names of a names-only directory */
 	WITHHELD_EXCLUDED, /* --exclude */
 	WITHHELD_KINDS
+};
+
+/* A file with several names, as stat numbers it: --find-links. */
+struct session_linked {
+	struct fim_id id;
+	uint64_t ino;
+	uint32_t dev;
+	uint32_t nlink;
 };
 
 /* A name watched for itself, in a directory that is watched for its names. */
@@ -110,6 +120,8 @@ struct session {
 	struct session_wanted *wanted;
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
+	struct session_linked *linked; /* while the start scans */
+	size_t linked_count, linked_room;
 	struct session_twin twins[SESSION_TWINS];
 	unsigned twin_count;
 	uint64_t counts[SESSION_COUNT_END];
@@ -131,7 +143,7 @@ struct session {
 	int learn_program;    /* descriptor, -1 none */
 	int learn_probe;      /* attached while scanning, -1 not */
 	char *learn_function;
-	bool text_format, utc, one_file_system;
+	bool text_format, utc, one_file_system, find_links;
 	bool held;            /* records wait: names are not known yet */
 	bool found;           /* a scan reports what it finds */
 	bool need_room;       /* the hash is, or soon will be, full */
@@ -145,7 +157,7 @@ struct session_options {
 	const char *host;    /* JSON object */
 	const char *labels;  /* JSON object */
 	const char *seed;    /* SESSION_SEED_SIZE random bytes */
-	bool text_format, utc, one_file_system;
+	bool text_format, utc, one_file_system, find_links;
 };
 
 int session_init(struct session *session, const struct session_options *options);
@@ -177,6 +189,9 @@ int session_exclude(struct session *session, const char *pattern);
 /* What we write to this descriptor is not to be told. Within a scan. */
 int session_own(struct session *session, int descriptor);
 
+/* Search for the other names of watched files, where `find_links` was given. */
+int session_find_links(struct session *session);
+
 /* Find what is open for writing, or mapped so, since before the monitor. */
 int session_find_older(struct session *session);
 
@@ -205,6 +220,9 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 		   uint64_t count, uint64_t since);
 void emit_unheard(struct session *session, uint64_t since);
 void session_on_gap(void *context, const struct tap_gap *gap);
+
+/* session_links.c: a file with several names was scanned. */
+int links_note(struct session *session, const struct scan_entry *entry);
 
 /* session.c: what is mounted now. */
 int session_read_mounts(struct session *session);

@@ -7,6 +7,7 @@
 
 #include "decode.h"
 #include "notice.h"
+#include "tree.h"
 
 static void emit_found(const struct visit *visit, const struct scan_entry *entry)
 {
@@ -50,6 +51,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 				       S_ISDIR(entry->mode))
 		: visit_top(visit, entry);
 
+	if (error == 0 && session->find_links && entry->st->st_nlink > 1 && !S_ISDIR(entry->mode))
+		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
 	if (entry->dir && session->found && entry->inserted)
@@ -64,23 +67,27 @@ static const char *const not_entered[] = {
 	[MOUNT_AUTOFS] = "not entered: an automount point",
 };
 
+// Why a mount point is not entered, or NULL.
+static const char *mount_refused(const struct session *session, struct bytes path)
+{
+	const struct mount *mount = mount_table_on(&session->mounts, path);
+
+	if (!mount)
+		return NULL;
+	return session->one_file_system ? "not entered: --one-file-system"
+					: not_entered[mount->kind];
+}
+
 static bool visit_enter(void *context, const struct scan_entry *entry)
 {
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	const struct mount *mount = mount_table_on(&session->mounts, entry->path);
-	const char *why;
+	struct session *session = ((struct visit *)context)->session;
+	const char *why = mount_refused(session, entry->path);
 
 	if (exclude_matches(&session->exclude, entry->path)) {
-		if (!visit->counting)
-			withhold_count(session, WITHHELD_EXCLUDED, tap_now());
+		withhold_count(session, WITHHELD_EXCLUDED, tap_now());
 		return false;
 	}
-	if (!mount)
-		return true;
-	why = session->one_file_system ? "not entered: --one-file-system"
-				       : not_entered[mount->kind];
-	if (why && !visit->counting)
+	if (why)
 		emit_withheld(session, why, entry->path, 1, tap_now());
 	return !why;
 }
@@ -99,12 +106,35 @@ static int visit_pump(void *context)
 	return session_drain(((struct visit *)context)->session);
 }
 
+struct count {
+	const struct session *session;
+	uint64_t count, limit;
+};
+
+static int count_name(void *context, int dir, const struct dirent *d, struct bytes path)
+{
+	struct count *count = context;
+
+	(void)dir;
+	(void)d;
+	(void)path;
+	return ++count->count >= count->limit;
+}
+
+static bool count_enter(void *context, struct bytes path)
+{
+	const struct session *session = ((struct count *)context)->session;
+
+	return !mount_refused(session, path) && !exclude_matches(&session->exclude, path);
+}
+
 uint64_t visit_count(struct session *session, const char *path, uint64_t limit)
 {
-	struct visit visit = {.session = session, .counting = true};
-	struct scan scan = {.context = &visit, .enter = visit_enter};
+	struct count count = {session, 1, limit};
+	struct tree tree = {.context = &count, .name = count_name, .enter = count_enter};
 
-	return scan_count(&scan, path, limit);
+	tree_walk(&tree, path);
+	return count.count;
 }
 
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret)

@@ -16,7 +16,6 @@ struct visit {
 	struct bytes name;
 	struct fim_id top; /* what was found there */
 	bool refused;      /* it could not be opened, and never will */
-	bool counting;     /* nothing is told */
 };
 
 /* A scan with the maps in force, whose findings go to `visit`; for single

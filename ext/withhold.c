@@ -94,8 +94,7 @@ static bool is_excluded(struct session *session, const struct fim_event *event)
 	bool to = rename && inode_table_known(&session->inodes, &event->dir2, NULL);
 
 	if (!session->exclude.count || inode_table_known(&session->inodes, &event->file.id, NULL) ||
-	    (event->flags & FIM_EVENT_REPLACED &&
-	     inode_table_known(&session->inodes, &event->other.id, NULL)))
+	    inode_table_known(&session->inodes, &event->other.id, NULL))
 		return false;
 	if (!from && !to)
 		return place_excluded(session, event);

@@ -23,7 +23,8 @@ class Session:
     """
 
     def __init__(self, stream: str, boot_id: str, host: str, labels: str, seed: bytes,
-                 text: bool = False, utc: bool = False, one_file_system: bool = False) -> None:
+                 text: bool = False, utc: bool = False, one_file_system: bool = False,
+                 find_links: bool = False) -> None:
         """`host` and `labels` are JSON objects; `seed` is 16 random bytes."""
 
     def tap(self, maps: Tuple[int, int, int, int, int, int, int], pages: int, entries: int,
@@ -54,6 +55,10 @@ class Session:
     def own(self, descriptor: int) -> None:
         """What this process writes to the file `descriptor` is withheld, and said once. To be
         called within a scan."""
+
+    def find_links(self) -> None:
+        """Search the rest of their file systems for the names that are not known of files
+        scanned since the session was made with `find_links`."""
 
     def find_older(self) -> None:
         """Look at the descriptors and mappings of all processes, once everything is scanned:

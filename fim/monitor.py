@@ -33,6 +33,7 @@ class Monitor:
     ring_pages       pages of the ring of each CPU, a power of two
     map_entries      room for watched inodes (None: twice what is there); it grows by itself
     one_file_system  enter no mount below a path
+    find_links       search the rest of their file systems for other names of watched files
     exclude          shell patterns of names not wanted, of paths where they have a slash
     labels           {name: value} for every record
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
@@ -44,7 +45,7 @@ class Monitor:
     """
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
-                 one_file_system=False, exclude=(), labels=None, text=False, utc=False, kernel=None,
+                 one_file_system=False, find_links=False, exclude=(), labels=None, text=False, utc=False, kernel=None,
                  attachment=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
@@ -68,7 +69,8 @@ class Monitor:
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
-            one_file_system=one_file_system)
+            one_file_system=one_file_system, find_links=find_links)
+        self.find_links = find_links
         for pattern in exclude:
             self.session.exclude(os.fsencode(pattern))
 
@@ -93,7 +95,7 @@ class Monitor:
             seen = Canary(self.session).prove(self.gather)
             self.session.hold(True)
             self.scan()
-            self.find_older()
+            self.find()
             self.tell_coverage(seen)
         except BaseException:
             self.abandon()
@@ -138,12 +140,15 @@ class Monitor:
             self.gather(PUMP_MS)
             full = self.session.wants_room()
 
-    def find_older(self):
-        """What is open for writing since before the hooks were there."""
+    def find(self):
+        """What is open for writing since before the hooks were there, and other names."""
         try:
             self.session.find_older()
+            if self.find_links:
+                self.session.find_links()
         except OSError as error:
-            raise FimError("fim: looking at open descriptors: %s" % error.strerror)
+            raise FimError("fim: looking at %s: %s" % (os.fsdecode(error.filename),
+                                                       error.strerror))
 
     def scanned(self):
         """One try; False when the hash has no room."""

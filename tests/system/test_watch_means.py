@@ -10,34 +10,11 @@ import time
 
 import pytest
 
-from conftest import KINDS
-from fim import bpf
-from fim.kernel import Kernel
+from conftest import KINDS, make_tree
 from listener import listening
 from workload import append, make
 
 HANG_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def attachment(capable):
-    attachment = bpf.attach(Kernel.of_this_host(), 65536)
-    yield attachment
-    attachment.close()
-
-
-def make_tree(base, request, kind):
-    path = os.path.join(base[kind], "outside", "".join(
-        c if c.isalnum() else "-" for c in request.node.name))
-    os.makedirs(path + "/watched")
-    os.makedirs(path + "/outside")
-    return path
-
-
-@pytest.fixture
-def tree(base, request):
-    """A directory with `watched` and `outside` in it."""
-    return make_tree(base, request, "ext4" if "ext4" in base else next(iter(base)))
 
 
 def written(path):

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Descriptors and mappings that are older than the monitor."""
+import mmap
+import os
+
+from listener import listening
+from workload import append, make
+
+OPEN = "open for writing before the monitor started"
+MAPPED = "mapped shared and writable before the monitor started"
+
+
+def closes(listener):
+    """[(path, count)] of the closes told since, and nothing else was."""
+    events = [record for record in listener.settle() if record["kind"] == "event"]
+    assert {record["op"] for record in events} <= {"close"}, events
+    return [(record["path"], record["count"]) for record in events]
+
+
+def test_a_descriptor_is_told_at_its_close(attachment, each_tree):
+    """Once, though nothing was written; a younger one and a reader are not."""
+    path = make(each_tree + "/watched/file")
+    older, reader = os.open(path, os.O_RDWR), os.open(path, os.O_RDONLY)
+    twin = os.dup(older)
+    with listening(attachment, each_tree + "/watched") as listener:
+        assert listener.said("found") == {(path, OPEN)}
+        os.close(os.open(path, os.O_WRONLY))
+        os.close(reader)
+        os.close(older)
+        assert closes(listener) == []
+        os.close(twin)
+        assert closes(listener) == [(path, 0)]
+        os.close(os.open(path, os.O_WRONLY))
+        assert closes(listener) == []
+        assert listener.monitor.counts()["older"] == 1
+
+
+def test_what_it_writes_is_counted(attachment, tree):
+    path = make(tree + "/watched/file")
+    older = os.open(path, os.O_WRONLY | os.O_APPEND)
+    with listening(attachment, tree + "/watched") as listener:
+        listener.settle()
+        os.write(older, b"more\n")
+        os.close(older)
+        modified, closed = [r for r in listener.settle() if r["kind"] == "event"]
+        assert (modified["op"], closed["op"], closed["count"]) == ("modify", "close", 1)
+
+
+def test_through_a_name_outside(attachment, tree):
+    """The inode is what is looked for."""
+    path = make(tree + "/watched/file")
+    os.link(path, tree + "/outside/link")
+    older = os.open(tree + "/outside/link", os.O_WRONLY)
+    with listening(attachment, tree + "/watched") as listener:
+        assert listener.said("found") == {(path, OPEN)}
+        os.close(older)
+        assert closes(listener) == [(path, 0)]
+
+
+def test_a_mapping_is_told_at_its_last_unmap(attachment, each_tree):
+    """A store into a page that is dirty already fires nothing."""
+    path = make(each_tree + "/watched/file", "x" * 4096)
+    descriptor = os.open(path, os.O_RDWR)
+    mapping = mmap.mmap(descriptor, 4096)
+    os.close(descriptor)
+    mapping[0] = 1
+    with listening(attachment, each_tree + "/watched") as listener:
+        assert (path, MAPPED) in listener.said("found")
+        mapping[0] = 2
+        listener.settle()
+        mapping.close()
+        assert [path for path, _ in closes(listener)] == [path]
+
+
+def test_what_is_not_watched_is_not_told(attachment, tree):
+    older = os.open(make(tree + "/outside/file"), os.O_WRONLY)
+    with listening(attachment, tree + "/watched") as listener:
+        assert listener.said("found") == set()
+        os.close(older)
+        append(tree + "/outside/file")
+        assert closes(listener) == []
