@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,7 +122,7 @@ static pid_t start_child(struct session *session, pid_t after, int *ret)
 // All processes above `at`, as far as it goes.
 static int look_from(struct session *session, pid_t *at)
 {
-	int in = -1, error;
+	int in = -1, status = 0, error;
 	pid_t child = start_child(session, *at, &in);
 
 	if (child < 0)
@@ -130,8 +131,8 @@ static int look_from(struct session *session, pid_t *at)
 	close(in);
 	if (error < 0)
 		kill(child, SIGKILL);
-	waitpid(child, NULL, error < 0 ? WNOHANG : 0); // what hangs does not die either
-	return error;
+	waitpid(child, &status, error < 0 ? WNOHANG : 0); // what hangs does not die either
+	return error == 0 && status ? -ECHILD : error;
 }
 
 static void emit_hung(struct session *session, pid_t pid, int silences)
@@ -156,7 +157,12 @@ static int look_at_all(struct session *session)
 		if (error == -ETIMEDOUT)
 			emit_hung(session, at, silences);
 	}
-	return error == -ETIMEDOUT ? 0 : error;
+	return error;
+}
+
+static void emit_not_looked(struct session *session, const char *why)
+{
+	emit_error(session, bytes_of_string("looking for descriptors older than the monitor"), why);
 }
 
 int session_find_older(struct session *session)
@@ -166,13 +172,11 @@ int session_find_older(struct session *session)
 	if (error < 0)
 		return error;
 	if (session->learn_probe < 0)
-		emit_error(session, bytes_of_string("/proc"),
-			   "descriptors older than the monitor: no hook tells which inodes they are");
-	else
-		error = look_at_all(session);
+		emit_not_looked(session, "no hook tells of a stat");
+	else if ((error = look_at_all(session)) < 0 && error != -ETIMEDOUT)
+		emit_not_looked(session, strerror(-error));
 	if (session->counts[SESSION_NOT_LOOKED])
 		emit_withheld(session, "not looked at: open on a network file system or FUSE",
 			      bytes_of(NULL, 0), session->counts[SESSION_NOT_LOOKED], tap_now());
-	session_scan_end(session);
-	return error;
+	return session_scan_end(session);
 }
