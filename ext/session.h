@@ -215,6 +215,8 @@ uint64_t session_counted(const struct session *session, enum session_count count
 
 /* session_emit.c */
 void emit_event(struct session *session, const struct fim_view *view);
+void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
+		const char *reason);
 void emit_error(struct session *session, struct bytes where, const char *message);
 void emit_withheld(struct session *session, const char *reason, struct bytes path,
 		   uint64_t count, uint64_t since);

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 
 #include "decode.h"
-#include "notice.h"
 #include "session.h"
 #include "tree.h"
 #include "visit.h"
@@ -75,16 +74,6 @@ static void keep_incomplete(struct session *session)
 	session->linked_count = kept;
 }
 
-static void emit_name(struct session *session, struct bytes path, const struct fim_id *id,
-		      mode_t mode)
-{
-	struct buffer members = {0};
-
-	notice_found(path, id, mode, "another name of a watched file", &members);
-	session_emit(session, "found", buffer_bytes(&members), path);
-	buffer_deinit(&members);
-}
-
 // The directory is known for this name only, as one that is watched for some.
 static int add_outside(struct search *search, int dir, const char *name, struct bytes path,
 		       const struct session_linked *linked, mode_t mode)
@@ -107,7 +96,7 @@ static int add_outside(struct search *search, int dir, const char *name, struct 
 		return error;
 	search->session->counts[SESSION_LINKS]++;
 	search->missing--;
-	emit_name(search->session, path, &linked->id, mode);
+	emit_found(search->session, path, &linked->id, mode, "another name of a watched file");
 	return search->missing ? 0 : 1;
 }
 

@@ -14,8 +14,6 @@
 #include <unistd.h>
 
 #include "decode.h"
-#include "json.h"
-#include "notice.h"
 #include "older.h"
 #include "session.h"
 
@@ -32,21 +30,9 @@ static const struct {
 			   "mapped shared and writable before the monitor started"},
 };
 
-static void emit_before(struct session *session, const struct older *older)
-{
-	struct buffer members = {0};
-	struct bytes path;
-
-	if (inode_table_path(&session->inodes, &older->id, session->text[4], EVENT_PATH_SIZE,
-			     &path) < 0)
-		path = bytes_of(NULL, 0);
-	notice_found(path, &older->id, older->mode, before[older->kind].reason, &members);
-	session_emit(session, "found", buffer_bytes(&members), path);
-	buffer_deinit(&members);
-}
-
 static void heard(struct session *session, const struct older *older)
 {
+	struct bytes path = {NULL, 0};
 	uint32_t known;
 
 	if (older->kind == OLDER_SKIPPED)
@@ -57,7 +43,8 @@ static void heard(struct session *session, const struct older *older)
 		return;
 	inode_table_set_flags(&session->inodes, &older->id, before[older->kind].flag, 0);
 	session->counts[SESSION_OLDER]++;
-	emit_before(session, older);
+	inode_table_path(&session->inodes, &older->id, session->text[4], EVENT_PATH_SIZE, &path);
+	emit_found(session, path, &older->id, older->mode, before[older->kind].reason);
 }
 
 // The rings must not fill meanwhile. 0 the child has ended, -ETIMEDOUT it hangs

@@ -6,19 +6,7 @@
 #include <sys/stat.h>
 
 #include "decode.h"
-#include "notice.h"
 #include "tree.h"
-
-static void emit_found(const struct visit *visit, const struct scan_entry *entry)
-{
-	struct session *session = visit->session;
-	struct buffer members = {0};
-
-	notice_found(entry->path, &entry->id, entry->mode, "in a directory that was moved in",
-		     &members);
-	session_emit(session, "found", buffer_bytes(&members), entry->path);
-	buffer_deinit(&members);
-}
 
 static int visit_top(struct visit *visit, const struct scan_entry *entry)
 {
@@ -56,7 +44,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
 	if (entry->dir && session->found && entry->inserted)
-		emit_found(visit, entry);
+		emit_found(session, entry->path, &entry->id, entry->mode,
+			   "in a directory that was moved in");
 	return 0;
 }
 
