@@ -106,19 +106,30 @@ static pid_t start_child(struct session *session, pid_t after, int *ret)
 	return child < 0 ? -EAGAIN : child;
 }
 
+// Its status. One that hangs in the kernel does not die: it is left to init.
+static int end_of(pid_t child, bool hangs)
+{
+	int status = 0, waited = 0;
+
+	if (!hangs)
+		return waitpid(child, &status, 0) == child ? status : 0;
+	kill(child, SIGKILL);
+	while (waitpid(child, NULL, WNOHANG) == 0 && (waited += STEP_MS) < SILENCE_MS)
+		poll(NULL, 0, STEP_MS);
+	return 0;
+}
+
 // All processes above `at`, as far as it goes.
 static int look_from(struct session *session, pid_t *at)
 {
-	int in = -1, status = 0, error;
+	int in = -1, status, error;
 	pid_t child = start_child(session, *at, &in);
 
 	if (child < 0)
 		return child;
 	error = listen_to(session, in, at);
 	close(in);
-	if (error < 0)
-		kill(child, SIGKILL);
-	waitpid(child, &status, error < 0 ? WNOHANG : 0); // what hangs does not die either
+	status = end_of(child, error < 0);
 	return error == 0 && status ? -ECHILD : error;
 }
 

@@ -2,6 +2,10 @@
 """Descriptors and mappings that are older than the monitor."""
 import mmap
 import os
+import signal
+import subprocess
+import threading
+import time
 
 from listener import listening
 from workload import append, make
@@ -79,3 +83,50 @@ def test_what_is_not_watched_is_not_told(attachment, tree):
         os.close(older)
         append(tree + "/outside/file")
         assert closes(listener) == []
+
+
+def children():
+    """Our own, by /proc."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % name) as file:
+                words = file.read().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(words[1]) == os.getpid():
+            yield int(name)
+
+
+def stop_first_but(others, stopped):
+    """Stop the first child that is none of `others`, as one that hangs."""
+    end = time.monotonic() + 60
+    while not stopped and time.monotonic() < end:
+        stopped += sorted(set(children()) - others)[:1]
+    os.kill(stopped[0], signal.SIGSTOP)
+
+
+def test_who_hangs_is_left_behind(attachment, tree):
+    """The look goes on behind the process that it hung at, and that is said."""
+    path = make(tree + "/watched/file")
+    idle = [subprocess.Popen(["sleep", "600"]) for _ in range(300)]  # it must take some time
+    with open(path, "r+") as older:
+        last = subprocess.Popen(["sleep", "600"], pass_fds=[older.fileno()])
+    stopped = []
+    thread = threading.Thread(target=stop_first_but, args=(set(children()), stopped))
+    thread.start()
+    try:
+        with listening(attachment, tree + "/watched") as listener:
+            records = listener.settle()
+            errors = [record for record in records if record["kind"] == "error"]
+            assert len(errors) == 1 and errors[0]["where"].startswith("/proc/"), errors
+            assert "hangs" in errors[0]["message"]
+            assert [record["path"] for record in records if record["kind"] == "found"] == [path]
+            last.kill()
+            last.wait()
+            assert closes(listener) == [(path, 0)]
+    finally:
+        thread.join()
+        for process in idle + [last]:
+            process.kill()
+            process.wait()
+    assert not os.path.exists("/proc/%d" % stopped[0])
