@@ -18,9 +18,12 @@
 #include "mount_table.h"
 #include "scan.h"
 
+#define SIGN_OF_LIFE 256 // descriptors and mappings
+
 struct looker {
 	int out;
 	pid_t pid;
+	unsigned looked;
 	struct scan scan;
 	const struct mount_table *mounts;
 };
@@ -34,6 +37,13 @@ static void tell(const struct looker *looker, enum older_kind kind, const struct
 		older.id = *id;
 	if (write(looker->out, &older, sizeof(older)) != sizeof(older))
 		_exit(1); // nobody listens any more
+}
+
+// One more: it may take long.
+static void go_on(struct looker *looker)
+{
+	if (++looker->looked % SIGN_OF_LIFE == 0)
+		tell(looker, OLDER_PROCESS, NULL, 0);
 }
 
 // The type of what a link of /proc leads to. Where the kernel can (Linux: from
@@ -74,6 +84,7 @@ static void look_at_descriptor(struct looker *looker, int at, const char *name)
 	struct stat link;
 	ssize_t length;
 
+	go_on(looker);
 	if (fstatat(at, name, &link, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(link.st_mode) ||
 	    !(link.st_mode & S_IWUSR))
 		return;
@@ -100,6 +111,7 @@ static void look_at_mapping(struct looker *looker, int at, char *line)
 	char *path = strchr(line, '/'), perms[5], name[40];
 	unsigned long start, end;
 
+	go_on(looker);
 	if (!path || sscanf(line, "%lx-%lx %4s", &start, &end, perms) != 3 ||
 	    perms[1] != 'w' || perms[3] != 's')
 		return;

@@ -21,7 +21,7 @@
 struct session;
 
 enum older_kind {
-	OLDER_PROCESS, /* this process is looked at next */
+	OLDER_PROCESS, /* this process is being looked at */
 	OLDER_WRITER,  /* it has the inode open for writing */
 	OLDER_MAPPING, /* it has it mapped, shared and writable */
 	OLDER_SKIPPED, /* it has a file open where a look could hang */

@@ -66,6 +66,8 @@ static int listen_to(struct session *session, int in, pid_t *at)
 			return 0;
 		*at = (pid_t)older.pid;
 		heard(session, &older);
+		if (older.kind == OLDER_PROCESS)
+			error = session_drain(session);
 	}
 	return error < 0 ? error : -ETIMEDOUT;
 }
@@ -140,8 +142,8 @@ static void emit_hung(struct session *session, pid_t pid, int silences)
 	buffer_add_string(&where, "/proc/");
 	buffer_add_number(&where, (uint64_t)pid, 10, 0);
 	emit_error(session, buffer_bytes(&where),
-		   silences < SILENCES ? "it hangs who looks at its descriptors: not looked at"
-				       : "it hangs, too: no process above it was looked at");
+		   silences < SILENCES ? "looking at its descriptors hangs: given up"
+				       : "looking at its descriptors hangs: given up, and all processes above it");
 	buffer_deinit(&where);
 }
 

@@ -45,8 +45,8 @@ class Monitor:
     """
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
-                 one_file_system=False, find_links=False, exclude=(), labels=None, text=False, utc=False, kernel=None,
-                 attachment=None):
+                 one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
+                 utc=False, kernel=None, attachment=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
