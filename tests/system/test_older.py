@@ -7,7 +7,10 @@ import subprocess
 import threading
 import time
 
+from fim import bpf
+from fim.kernel import Kernel
 from listener import listening
+from watcher import START_PATIENCE
 from workload import append, make
 
 OPEN = "open for writing before the monitor started"
@@ -83,6 +86,25 @@ def test_what_is_not_watched_is_not_told(attachment, tree):
         os.close(older)
         append(tree + "/outside/file")
         assert closes(listener) == []
+
+
+def test_a_larger_hash_knows_it(tree):
+    """What is marked in one hash is marked in its successor."""
+    path = make(tree + "/watched/file")
+    older, end = os.open(path, os.O_WRONLY), time.monotonic() + START_PATIENCE
+    small = bpf.attach(Kernel.of_this_host(), 1000)
+    try:
+        with listening(small, tree + "/watched") as listener:
+            for n in range(900):
+                make(tree + "/watched/f%d" % n, "")
+            while listener.monitor.attachment is small and time.monotonic() < end:
+                listener.settle()
+            assert listener.monitor.attachment is not small
+            listener.settle()
+            os.close(older)
+            assert closes(listener) == [(path, 0)]
+    finally:
+        small.close()
 
 
 def children():
