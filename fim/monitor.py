@@ -12,6 +12,7 @@ from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
+from fim.roots import filesystem_types, roots
 
 __all__ = ["Monitor", "RING_PAGES"]
 
@@ -283,31 +284,3 @@ class Monitor:
                 for line in self.pump().splitlines():
                     yield Record.of_line(line)
                     quiet = time.monotonic()
-
-
-def roots(paths):
-    """Absolute paths to watch: a symbolic link, and what it leads to."""
-    if not paths:
-        raise UsageError("fim: nothing to watch: name at least one path")
-    found = []
-    for path in paths:
-        path = os.fspath(path)
-        directory, name = os.path.split(os.path.abspath(path))
-        if not os.path.isdir(directory):
-            raise UsageError("fim: %s: there is no directory %s: name a path in one that exists"
-                             % (path, directory))
-        link = os.path.join(os.path.realpath(directory), name) if name else directory
-        found.append(link)
-        if os.path.islink(link) and os.path.exists(link):
-            found.append(os.path.realpath(link))
-    return list(dict.fromkeys(found))
-
-
-def filesystem_types(paths):
-    """The types of the file systems that `paths` are on, by mountinfo."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
-        rows = [line.split(" - ") for line in lines]
-    mounts = {left.split()[2]: right.split()[0] for left, right in rows}
-    devices = (os.stat(path if os.path.exists(path) else os.path.dirname(path)).st_dev
-               for path in paths)
-    return {mounts.get("%d:%d" % (os.major(dev), os.minor(dev))) for dev in devices} - {None}

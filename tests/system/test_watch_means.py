@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import fim
 from conftest import KINDS, make_tree
 from listener import listening
 from workload import append, make
@@ -110,17 +111,28 @@ def hung(path):
         return True
 
 
-@pytest.mark.parametrize("kind", hangable())
-def test_a_hung_mount_hangs_nothing(attachment, workloads, tree, kind):
-    """One whose server never answers, below the root: named, and not touched."""
-    point = tree + "/watched/hung"
+@contextlib.contextmanager
+def hanging(workloads, point, kind):
+    """A mount at `point` whose server never answers; the server."""
     os.mkdir(point)
-    make(tree + "/watched/file")
     server = subprocess.Popen([workloads.program("hang"), point, kind, str(HANG_SECONDS)],
                               stdout=subprocess.PIPE)
     try:
         assert server.stdout.readline() == b"mounted\n"
         assert hung(point)
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+        subprocess.run(["umount", "-l", point], check=True)
+
+
+@pytest.mark.parametrize("kind", hangable())
+def test_a_hung_mount_hangs_nothing(attachment, workloads, tree, kind):
+    """One whose server never answers, below the root: named, and not touched."""
+    point = tree + "/watched/hung"
+    make(tree + "/watched/file")
+    with hanging(workloads, point, kind) as server:
         since = time.monotonic()
         with listening(attachment, tree + "/watched") as listener:
             assert time.monotonic() - since < HANG_SECONDS / 2
@@ -128,10 +140,18 @@ def test_a_hung_mount_hangs_nothing(attachment, workloads, tree, kind):
             assert listener.said("withheld") == {(point, HUNG[kind])}
             append(tree + "/watched/file")
             assert listener.acts() == written(tree + "/watched/file")
-    finally:
-        server.kill()
-        server.wait()
-        subprocess.run(["umount", "-l", point], check=True)
+
+
+@pytest.mark.parametrize("kind", hangable())
+def test_a_root_that_hangs_is_refused(workloads, tree, kind):
+    """Named itself, or by a link."""
+    point, link = tree + "/outside/hung", tree + "/watched/link"
+    os.symlink(point, link)
+    with hanging(workloads, point, kind) as server:
+        for path in (point, link):
+            with pytest.raises(fim.FimError, match="does not answer"):
+                fim.Monitor(path)
+        assert server.poll() is None
 
 
 # --- names that go and stay ------------------------------------------------------------
