@@ -35,8 +35,12 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listening(attachment, *paths, **options):
-    """A listener on these paths; what it says of its start is still to be read."""
+def listening(attachment, *paths, first=lambda: None, **options):
+    """A listener on these paths; what it says of its start is still to be read.
+
+    `first` is called just before the start."""
     checker = Checker()
-    with fim.Monitor(*paths, attachment=attachment, ring_pages=RING_PAGES, **options) as monitor:
+    monitor = fim.Monitor(*paths, attachment=attachment, ring_pages=RING_PAGES, **options)
+    first()
+    with monitor:
         yield Listener(monitor, checker)

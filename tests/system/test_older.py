@@ -135,9 +135,8 @@ def test_who_hangs_is_left_behind(attachment, tree):
         last = subprocess.Popen(["sleep", "600"], pass_fds=[older.fileno()])
     stopped = []
     thread = threading.Thread(target=stop_first_but, args=(set(children()), stopped))
-    thread.start()
     try:
-        with listening(attachment, tree + "/watched") as listener:
+        with listening(attachment, tree + "/watched", first=thread.start) as listener:
             records = listener.settle()
             errors = [record for record in records if record["kind"] == "error"]
             assert len(errors) == 1 and errors[0]["where"].startswith("/proc/"), errors
