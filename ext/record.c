@@ -232,6 +232,8 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 	case FIM_OP_CLOSE:
 		put_close(view->event, out);
 		break;
+	default:
+		record_change_json(view->event, out);
 	}
 }
 
