@@ -7,7 +7,7 @@
  * kiocb_modified(iocb) run on every way of modifying content, on no read; they
  * count, and the first by a process since its last close is a `modify`.
  * locks_remove_file(file) runs once, at the last put of an open file: a
- * `close` when the count has moved since.
+ * `close` when the count has moved since, or may have before the monitor came.
  *
  * The inode is the path's own (f_path.dentry->d_inode). On a stacked file
  * system it differs from file->f_inode in the file opened underneath; that one
@@ -201,7 +201,7 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 	modifiers.delete(&modifier);
 	if (!count && before.allocated && before.allocated != fim_inode_state(inode))
 		untold = count = 1;
-	if (!count && !before.mapped)
+	if (!count && !before.mapped && (known || !(self->flags & FIM_WATCH_OPEN_BEFORE)))
 		return 0;
 	s = fim_begin(FIM_OP_CLOSE, self, 0);
 	if (!s)

@@ -7,6 +7,7 @@
 // a watched file) has the walk: whole where the hook knew the mount, else
 // within its superblock and completed from the mount table.
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -120,9 +121,25 @@ static struct bytes actor_path(const struct fim_event *event, enum fim_text_slot
 	return bytes_of(start, path.length + 1);
 }
 
+static bool known_room(struct session *session, size_t count)
+{
+	size_t room = session->known_room * 2;
+	struct bytes *known;
+
+	if (count < session->known_room)
+		return true;
+	known = realloc(session->known, room * sizeof(*known));
+	if (!known)
+		return false;
+	session->known = known;
+	session->known_room = room;
+	return true;
+}
+
+// For want of memory one is left out: names_known says how many there are.
 static void add_known(struct session *session, size_t *count, struct bytes path)
 {
-	if (*count == session->known_room)
+	if (!known_room(session, *count))
 		return;
 	buffer_add(&session->known_text, path.data, path.length);
 	session->known[(*count)++].length = path.length;

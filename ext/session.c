@@ -28,7 +28,7 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int read_mounts(struct session *session)
+int session_read_mounts(struct session *session)
 {
 	struct mount_table mounts;
 	int error = mount_table_init(&mounts, "/proc/self/mountinfo");
@@ -93,7 +93,7 @@ static void refresh(struct session *session, uint64_t now)
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
-	read_mounts(session); // on failure the old table goes on serving
+	session_read_mounts(session); // on failure the old table goes on serving
 }
 
 // --- events ------------------------------------------------------------
@@ -150,26 +150,6 @@ static void move_root(struct session *session, const struct fim_view *view)
 		inode_table_set_root(&session->inodes, id, view->path, 0);
 }
 
-// A name of a names-only directory that nobody asked for. It can have been
-// inherited all the same: the kernel compares the start of a long name only.
-static void withhold(struct session *session, const struct fim_event *event)
-{
-	session->counts[SESSION_WITHHELD]++;
-	if (!session->withheld++)
-		session->withheld_since = event->time;
-	if (event->flags & FIM_EVENT_NEW)
-		apply_let_go(session, &event->file.id);
-}
-
-static void tell_withheld(struct session *session, uint64_t now, bool final)
-{
-	if (!session->withheld || (!final && now - session->withheld_since < SESSION_WITHHELD_NS))
-		return;
-	emit_withheld(session, "other names in a directory that is watched for some",
-		      bytes_of(NULL, 0), session->withheld, session->withheld_since);
-	session->withheld = 0;
-}
-
 // An ioctl that sets flags is told when it is over, whatever came of it. What it
 // changed, it dated: by the clock's last tick, which no kernel has rarer than
 // every 10 ms.
@@ -192,10 +172,8 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
-	if (apply_is_withheld(session, event)) {
-		withhold(session, event);
+	if (withhold_event(session, event))
 		return;
-	}
 	if (has_failed(session, event)) {
 		session->counts[SESSION_FAILED]++;
 		return;
@@ -270,7 +248,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	refresh(session, now);
 	if (!session->held || final)
 		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
-	tell_withheld(session, now, final);
+	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
 }
@@ -299,6 +277,11 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	session->learn_function = learn_function ? strdup(learn_function) : NULL;
 	session->learn_program = session->learn_function ? learn_program : -1;
 	return 0;
+}
+
+int session_exclude(struct session *session, const char *pattern)
+{
+	return exclude_add(&session->exclude, pattern);
 }
 
 int session_switch(struct session *session)
@@ -357,6 +340,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->text_format = options->text_format;
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
+	session->find_links = options->find_links;
 	session->stream.stream = options->stream;
 	session->stream.boot_id = options->boot_id;
 	session->stream.host = bytes_of_string(options->host);
@@ -368,7 +352,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)
-		error = read_mounts(session);
+		error = session_read_mounts(session);
 	if (error < 0)
 		session_deinit(session);
 	return error;
@@ -397,8 +381,10 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	free(session->linked);
 	free(session->learn_function);
 	forget_wanted(session);
+	exclude_deinit(&session->exclude);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);

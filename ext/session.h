@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "exclude.h"
 #include "inode_table.h"
 #include "mount_table.h"
 #include "order.h"
@@ -38,12 +39,15 @@
 
 /* Flag of the inode table: only some names of this directory are watched. */
 #define INODE_NAMES_ONLY 0x100u
+/* Flags of a file: told as open, or mapped, since before the monitor. */
+#define INODE_OPEN_BEFORE 0x200u
+#define INODE_MAPPED_BEFORE 0x400u
 
 /* Counts that `stop` and `heartbeat` tell; each is also said when it happens
  * or makes a record of its own. */
 #define SESSION_COUNTS(X)                                             \
 	X(EVENTS, "events")      /* event records rendered */        \
-	X(WITHHELD, "withheld")  /* other names of a names-only directory */ \
+	X(WITHHELD, "withheld")  /* see withhold.c */ \
 	X(GAPS, "gaps")          /* holes declared */                \
 	X(LOST, "lost")          /* records in them */               \
 	X(MALFORMED, "malformed") /* refused by the decoder */       \
@@ -54,13 +58,32 @@
 	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
 	X(SCANNED, "scanned")    /* inodes looked at */            \
 	X(UNREADABLE, "unreadable") /* not looked at by a scan */    \
-	X(UNLEARNED, "unlearned")  /* identities taken from stat */
+	X(UNLEARNED, "unlearned")  /* identities taken from stat */ \
+	X(OLDER, "older")         /* inodes open or mapped before the start */ \
+	X(NOT_LOOKED, "not_looked") /* open where a look could hang */ \
+	X(LINKS, "links")         /* names found by --find-links */ \
+	X(LINKS_MISSING, "links_missing") /* and names not found */
 
 enum session_count {
 #define SESSION_COUNT_ENUM(NAME, word) SESSION_##NAME,
 	SESSION_COUNTS(SESSION_COUNT_ENUM)
 #undef SESSION_COUNT_ENUM
 	SESSION_COUNT_END
+};
+
+/* Why a record is kept back. */
+enum session_withheld {
+	WITHHELD_NAMES,    /* other names of a names-only directory */
+	WITHHELD_EXCLUDED, /* --exclude */
+	WITHHELD_KINDS
+};
+
+/* A file with several names, as stat numbers it: --find-links. */
+struct session_linked {
+	struct fim_id id;
+	uint64_t ino;
+	uint32_t dev;
+	uint32_t nlink;
 };
 
 /* A name watched for itself, in a directory that is watched for its names. */
@@ -98,11 +121,17 @@ struct session {
 	struct session_wanted *wanted;
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
+	struct session_linked *linked; /* while the start scans */
+	size_t linked_count, linked_room;
 	struct session_twin twins[SESSION_TWINS];
 	unsigned twin_count;
 	uint64_t counts[SESSION_COUNT_END];
-	uint64_t withheld;       /* not told of yet ... */
-	uint64_t withheld_since; /* ... since then */
+	struct {
+		uint64_t count, since; /* not told of yet */
+	} withheld[WITHHELD_KINDS];
+	struct exclude exclude;
+	struct fim_id own;    /* where our own lines go */
+	bool has_own, own_told;
 	uint64_t canary;      /* bit n: the canary's operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t scanned_until; /* the table is newer than records older than this */
@@ -116,7 +145,7 @@ struct session {
 	int learn_program;    /* descriptor, -1 none */
 	int learn_probe;      /* attached while scanning, -1 not */
 	char *learn_function;
-	bool text_format, utc, one_file_system;
+	bool text_format, utc, one_file_system, find_links;
 	bool held;            /* records wait: names are not known yet */
 	bool found;           /* a scan reports what it finds */
 	bool need_room;       /* the hash is, or soon will be, full */
@@ -130,7 +159,7 @@ struct session_options {
 	const char *host;    /* JSON object */
 	const char *labels;  /* JSON object */
 	const char *seed;    /* SESSION_SEED_SIZE random bytes */
-	bool text_format, utc, one_file_system;
+	bool text_format, utc, one_file_system, find_links;
 };
 
 int session_init(struct session *session, const struct session_options *options);
@@ -159,6 +188,18 @@ int session_watch(struct session *session, const char *path);
 /* roots.c: what is watched by its own path, as that is now, each with a NUL. */
 int session_roots(struct session *session, struct buffer *ret);
 
+/* Names that match this pattern are not wanted (exclude.h). */
+int session_exclude(struct session *session, const char *pattern);
+
+/* What we write to this descriptor is not to be told. Within a scan. */
+int session_own(struct session *session, int descriptor);
+
+/* Search for the other names of watched files, where `find_links` was given. */
+int session_find_links(struct session *session);
+
+/* Find what is open for writing, or mapped so, since before the monitor. */
+int session_find_older(struct session *session);
+
 /* Empty the hash: the programs stay attached and have nothing to say. */
 int session_watch_nothing(struct session *session);
 
@@ -179,6 +220,8 @@ uint64_t session_counted(const struct session *session, enum session_count count
 
 /* session_emit.c */
 void emit_event(struct session *session, const struct fim_view *view);
+void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
+		const char *reason);
 void emit_error(struct session *session, struct bytes where, const char *message);
 void emit_withheld(struct session *session, const char *reason, struct bytes path,
 		   uint64_t count, uint64_t since);
@@ -186,9 +229,17 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 void emit_unheard(struct session *session, uint64_t since, uint64_t until, const char *reason);
 void session_on_gap(void *context, const struct tap_gap *gap);
 
+/* session_links.c: a file with several names was scanned. */
+int links_note(struct session *session, const struct scan_entry *entry);
+
+/* session.c: what is mounted now. */
+int session_read_mounts(struct session *session);
+
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */
 int session_drain(struct session *session);
+/* The thread whose stats the kernel tells of, and marks with these flags. */
+int session_scanner(struct session *session, uint32_t tid, uint32_t mark);
 struct tap *session_newest(const struct session *session);
 void watch_appeared(struct session *session, const struct fim_view *view);
 
@@ -217,6 +268,16 @@ unsigned apply_event(struct session *session, const struct fim_event *event);
 
 /* An inode could not be inherited at this time: the hash was full. */
 void session_insert_failed(struct session *session, uint64_t time);
+
+/* withhold.c: whether a record is kept back; then it is counted and over. */
+bool withhold_event(struct session *session, const struct fim_event *event);
+/* Whether a name is one that --exclude means. */
+bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
+void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);
+/* Whether it is the file that we write to. */
+bool session_is_own(const struct session *session, const struct fim_id *id);
+/* Tell what was counted. */
+void withhold_tell(struct session *session, uint64_t now, bool final);
 
 /* Whether a record is about a name that nobody asked for, in a directory of
  * which only some names are watched. */

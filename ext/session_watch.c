@@ -31,9 +31,9 @@ int session_drain(struct session *session)
 	return error < 0 ? error : 0;
 }
 
-static int set_settings(struct session *session, uint32_t scanner)
+int session_scanner(struct session *session, uint32_t tid, uint32_t mark)
 {
-	struct fim_settings settings = {scanner, session->mnt_ns_offset};
+	struct fim_settings settings = {tid, session->mnt_ns_offset, mark, 0};
 	uint32_t zero = 0;
 
 	return bpf_map_update(session_newest(session)->maps.settings, &zero, &settings);
@@ -59,8 +59,10 @@ static void find_mnt_ns(struct session *session)
 
 int session_scan_begin(struct session *session)
 {
-	int error = set_settings(session, (uint32_t)syscall(__NR_gettid));
+	int error = session_read_mounts(session);
 
+	if (error == 0)
+		error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
 	if (error < 0)
 		return error;
 	session->learn_probe = -1;
@@ -68,7 +70,7 @@ int session_scan_begin(struct session *session)
 		session->learn_probe = probe_attach(session->learn_function,
 						    session->learn_program);
 	find_mnt_ns(session);
-	return set_settings(session, (uint32_t)syscall(__NR_gettid));
+	return session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
 }
 
 int session_scan_end(struct session *session)
@@ -77,7 +79,7 @@ int session_scan_end(struct session *session)
 		close(session->learn_probe);
 	session->learn_probe = -1;
 	session->scanned_until = tap_now();
-	return set_settings(session, 0);
+	return session_scanner(session, 0, 0);
 }
 
 void session_hold(struct session *session, bool hold)

@@ -22,6 +22,9 @@ struct visit {
  * identities `visit` may be NULL. */
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret);
 
+/* How many names the tree at `path` has that a scan would enter, up to `limit`. */
+uint64_t visit_count(struct session *session, const char *path, uint64_t limit);
+
 /* Scan the tree at `path`. -ENOSPC: the hash is full. */
 int visit_run(struct session *session, struct visit *visit, const char *path);
 

@@ -164,6 +164,36 @@ def watcher(base, scratch):
         yield watcher.wait_ready()
 
 
+@pytest.fixture(scope="session")
+def attachment(capable):
+    """Programs for monitors of this process (listener.py), one at a time."""
+    from fim import bpf, kernel
+    attachment = bpf.attach(kernel.Kernel.of_this_host(), 65536)
+    yield attachment
+    attachment.close()
+
+
+def make_tree(base, request, kind):
+    """A new directory with `watched` and `outside` in it, neither watched yet."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    path = os.path.join(base[kind], "outside", "tree-" + name)
+    os.makedirs(path + "/watched")
+    os.makedirs(path + "/outside")
+    return path
+
+
+@pytest.fixture
+def tree(base, request):
+    """One on one file system."""
+    return make_tree(base, request, "ext4" if "ext4" in base else next(iter(base)))
+
+
+@pytest.fixture(params=KINDS)
+def each_tree(base, request):
+    """One on each file system."""
+    return make_tree(base, request, request.param)
+
+
 class Room:
     """Two new directories of the same name, one watched and one beside it."""
 
