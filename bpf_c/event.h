@@ -38,7 +38,9 @@
 	X(7, RMDIR, "rmdir")          \
 	X(8, RENAME, "rename")        \
 	X(9, MODIFY, "modify")        \
-	X(10, CLOSE, "close")
+	X(10, CLOSE, "close")         \
+	X(20, MOUNT, "mount")         \
+	X(21, UMOUNT, "umount")
 
 enum fim_operation {
 #define FIM_OPERATION_ENUM(number, NAME, word) FIM_OP_##NAME = number,
@@ -51,7 +53,8 @@ enum fim_operation {
  * WALK texts are the names of a path from the leaf up, each with its NUL. */
 #define FIM_TEXTS(X)                                                         \
 	X(0, PATH)       /* WALK: the file; rename: its old name */          \
-	X(1, PATH2)      /* WALK: rename: the new name; link: the existing */ \
+	X(1, PATH2)      /* WALK: rename: the new name; link: the existing; \
+			  * mount acts: PATH within its superblock */       \
 	X(2, EXE)        /* WALK: executable of the process */               \
 	X(3, PARENT_EXE) /* WALK: executable of its parent */                \
 	X(4, CWD)        /* WALK: working directory */                       \
@@ -147,6 +150,8 @@ enum fim_event_flag {
 	FIM_EVENT_ARGS_CUT = 64,     /* more arguments than fit */
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
+	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
+	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 };
 
 struct fim_event {

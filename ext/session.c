@@ -16,7 +16,7 @@
 #define CLOCK_NOISE_NS 1000000
 #define KNOWN_PATHS 64
 
-// --- clocks and mounts -------------------------------------------------
+// --- clocks ------------------------------------------------------------
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -24,18 +24,6 @@ static int64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int read_mounts(struct session *session)
-{
-	struct mount_table mounts;
-	int error = mount_table_init(&mounts, "/proc/self/mountinfo");
-
-	if (error < 0)
-		return error;
-	mount_table_deinit(&session->mounts);
-	session->mounts = mounts;
-	return 0;
 }
 
 // Two readings are some microseconds apart: only a real change is taken over, so
@@ -70,7 +58,7 @@ static void tell_clock_step(struct session *session, int64_t before)
 		     bytes_of_string("the wall clock was set"));
 }
 
-// Once a second: the mounts may have changed, the wall clock may have been set.
+// Once a second: the wall clock may have been set.
 static void refresh(struct session *session, uint64_t now)
 {
 	int64_t before = session->wall_offset;
@@ -80,7 +68,6 @@ static void refresh(struct session *session, uint64_t now)
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
-	read_mounts(session); // on failure the old table goes on serving
 }
 
 // --- events ------------------------------------------------------------
@@ -132,8 +119,10 @@ static void move_root(struct session *session, const struct fim_view *view)
 	const struct fim_id *id = &view->event->file.id;
 	uint32_t flags;
 
+	// What is mounted keeps its mount point's.
 	if (view->event->op == FIM_OP_RENAME && view->path.data && view->path_complete &&
-	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT)
+	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT &&
+	    !(flags & INODE_MOUNTED))
 		inode_table_set_root(&session->inodes, id, view->path, 0);
 }
 
@@ -166,6 +155,12 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
+	if (mounts_is_act(event)) {
+		mounts_act(session, event);
+		return;
+	}
+	if (cover_is_stale(session, event))
+		return;
 	if (apply_is_withheld(session, event)) {
 		withhold(session, event);
 		return;
@@ -212,7 +207,7 @@ static void look_at_room(struct session *session)
 
 int session_pump(struct session *session, int timeout_ms, bool final)
 {
-	uint64_t now;
+	uint64_t now, until;
 	int error = tap_wait(session->taps[0], final ? 0 : timeout_ms);
 
 	if (error < 0 && error != -EINTR)
@@ -224,8 +219,11 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	if (error < 0)
 		return error;
 	refresh(session, now);
-	if (!session->held || final)
-		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
+	until = final ? UINT64_MAX : now - SESSION_HOLD_NS;
+	if (!session->held || final) {
+		deliver(session, until);
+		mounts_look(session, until);
+	}
 	tell_withheld(session, now, final);
 	look_at_room(session);
 	return session->out.error;
@@ -254,7 +252,7 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	free(session->learn_function);
 	session->learn_function = learn_function ? strdup(learn_function) : NULL;
 	session->learn_program = session->learn_function ? learn_program : -1;
-	return 0;
+	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
 }
 
 int session_switch(struct session *session)
@@ -310,6 +308,7 @@ int session_init(struct session *session, const struct session_options *options)
 	memset(session, 0, sizeof(*session));
 	session->learn_program = -1;
 	session->learn_probe = -1;
+	session->mountinfo = -1;
 	session->text_format = options->text_format;
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
@@ -324,14 +323,20 @@ int session_init(struct session *session, const struct session_options *options)
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)
-		error = read_mounts(session);
+		error = mounts_init(session);
 	if (error < 0)
 		session_deinit(session);
 	return error;
 }
 
-static void forget_wanted(struct session *session)
+static void forget_paths(struct session *session)
 {
+	while (session->roots) {
+		struct session_root *next = session->roots->next;
+
+		free(session->roots);
+		session->roots = next;
+	}
 	while (session->wanted) {
 		struct session_wanted *next = session->wanted->next;
 
@@ -354,16 +359,18 @@ void session_deinit(struct session *session)
 	free(session->known);
 	free(session->unread);
 	free(session->learn_function);
-	forget_wanted(session);
+	forget_paths(session);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);
 	order_deinit(&session->order);
 	users_deinit(&session->users);
-	mount_table_deinit(&session->mounts);
+	mounts_deinit(session);
+	cover_deinit(session);
 	inode_table_deinit(&session->inodes);
 	memset(session, 0, sizeof(*session));
 	session->learn_probe = -1;
+	session->mountinfo = -1;
 }
 
 uint64_t session_counted(const struct session *session, enum session_count count)

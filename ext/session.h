@@ -36,8 +36,10 @@
 #define SESSION_TAPS 2
 #define SESSION_TEXTS 6
 
-/* Flag of the inode table: only some names of this directory are watched. */
+/* Flags of the inode table: only some names of this directory are watched; the
+ * root of what was mounted on something that is watched. */
 #define INODE_NAMES_ONLY 0x100u
+#define INODE_MOUNTED 0x1000u
 
 /* Counts that `stop` and `heartbeat` tell; each is also said when it happens
  * or makes a record of its own. */
@@ -70,6 +72,13 @@ struct session_wanted {
 	char name[];
 };
 
+/* A path that was asked for. */
+struct session_root {
+	struct session_root *next;
+	struct bytes path;
+	char text[];
+};
+
 /* A record accepted just before a switch of taps: its twin is dropped. */
 struct session_twin {
 	uint64_t ino;
@@ -78,6 +87,14 @@ struct session_twin {
 	uint32_t op;
 };
 #define SESSION_TWINS 64
+
+/* A device whose file system is gone: until then its keys were in the hash, and
+ * met whatever has its number now. */
+struct session_dropped {
+	uint64_t until;
+	uint32_t dev;
+};
+#define SESSION_DROPPED 16
 #define SESSION_TWIN_NS 5000000ull
 
 struct session {
@@ -94,7 +111,17 @@ struct session {
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;
 	struct buffer known_text;
+	struct session_root *roots;
 	struct session_wanted *wanted;
+	int mountinfo;       /* polled for changes */
+	uint64_t poked;      /* it has told of some that were not looked at, 0 not */
+	uint64_t changed;    /* changes seen, ever */
+	struct session_act *acts;       /* session_mount.c */
+	struct session_change *changes;
+	struct session_cover *covers;   /* session_cover.c */
+	struct session_device *devices; /* on which something is watched */
+	struct session_dropped dropped[SESSION_DROPPED];
+	unsigned dropped_count; /* ever */
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
 	struct session_twin twins[SESSION_TWINS];
@@ -116,7 +143,7 @@ struct session {
 	char *learn_function;
 	bool text_format, utc, one_file_system;
 	bool held;            /* records wait: names are not known yet */
-	bool found;           /* a scan reports what it finds */
+	const char *found;    /* why a scan reports what it finds, NULL: it does not */
 	bool need_room;       /* the hash is, or soon will be, full */
 	uint64_t insert_failed; /* first failed inheritance not yet mended, 0 none */
 	bool unheard_told;    /* the gap that such made before the switch */
@@ -180,6 +207,29 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 void emit_unheard(struct session *session, uint64_t since);
 void session_on_gap(void *context, const struct tap_gap *gap);
 
+/* session_mount.c: records of mount acts wait until the mount table shows them */
+int mounts_init(struct session *session);
+void mounts_deinit(struct session *session);
+int mounts_read(struct session *session);
+bool mounts_is_act(const struct fim_event *event);
+void mounts_act(struct session *session, const struct fim_event *event);
+/* Look for changes; every record older than `until` was applied. */
+void mounts_look(struct session *session, uint64_t until);
+
+/* session_cover.c: what is watched once a mount has come or gone. `renewed`: what
+ * is mounted there now has the same numbers, and is another. */
+void cover_appeared(struct session *session, const struct mount *mount);
+void cover_gone(struct session *session, const struct mount *mount, bool renewed);
+/* Also where a directory above the mount point was renamed. */
+void cover_moved(struct session *session, const struct mount *from, const struct mount *to);
+/* Whether a mount there covers, or lies in, what was asked for. */
+bool cover_touches(const struct session *session, struct bytes path);
+void cover_deinit(struct session *session);
+/* Something on this device is watched. */
+void cover_device(struct session *session, uint32_t dev);
+/* Whether a record is of a key that had outlived its file system. */
+bool cover_is_stale(struct session *session, const struct fim_event *event);
+
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */
 int session_drain(struct session *session);
@@ -215,6 +265,16 @@ void apply_let_go(struct session *session, const struct fim_id *id);
 /* The same for what a record says went out; not if a scan has looked since. */
 void apply_went_out(struct session *session, const struct fim_event *event,
 		    const struct fim_id *id);
+
+/* Take every inode of a device out of the hash and the table. */
+void apply_drop_device(struct session *session, uint32_t dev);
+/* Take one key out of the hash. */
+void apply_drop_key(struct session *session, const struct fim_id *id);
+/* Whether this name was asked for. */
+bool apply_wants(const struct session *session, const struct fim_id *dir, struct bytes name);
+
+/* The host's path of a mount act's mount point, in session->text[1]. */
+struct bytes resolve_mountpoint(struct session *session, const struct fim_event *event);
 
 /* Fill the view from the record, the inode table and the mounts. */
 void resolve_event(struct session *session, const struct fim_event *event,

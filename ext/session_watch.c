@@ -98,8 +98,11 @@ static int want_in_kernel(struct session *session, const struct fim_id *dir, con
 static int want(struct session *session, const struct fim_id *dir, const char *name)
 {
 	size_t length = strlen(name);
-	struct session_wanted *wanted = malloc(sizeof(*wanted) + length + 1);
+	struct session_wanted *wanted;
 
+	if (apply_wants(session, dir, bytes_of(name, length)))
+		return 0;
+	wanted = malloc(sizeof(*wanted) + length + 1);
 	if (!wanted)
 		return -ENOMEM;
 	wanted->dir = *dir;
@@ -155,6 +158,26 @@ static int watch_file(struct session *session, const char *path)
 	return error == -ENOENT ? 0 : error;
 }
 
+// It is remembered, since mounts may cover and uncover it.
+static int ask_for(struct session *session, struct bytes path)
+{
+	struct session_root *root = session->roots;
+
+	while (root && !bytes_equal(root->path, path))
+		root = root->next;
+	if (root)
+		return 0;
+	root = malloc(sizeof(*root) + path.length + 1);
+	if (!root)
+		return -ENOMEM;
+	memcpy(root->text, path.data, path.length);
+	root->text[path.length] = '\0';
+	root->path = bytes_of(root->text, path.length);
+	root->next = session->roots;
+	session->roots = root;
+	return 0;
+}
+
 int session_watch(struct session *session, const char *path)
 {
 	struct visit visit = {.root = path};
@@ -162,8 +185,10 @@ int session_watch(struct session *session, const char *path)
 	struct scan scan;
 	struct fim_id id;
 	mode_t mode;
-	int error;
+	int error = ask_for(session, bytes_of_string(path));
 
+	if (error < 0)
+		return error;
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
 	error = visit_run(session, &visit, path);
@@ -202,6 +227,8 @@ int session_watch_canary(struct session *session, const char *path)
 	return error < 0 ? error : 0;
 }
 
+static const char moved_in[] = "in a directory that was moved in";
+
 void watch_appeared(struct session *session, const struct fim_view *view)
 {
 	const struct fim_event *event = view->event;
@@ -217,9 +244,10 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 	copy = bytes_of(memcpy(session->text[5], view->path.data, view->path.length),
 			view->path.length);
 	session->text[5][copy.length] = '\0';
-	session->found = S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR;
+	if (S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR)
+		session->found = moved_in;
 	visit_run(session, &visit, session->text[5]);
-	session->found = false;
+	session->found = NULL;
 	session_scan_end(session);
 }
 
@@ -266,7 +294,7 @@ void watch_unread(struct session *session)
 
 	if (!session->unread_count || session_scan_begin(session) < 0)
 		return;
-	session->found = true;
+	session->found = moved_in;
 	for (size_t i = 0; i < session->unread_count; i++) {
 		struct fim_id id = session->unread[i]; // the list may grow and move
 
@@ -274,6 +302,6 @@ void watch_unread(struct session *session)
 			session->unread[left++] = id;
 	}
 	session->unread_count = left;
-	session->found = false;
+	session->found = NULL;
 	session_scan_end(session);
 }

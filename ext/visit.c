@@ -28,9 +28,18 @@ static void emit_found(const struct visit *visit, const struct scan_entry *entry
 
 	if (visit_path(visit, entry, &path) < 0)
 		return;
-	notice_found(path, &entry->id, entry->mode, "in a directory that was moved in", &members);
+	notice_found(path, &entry->id, entry->mode, session->found, &members);
 	session_emit(session, "found", buffer_bytes(&members), path);
 	buffer_deinit(&members);
+}
+
+// What is mounted on a watched directory has that path; the name is, and stays,
+// that of the directory underneath.
+static bool is_mounted(const struct session *session, const struct scan_entry *entry)
+{
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, &entry->id, &flags) && flags & INODE_MOUNTED;
 }
 
 static int visit_top(struct visit *visit, const struct scan_entry *entry)
@@ -40,7 +49,9 @@ static int visit_top(struct visit *visit, const struct scan_entry *entry)
 	visit->top = entry->id;
 	if (visit->root)
 		return inode_table_set_root(&session->inodes, &entry->id,
-					    bytes_of_string(visit->root), 0);
+					    bytes_of_string(visit->root), visit->flags);
+	if (is_mounted(session, entry))
+		return 0;
 	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
 				    S_ISDIR(entry->mode));
 }
@@ -49,11 +60,15 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	int error = entry->dir
-		? inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
-				       S_ISDIR(entry->mode))
-		: visit_top(visit, entry);
+	int error = 0;
 
+	if (!entry->dir)
+		error = visit_top(visit, entry);
+	else if (!is_mounted(session, entry))
+		error = inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
+					     S_ISDIR(entry->mode));
+	if (!entry->dir || entry->dir->dev != entry->id.dev)
+		cover_device(session, entry->id.dev);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
 	if (entry->dir && session->found && entry->inserted)
@@ -67,16 +82,10 @@ static const char *const not_entered[] = {
 	[MOUNT_AUTOFS] = "not entered: an automount point",
 };
 
-static bool visit_enter(void *context, const struct scan_entry *entry)
+bool visit_may_enter(struct session *session, struct bytes path)
 {
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	const struct mount *mount;
-	struct bytes path;
+	const struct mount *mount = mount_table_at(&session->mounts, path);
 
-	if (visit_path(visit, entry, &path) < 0)
-		return true;
-	mount = mount_table_at(&session->mounts, path);
 	if (session->one_file_system) {
 		emit_withheld(session, "not entered: --one-file-system", path, 1, tap_now());
 		return false;
@@ -85,6 +94,14 @@ static bool visit_enter(void *context, const struct scan_entry *entry)
 		return true;
 	emit_withheld(session, not_entered[mount->kind], path, 1, tap_now());
 	return false;
+}
+
+static bool visit_enter(void *context, const struct scan_entry *entry)
+{
+	struct visit *visit = context;
+	struct bytes path;
+
+	return visit_path(visit, entry, &path) < 0 || visit_may_enter(visit->session, path);
 }
 
 static void visit_unreadable(void *context, const struct scan_entry *entry, int error)

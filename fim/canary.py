@@ -4,6 +4,7 @@ A symbol can be in kallsyms, be attached, and yet be inlined where it matters.
 """
 
 import contextlib
+import ctypes
 import os
 import shutil
 import tempfile
@@ -28,6 +29,25 @@ def create(path):
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
+CLONE_NEWNS = 0x20000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+
+
+def mount_and_unmount(directory):
+    """In a mount namespace of a child's own: nobody else's is touched."""
+    libc = ctypes.CDLL(None)
+    mount, unmount, unshare = libc.mount, libc.umount2, libc.unshare
+    mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
+    point = os.fsencode(directory)
+    child = os.fork()
+    if child == 0:
+        if unshare(CLONE_NEWNS) == 0 and mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0:
+            mount(b"none", point, b"tmpfs", 0, None)
+            unmount(point, 0)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 # What is done, in an order in which each finds what it needs.
 ACTS = (
     ("create", lambda d: create(d + "/a")),
@@ -37,6 +57,7 @@ ACTS = (
     ("symlink", lambda d: os.symlink("a", d + "/s")),
     ("mknod", lambda d: os.mkfifo(d + "/p")),
     ("mkdir", lambda d: os.mkdir(d + "/d")),
+    ("mount", lambda d: mount_and_unmount(d + "/d")),
     ("rmdir", lambda d: os.rmdir(d + "/d")),
     ("unlink", lambda d: os.unlink(d + "/c")),
 )

@@ -50,6 +50,17 @@ HOOKS = tuple(Hook(*row) for row in (
      "first argument unchanged; what was modified before the open does not count"),
     ("close", "done", "locks_remove_file", "fim_file_close", present,
      "once per last put of an open file"),
+    ("mount", "mount", "security_sb_mount", "fim_sb_mount", present,
+     "every way of mount(2), before it; the mount table tells what became of it"),
+    ("mount", "move", "security_move_mount", "fim_move_mount", present,
+     "move_mount(2), by which the newer calls attach everything"),
+    ("mount", "pivot", "security_sb_pivotroot", "fim_pivot_root", present, "before it"),
+    ("mount", "setattr", "__x64_sys_mount_setattr", "fim_mount_setattr", present,
+     "mount_setattr(2) asks no security hook"),
+    ("mount", "setattr", "__arm64_sys_mount_setattr", "fim_mount_setattr", present, "the same"),
+    ("mount", "setattr32", "__ia32_sys_mount_setattr", "fim_mount_setattr", present,
+     "the same for 32-bit programs"),
+    ("umount", "umount", "security_sb_umount", "fim_sb_umount", present, "before it"),
 ))
 
 # Learns the kernel's own name for what the scanner stats; attached while scanning.
@@ -61,7 +72,8 @@ LEARN = tuple(Hook(*row) for row in (
 
 # Parts without which the operation can still be seen.
 OPTIONAL = {("rename", "exchange"), ("modify", "file"), ("modify", "modified"),
-            ("modify", "iocb"), ("unlink", "forget")}
+            ("modify", "iocb"), ("unlink", "forget"), ("mount", "move"), ("mount", "setattr"),
+            ("mount", "setattr32")}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 

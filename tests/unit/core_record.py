@@ -6,6 +6,8 @@ import unicodedata
 ABI = 1
 UNSET = 0xFFFFFFFF
 OPS = "create mkdir mknod symlink link unlink rmdir rename modify close".split()
+NUMBERS = dict(zip(OPS, range(1, 20)), mount=20, umount=21)
+OPS += ["mount", "umount"]
 TEXTS = "path path2 exe parent_exe cwd args cgroup target".split()
 WALKS = TEXTS[:5]
 ABSENT, WHOLE, CUT, UNREADABLE = range(4)
@@ -77,7 +79,7 @@ def record(op="create", file=None, other=None, actor=None, flags=0, count=0, seq
     rows, tail = pack_texts(texts)
     size = SIZE + len(tail)
     head = struct.pack(
-        "=IHBBQQIIQ", size, abi, OPS.index(op) + 1, matched, time, seq, 0, flags, count
+        "=IHBBQQIIQ", size, abi, NUMBERS[op], matched, time, seq, 0, flags, count
     )
     body = pack_id(2, dev(8, 1)) + pack_id(2, dev(8, 1))
     body += pack_file(**dict(ino=12, dev=dev(8, 1), **(file or {})))

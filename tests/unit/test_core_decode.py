@@ -168,7 +168,7 @@ PROCESS = set(
 )
 DETAILS = dict(
     rename={"old_path", "replaced", "exchange"}, link={"target_path", "created"},
-    symlink={"target"}, close={"count", "bytes"},
+    symlink={"target"}, close={"count", "bytes"}, mount={"mount"}, umount={"mount"},
 )
 
 

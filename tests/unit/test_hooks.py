@@ -8,7 +8,8 @@ EVERYWHERE = {
     "security_inode_create", "security_inode_mkdir", "security_inode_mknod",
     "security_inode_symlink", "security_inode_link", "security_d_instantiate", "d_delete",
     "clear_inode", "d_move", "d_exchange", "file_update_time", "security_file_open",
-    "locks_remove_file", "security_inode_getattr",
+    "locks_remove_file", "security_inode_getattr", "security_sb_mount", "security_sb_pivotroot",
+    "security_sb_umount",
 }
 
 
