@@ -39,6 +39,7 @@
 	X(8, RENAME, "rename")        \
 	X(9, MODIFY, "modify")        \
 	X(10, CLOSE, "close")         \
+	X(11, OPEN, "open")           \
 	X(20, MOUNT, "mount")         \
 	X(21, UMOUNT, "umount")
 
@@ -75,6 +76,9 @@ struct fim_id {
 	__u32 dev; /* the kernel's dev_t: 12 bits major, 20 bits minor */
 	__u32 pad;
 };
+
+/* A block device instead of an inode: its number in place of the inode's. */
+#define FIM_DEVICE 0xffffffffu
 
 enum fim_text_state {
 	FIM_TEXT_ABSENT = 0,  /* not asked for, or there is none (kernel thread) */

@@ -44,7 +44,7 @@ static bool names_only(const struct session *session, const struct fim_event *ev
 bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
-	return names_only(session, event) &&
+	return event->op != FIM_OP_OPEN && names_only(session, event) &&
 	       !inode_table_known(&session->inodes, &event->file.id, NULL) &&
 	       !apply_wants(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
 	       !apply_wants(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));

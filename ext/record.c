@@ -247,6 +247,10 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 	case FIM_OP_MKNOD:
 		put_device(&view->event->file, out);
 		break;
+	case FIM_OP_OPEN:
+		put_device(&view->event->file, out);
+		record_path(out, "holds", "holds_b64", view->holds);
+		break;
 	case FIM_OP_CLOSE:
 		put_close(view->event, out);
 		break;

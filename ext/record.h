@@ -52,6 +52,7 @@ struct fim_view {
 	bool created; /* link: it is the file's first name (O_TMPFILE) */
 
 	enum view_result result;
+	struct bytes holds; /* open of a block device: where its file system is mounted */
 	const struct mount *mount; /* mount, umount: what was; NULL unknown */
 
 	const struct fim_id *stat_id; /* what stat says, NULL: event->file.id */
@@ -83,7 +84,8 @@ struct fim_stream {
  *	old_path replaced exchange	rename
  *	target_path created		link
  *	target				symlink
- *	rdev				mknod of a device
+ *	rdev				mknod of a device, open of a block device
+ *	holds				open of a block device
  *	count bytes			close
  *	mount				mount, umount
  *	..._b64				beside a path that is not UTF-8

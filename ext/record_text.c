@@ -122,8 +122,13 @@ static void put_remarks(const struct fim_view *view, struct buffer *out)
 		buffer_format(out, " (%" PRIu64 " change%s)",
 			      (uint64_t)event->count,
 			      event->count == 1 ? "" : "s");
-	if (event->op == FIM_OP_MKNOD)
+	if (event->op == FIM_OP_MKNOD || event->op == FIM_OP_OPEN)
 		put_device(&event->file, out);
+	if (view->holds.data) {
+		buffer_add_string(out, " (for writing, below ");
+		terminal_text(view->holds, out);
+		buffer_add_byte(out, ')');
+	}
 	put_mount(view->mount, out);
 	if (view->result == VIEW_UNKNOWN)
 		buffer_add_string(out, " (whether it succeeded is not known)");

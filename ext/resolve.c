@@ -249,6 +249,8 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
+	if (event->op == FIM_OP_OPEN)
+		devices_opened(session, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

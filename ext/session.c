@@ -367,6 +367,7 @@ void session_deinit(struct session *session)
 	users_deinit(&session->users);
 	mounts_deinit(session);
 	cover_deinit(session);
+	devices_deinit(session);
 	inode_table_deinit(&session->inodes);
 	memset(session, 0, sizeof(*session));
 	session->learn_probe = -1;

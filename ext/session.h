@@ -119,7 +119,7 @@ struct session {
 	struct session_act *acts;       /* session_mount.c */
 	struct session_change *changes;
 	struct session_cover *covers;   /* session_cover.c */
-	struct session_device *devices; /* on which something is watched */
+	struct session_device *devices; /* session_device.c */
 	struct session_dropped dropped[SESSION_DROPPED];
 	unsigned dropped_count; /* ever */
 	struct fim_id *unread; /* directories in the hash whose contents are not */
@@ -225,10 +225,16 @@ void cover_moved(struct session *session, const struct mount *from, const struct
 /* Whether a mount there covers, or lies in, what was asked for. */
 bool cover_touches(const struct session *session, struct bytes path);
 void cover_deinit(struct session *session);
-/* Something on this device is watched. */
-void cover_device(struct session *session, uint32_t dev);
 /* Whether a record is of a key that had outlived its file system. */
 bool cover_is_stale(struct session *session, const struct fim_event *event);
+
+/* session_device.c: something on the device `dev` is watched; or nothing any more,
+ * and whether there was */
+void devices_add(struct session *session, uint32_t dev);
+bool devices_remove(struct session *session, uint32_t dev);
+void devices_deinit(struct session *session);
+/* What the opening of a block device means, into the view. */
+void devices_opened(struct session *session, struct fim_view *view);
 
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */

@@ -22,49 +22,12 @@ struct session_cover {
 	struct fim_id id; /* of its top */
 };
 
-struct session_device {
-	struct session_device *next;
-	uint32_t dev;
-};
-
 static const char mounted[] = "on what was mounted";
 static const char uncovered[] = "under what was unmounted";
 
-// --- devices -------------------------------------------------------------
-
-void cover_device(struct session *session, uint32_t dev)
-{
-	struct session_device *device = session->devices;
-
-	while (device && device->dev != dev)
-		device = device->next;
-	if (device)
-		return;
-	device = malloc(sizeof(*device));
-	if (!device) {
-		session->counts[SESSION_NO_MEMORY]++;
-		return;
-	}
-	*device = (struct session_device){session->devices, dev};
-	session->devices = device;
-}
-
-static bool forget_device(struct session *session, uint32_t dev)
-{
-	struct session_device **at = &session->devices, *device;
-
-	while (*at && (*at)->dev != dev)
-		at = &(*at)->next;
-	device = *at;
-	if (device)
-		*at = device->next;
-	free(device);
-	return device != NULL;
-}
-
 static void drop_device(struct session *session, uint32_t dev)
 {
-	if (!forget_device(session, dev))
+	if (!devices_remove(session, dev))
 		return; // nothing on it was watched
 	apply_drop_device(session, dev);
 	session->dropped[session->dropped_count++ % SESSION_DROPPED] =
@@ -274,11 +237,5 @@ void cover_deinit(struct session *session)
 
 		free(session->covers);
 		session->covers = next;
-	}
-	while (session->devices) {
-		struct session_device *next = session->devices->next;
-
-		free(session->devices);
-		session->devices = next;
 	}
 }

@@ -224,6 +224,9 @@ int session_watch_canary(struct session *session, const char *path)
 	if (error < 0)
 		return error;
 	error = scan_insert(&scan, &id, FIM_WATCH_INHERIT | FIM_WATCH_CANARY);
+	id = (struct fim_id){.dev = FIM_DEVICE}; // device 0:0, which nobody has
+	if (error >= 0)
+		error = scan_insert(&scan, &id, FIM_WATCH_CANARY);
 	return error < 0 ? error : 0;
 }
 

@@ -68,7 +68,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		error = inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
 					     S_ISDIR(entry->mode));
 	if (!entry->dir || entry->dir->dev != entry->id.dev)
-		cover_device(session, entry->id.dev);
+		devices_add(session, entry->id.dev);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
 	if (entry->dir && session->found && entry->inserted)

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import stat
 import tempfile
 import time
 
@@ -33,8 +34,15 @@ CLONE_NEWNS = 0x20000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 
 
+def open_device(path):
+    """A block device that is not there: the attempt is the proof."""
+    os.mknod(path, stat.S_IFBLK | 0o600, 0)
+    os.close(os.open(path, os.O_WRONLY))
+
+
 def mount_and_unmount(directory):
-    """In a mount namespace of a child's own: nobody else's is touched."""
+    """In a mount namespace of a child's own: nobody else's is touched. What is mounted
+    takes device nodes, which /run often does not."""
     libc = ctypes.CDLL(None)
     mount, unmount, unshare = libc.mount, libc.umount2, libc.unshare
     mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
@@ -43,6 +51,8 @@ def mount_and_unmount(directory):
     if child == 0:
         if unshare(CLONE_NEWNS) == 0 and mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0:
             mount(b"none", point, b"tmpfs", 0, None)
+            with contextlib.suppress(OSError):
+                open_device(os.path.join(point, b"b"))
             unmount(point, 0)
         os._exit(0)
     os.waitpid(child, 0)

@@ -50,6 +50,8 @@ HOOKS = tuple(Hook(*row) for row in (
      "first argument unchanged; what was modified before the open does not count"),
     ("close", "done", "locks_remove_file", "fim_file_close", present,
      "once per last put of an open file"),
+    ("open", "device", "blkdev_open", "fim_blkdev_open", present,
+     "only block devices are opened by it; nothing else of open is told"),
     ("mount", "mount", "security_sb_mount", "fim_sb_mount", present,
      "every way of mount(2), before it; the mount table tells what became of it"),
     ("mount", "move", "security_move_mount", "fim_move_mount", present,

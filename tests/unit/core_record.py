@@ -5,8 +5,8 @@ import unicodedata
 
 ABI = 1
 UNSET = 0xFFFFFFFF
-OPS = "create mkdir mknod symlink link unlink rmdir rename modify close".split()
-NUMBERS = dict(zip(OPS, range(1, 20)), mount=20, umount=21)
+OPS = "create mkdir mknod symlink link unlink rmdir rename modify close open".split()
+NUMBERS = dict(zip(OPS, range(1, 12)), mount=20, umount=21)
 OPS += ["mount", "umount"]
 TEXTS = "path path2 exe parent_exe cwd args cgroup target".split()
 WALKS = TEXTS[:5]

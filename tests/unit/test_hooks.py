@@ -9,7 +9,7 @@ EVERYWHERE = {
     "security_inode_symlink", "security_inode_link", "security_d_instantiate", "d_delete",
     "clear_inode", "d_move", "d_exchange", "file_update_time", "security_file_open",
     "locks_remove_file", "security_inode_getattr", "security_sb_mount", "security_sb_pivotroot",
-    "security_sb_umount",
+    "security_sb_umount", "blkdev_open",
 }
 
 

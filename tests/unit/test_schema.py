@@ -121,7 +121,7 @@ def test_wrong_values_are_refused(validator, events, path):
 
 MEMBERS_OF = {"rename": ("old_path", "replaced", "exchange"), "link": ("target_path", "created"),
               "symlink": ("target",), "close": ("count", "bytes"), "mknod": ("rdev",),
-              "mount": ("mount",)}
+              "mount": ("mount",), "open": ("holds",)}
 
 
 @pytest.mark.parametrize("op", sorted(MEMBERS_OF))
