@@ -221,7 +221,7 @@ void mounts_look(struct session *session, uint64_t until);
 void cover_appeared(struct session *session, const struct mount *mount);
 void cover_gone(struct session *session, const struct mount *mount, bool renewed);
 /* Also where a directory above the mount point was renamed. */
-void cover_moved(struct session *session, const struct mount *from, const struct mount *to);
+void cover_moved(struct session *session, const struct mount *from, struct bytes to);
 /* Whether a mount there covers, or lies in, what was asked for. */
 bool cover_touches(const struct session *session, struct bytes path);
 void cover_deinit(struct session *session);

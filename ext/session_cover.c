@@ -136,6 +136,14 @@ static void watch_root_again(struct session *session, const struct mount *mount,
 	}
 }
 
+// The mount whose top is at `point`, NULL where none is.
+static const struct mount *mount_at(const struct session *session, struct bytes point)
+{
+	const struct mount *mount = mount_table_at(&session->mounts, point);
+
+	return mount && bytes_equal(mount->point, point) ? mount : NULL;
+}
+
 // A mount came to, or (NULL) went from, `point`.
 static void watch_point(struct session *session, const struct mount *mount, struct bytes point)
 {
@@ -145,6 +153,7 @@ static void watch_point(struct session *session, const struct mount *mount, stru
 	if (session_scan_begin(session) < 0)
 		return;
 	session->found = mount ? mounted : uncovered;
+	mount = mount ? mount : mount_at(session, point); // one that was under it
 	for (; root; root = root->next) {
 		if (!path_is_below(point, root->path)) {
 			if (path_is_below(root->path, point))
@@ -173,8 +182,9 @@ bool cover_touches(const struct session *session, struct bytes path)
 
 void cover_appeared(struct session *session, const struct mount *mount)
 {
-	if (!cover_touches(session, mount->point) ||
-	    mount_table_at(&session->mounts, mount->point) != mount ||
+	const struct mount *top = mount_at(session, mount->point);
+
+	if (!cover_touches(session, mount->point) || !top || top->id != mount->id ||
 	    !visit_may_enter(session, mount->point))
 		return;
 	watch_point(session, mount, mount->point);
@@ -216,16 +226,18 @@ static struct session_cover *cover_of(const struct session *session, uint32_t mo
 	return cover;
 }
 
-void cover_moved(struct session *session, const struct mount *from, const struct mount *to)
+void cover_moved(struct session *session, const struct mount *from, struct bytes to)
 {
 	const struct session_cover *cover = cover_of(session, from->id);
+	const struct mount *mount = mount_at(session, to);
 
-	if (!cover || !cover_touches(session, to->point)) {
+	if (!cover || !cover_touches(session, to)) {
 		cover_gone(session, from, false);
-		cover_appeared(session, to);
+		if (mount)
+			cover_appeared(session, mount);
 		return;
 	}
-	inode_table_set_root(&session->inodes, &cover->id, to->point, 0);
+	inode_table_set_root(&session->inodes, &cover->id, to, 0);
 	if (cover_touches(session, from->point))
 		watch_point(session, NULL, from->point);
 }

@@ -7,10 +7,10 @@
 //	                    ├──► at the same place: a mount or umount record
 //	mountinfo ──► change┘
 //
-// The hooks run before the act, so that an act alone tells nothing: one without
-// a change has failed. A change without an act (its record was lost, or no hook
-// saw it) is told as found. One act gives one record, for the place it named;
-// what came or went below that place is part of it.
+// The hooks run before the act, so that an act alone tells nothing: one that is
+// over and left no change has failed. A change without an act (its record was
+// lost, or no hook saw it) is told as found. One act gives one record, for the
+// place it named; what came or went below that place is part of it.
 //
 // An act in another mount namespace is looked for in the mountinfo of its
 // process, or of the parent if that is in there too; where both have gone, what
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "decode.h"
@@ -30,20 +31,25 @@
 
 /* A mount may take as long as a journal takes to be replayed. */
 #define ACT_PATIENCE_NS 60000000000ull
-/* A told act still accounts for what came or went below its place. */
-#define ACT_TOLD_NS 1000000000ull
+/* What was done and undone shows no change, and the record that says so is near. */
+#define ACT_NEAR_NS 1000000000ull
 /* The record of an act is in the rings before the act is in the table. */
 #define CHANGE_PATIENCE_NS 200000000ull
 #define ACTS 1024
+
+/* Newer than the C library of the oldest distribution; the same everywhere. */
+#define SYS_MOVE_MOUNT 429
+#define SYS_FSCONFIG 431
+#define SYS_MOUNT_SETATTR 442
 
 struct session_act {
 	struct session_act *next; /* the next older one */
 	struct fim_event *event;
 	struct bytes point; /* `.data` NULL: not said by the hook */
 	uint64_t until;
+	uint64_t told; /* when, 0 not */
 	bool relevant; /* it touches what is watched; else perhaps its change does */
 	bool poked;    /* when it was looked at, mounts had changed, and back again */
-	bool told;
 };
 
 struct session_change {
@@ -53,6 +59,8 @@ struct session_change {
 	uint64_t since;
 	enum fim_operation op;
 	bool moved, options;
+	bool covered; /* what is watched has been adapted */
+	bool settled;
 	char text[];
 };
 
@@ -112,7 +120,6 @@ static void change_moved(struct session *session, const struct mount *from, cons
 		here->moved = true;
 	if (away)
 		away->moved = true;
-	cover_moved(session, from, to);
 }
 
 static bool same_options(const struct mount *a, const struct mount *b)
@@ -127,7 +134,6 @@ static void compare_new(struct session *session, const struct mount *mount,
 
 	if (!before) {
 		change_add(session, mount, FIM_OP_MOUNT, mount->point);
-		cover_appeared(session, mount);
 	} else if (!bytes_equal(before->point, mount->point)) {
 		change_moved(session, before, mount);
 	} else if (!same_options(before, mount)) {
@@ -144,11 +150,9 @@ static void compare(struct session *session, const struct mount_table *before)
 	size_t hint = 0;
 
 	for (size_t i = 0; i < before->count; i++)
-		if (!mount_table_same(after, &before->mounts[i], &hint)) {
+		if (!mount_table_same(after, &before->mounts[i], &hint))
 			change_add(session, &before->mounts[i], FIM_OP_UMOUNT,
 				   before->mounts[i].point);
-			cover_gone(session, &before->mounts[i], false);
-		}
 	hint = 0;
 	for (size_t i = 0; i < after->count; i++)
 		compare_new(session, &after->mounts[i],
@@ -175,7 +179,7 @@ static bool is_poked(const struct session *session)
 }
 
 // Whether mounts have changed since, and are what they were before.
-static bool look_again(struct session *session)
+static bool compare_again(struct session *session)
 {
 	struct mount_table before = session->mounts;
 	bool poked = is_poked(session) || session->poked;
@@ -231,12 +235,11 @@ static void tell(struct session *session, struct session_act *act, enum fim_oper
 	view.mount = mount;
 	view.result = result;
 	emit_event(session, &view);
-	act->told = true;
-	act->until = tap_now() + ACT_TOLD_NS;
+	act->told = tap_now();
+	act->until = act->told + ACT_NEAR_NS;
 }
 
-// Whether the act did this, or something of which this is a part.
-static bool answers(const struct session_act *act, const struct session_change *change)
+static bool did(const struct session_act *act, const struct session_change *change)
 {
 	const struct fim_event *event = act->event;
 
@@ -245,24 +248,32 @@ static bool answers(const struct session_act *act, const struct session_change *
 	if (change->options)
 		return event->op == FIM_OP_MOUNT && event->flags & FIM_EVENT_ON_MOUNT &&
 		       event->file.id.dev == change->mount.dev;
-	if (change->moved)
-		return event->flags & FIM_EVENT_MOVED && path_is_below(change->at, act->point);
-	return event->op == change->op && path_is_below(change->at, act->point);
+	return (change->moved ? event->flags & FIM_EVENT_MOVED : event->op == change->op) &&
+	       bytes_equal(change->at, act->point);
 }
 
-// The youngest act, and rather one that has not been told.
+// The youngest act that did it and is not told.
 static struct session_act *act_of(struct session *session, const struct session_change *change)
 {
-	struct session_act *told = NULL, *act = session->acts;
+	struct session_act *act = session->acts;
 
-	for (; act; act = act->next) {
-		if (!answers(act, change))
-			continue;
-		if (!act->told)
-			return act;
-		told = told ? told : act;
-	}
-	return told;
+	while (act && (act->told || !did(act, change)))
+		act = act->next;
+	return act;
+}
+
+// Whether it is part of an act that was told: below its place, or the options of
+// a file system that is mounted more than once.
+static bool is_part(const struct session *session, const struct session_change *change)
+{
+	const struct session_act *act = session->acts;
+
+	for (; act; act = act->next)
+		if (act->told && change->since <= act->told &&
+		    (change->options ? did(act, change) : act->point.data &&
+		     path_is_below(change->at, act->point)))
+			return true;
+	return false;
 }
 
 static void tell_change(struct session *session, struct session_act *act,
@@ -270,12 +281,9 @@ static void tell_change(struct session *session, struct session_act *act,
 {
 	bool own = act->point.data && act->relevant;
 
-	if (act->told || (!act->relevant && !cover_touches(session, change->mount.point)))
-		return;
-	if (own && !change->options && !bytes_equal(change->at, act->point))
-		return; // below it: its own change is here, or comes
-	tell(session, act, change->op, own ? act->point : change->mount.point, &change->mount,
-	     VIEW_SUCCESS);
+	if (act->relevant || cover_touches(session, change->mount.point))
+		tell(session, act, change->op, own ? act->point : change->mount.point,
+		     &change->mount, VIEW_SUCCESS);
 }
 
 static const char *unasked(const struct session_change *change)
@@ -303,31 +311,45 @@ static void tell_unasked(struct session *session, const struct session_change *c
 	buffer_deinit(&members);
 }
 
-// Whether a change is settled: its act is known, or will not be any more. What
-// was only renamed with a directory above it has no act either.
-static bool settle_change(struct session *session, const struct session_change *change,
-			  uint64_t now)
+// Its act is known, or will not be any more. What was only renamed with a
+// directory above it has no act either.
+static bool settle_change(struct session *session, const struct session_change *change)
 {
 	struct session_act *act = act_of(session, change);
 
-	if (act) {
+	if (act)
 		tell_change(session, act, change);
-		return true;
-	}
-	if (now - change->since < CHANGE_PATIENCE_NS)
+	else if (tap_now() - change->since < CHANGE_PATIENCE_NS)
 		return false;
-	if (!change->moved && cover_touches(session, change->mount.point))
+	else if (!change->moved && cover_touches(session, change->mount.point) &&
+		 !is_part(session, change))
 		tell_unasked(session, change);
 	return true;
 }
 
+static void cover_change(struct session *session, struct session_change *change)
+{
+	if (change->op == FIM_OP_UMOUNT && change->moved)
+		cover_moved(session, &change->mount, change->at);
+	else if (change->op == FIM_OP_UMOUNT)
+		cover_gone(session, &change->mount, false);
+	else if (!change->moved && !change->options)
+		cover_appeared(session, &change->mount);
+	change->covered = true;
+}
+
+// Told first, then looked at: what is found there comes after it.
 static void settle_changes(struct session *session)
 {
 	struct session_change **at = &session->changes, *change;
-	uint64_t now = tap_now();
 
+	for (change = session->changes; change; change = change->next)
+		change->settled = settle_change(session, change);
+	for (change = session->changes; change; change = change->next)
+		if (!change->covered)
+			cover_change(session, change);
 	while ((change = *at)) {
-		if (settle_change(session, change, now)) {
+		if (change->settled) {
 			*at = change->next;
 			free(change);
 		} else {
@@ -410,7 +432,37 @@ static void tell_elsewhere(struct session *session, struct session_act *act)
 	mount_table_deinit(&there);
 }
 
-static void settle_act(struct session *session, struct session_act *act)
+// Whether the thread has returned from the call. One that is running cannot be
+// asked, and is asked again.
+static bool is_over(const struct fim_event *event)
+{
+	static const long calls[] = {
+		SYS_mount, SYS_umount2, SYS_pivot_root, SYS_MOVE_MOUNT, SYS_FSCONFIG,
+		SYS_MOUNT_SETATTR,
+#ifdef __x86_64__
+		21, 22, 52, 217, // of 32-bit programs
+#endif
+	};
+	char path[64];
+	long number;
+	FILE *file;
+	int found;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", event->actor.pid,
+		 event->actor.tid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	errno = 0;
+	found = fscanf(file, "%ld", &number);
+	fclose(file);
+	for (size_t i = 0; found == 1 && i < sizeof(calls) / sizeof(*calls); i++)
+		if (calls[i] == number)
+			return false;
+	return found == 1 || errno == ESRCH; // "running" else
+}
+
+static void settle_act(struct session *session, struct session_act *act, bool over)
 {
 	struct session_act *older;
 
@@ -420,6 +472,8 @@ static void settle_act(struct session *session, struct session_act *act)
 		tell_elsewhere(session, act);
 	else if ((older = opposite(act)))
 		tell_both(session, act, older);
+	if (over && !act->told)
+		act->until = act->poked ? act->event->time + ACT_NEAR_NS : 0; // it failed
 }
 
 static void act_free(struct session_act *act)
@@ -486,6 +540,16 @@ static bool reaches(const struct session *session, const struct fim_event *event
 		event->text[FIM_TEXT_PATH].state == FIM_TEXT_ABSENT);
 }
 
+// Its change is looked for after the call is over, or once more.
+static void look_for(struct session *session, struct session_act *act)
+{
+	bool over = is_over(act->event);
+
+	act->poked |= compare_again(session);
+	settle_changes(session);
+	settle_act(session, act, over);
+}
+
 void mounts_act(struct session *session, const struct fim_event *event)
 {
 	struct bytes point = resolve_mountpoint(session, event);
@@ -499,9 +563,8 @@ void mounts_act(struct session *session, const struct fim_event *event)
 	if (!act)
 		return;
 	act->relevant = relevant;
-	act->poked = look_again(session);
-	settle_changes(session);
-	settle_act(session, act);
+	look_for(session, act);
+	drop_acts(session);
 }
 
 void mounts_look(struct session *session, uint64_t until)
@@ -512,11 +575,11 @@ void mounts_look(struct session *session, uint64_t until)
 		session->poked = tap_now();
 	// Not before the records of what led to it are told.
 	if (session->poked && session->poked < until)
-		look_again(session);
+		compare_again(session);
 	settle_changes(session);
 	for (act = session->acts; act; act = act->next)
-		if (is_elsewhere(session, act->event))
-			settle_act(session, act);
+		if (!act->told && act->relevant && act->until > act->event->time + ACT_NEAR_NS)
+			look_for(session, act);
 	drop_acts(session);
 }
 
