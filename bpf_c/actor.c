@@ -10,6 +10,7 @@
 #define FIM_ARGS_BYTES 1024
 #define FIM_CGROUP_LEVELS 8
 #define FIM_TARGET_BYTES 1024
+#define FIM_VALUE_BYTES 256
 
 fim_inline struct file *fim_task_exe(struct task_struct *task)
 {
@@ -206,6 +207,23 @@ fim_inline void fim_actor_cgroup(struct fim_scratch *s, struct task_struct *task
 	text->length = s->walk.offset - first;
 }
 
+/* The start of an extended attribute's value, behind its name and NUL. */
+fim_inline void fim_actor_value(struct fim_scratch *s, struct fim_text *text)
+{
+	__u32 length = s->event.count;
+
+	if (!s->second.value)
+		return;
+	if (s->event.count > FIM_VALUE_BYTES - 1)
+		length = FIM_VALUE_BYTES - 1;
+	FIM_OPAQUE(length);
+	length &= FIM_VALUE_BYTES - 1;
+	if (bpf_probe_read(fim_text_at(s, s->walk.offset), length, s->second.value))
+		return;
+	s->walk.offset += length;
+	text->length += length;
+}
+
 fim_inline void fim_actor_target(struct fim_scratch *s)
 {
 	struct fim_text *text = fim_text_begin(s, FIM_TEXT_TARGET);
@@ -215,14 +233,15 @@ fim_inline void fim_actor_target(struct fim_scratch *s)
 		return;
 	length = bpf_probe_read_str(fim_text_at(s, s->walk.offset), FIM_TARGET_BYTES,
 				    s->second.target);
-	if (length <= 0)
+	if (length <= 0) {
 		fim_text_end(s, text, FIM_TEXT_UNREADABLE, 0);
-	else
-		fim_text_end(s, text, length < FIM_TARGET_BYTES ? FIM_TEXT_WHOLE : FIM_TEXT_CUT,
-			     length - 1);
+		return;
+	}
+	fim_text_end(s, text, length < FIM_TARGET_BYTES ? FIM_TEXT_WHOLE : FIM_TEXT_CUT, length);
 	// A link is as long as its text; 3.10's xfs sets that a moment later.
-	if (length > 0 && !s->event.file.size)
+	if (s->event.op == FIM_OP_SYMLINK && !s->event.file.size)
 		s->event.file.size = length - 1;
+	fim_actor_value(s, text);
 }
 
 int fim_actor_stage(struct pt_regs *ctx)
@@ -248,6 +267,7 @@ int fim_submit_stage(struct pt_regs *ctx)
 {
 	__u32 zero = 0, size;
 	struct fim_scratch *s = scratch.lookup(&zero);
+	__u64 *number;
 
 	if (!s)
 		return 0;
@@ -256,5 +276,14 @@ int fim_submit_stage(struct pt_regs *ctx)
 	s->event.size = size;
 	if (events.perf_submit(ctx, &s->event, size))
 		fim_count(FIM_COUNTER_SUBMIT_FAILED);
+	if (!s->second.more)
+		return 0;
+	number = sequence.lookup(&zero);
+	if (!number)
+		return 0;
+	s->event.op = fim_take_operation(&s->second.more);
+	s->event.seq = ++*number;
+	stages.call(ctx, FIM_STAGE_SUBMIT);
+	fim_count(FIM_COUNTER_STAGE_FAILED);
 	return 0;
 }

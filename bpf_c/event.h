@@ -18,13 +18,14 @@
  *
  * History
  *   1  first light
+ *   2  attributes, truncation, mappings; fim_file.flags, FIM_EVENT_BEFORE
  */
 #ifndef FIM_EVENT_H
 #define FIM_EVENT_H
 
 #include <linux/types.h>
 
-#define FIM_EVENT_ABI 1
+#define FIM_EVENT_ABI 2
 #define FIM_UNSET 0xffffffffu
 
 /* number, NAME, the contract's word */
@@ -40,6 +41,14 @@
 	X(9, MODIFY, "modify")        \
 	X(10, CLOSE, "close")         \
 	X(11, OPEN, "open")           \
+	X(12, TRUNCATE, "truncate")   \
+	X(13, CHMOD, "chmod")         \
+	X(14, CHOWN, "chown")         \
+	X(15, UTIMES, "utimes")       \
+	X(16, SETXATTR, "setxattr")   \
+	X(17, REMOVEXATTR, "removexattr") \
+	X(18, SETFLAGS, "setflags")   \
+	X(19, MMAP, "mmap")           \
 	X(20, MOUNT, "mount")         \
 	X(21, UMOUNT, "umount")
 
@@ -61,7 +70,8 @@ enum fim_operation {
 	X(4, CWD)        /* WALK: working directory */                       \
 	X(5, ARGS)       /* argument vector, each with its NUL */            \
 	X(6, CGROUP)     /* names from the leaf up, each with its NUL */     \
-	X(7, TARGET)     /* text of a symbolic link */
+	X(7, TARGET)     /* text of a symbolic link; name of an extended   \
+			  * attribute, a NUL, the start of its value */
 
 enum fim_text_slot {
 #define FIM_TEXT_ENUM(number, NAME) FIM_TEXT_##NAME = number,
@@ -116,7 +126,7 @@ struct fim_file {
 	__u32 nlink;
 	__u32 rdev;  /* the kernel's dev_t */
 	__u32 magic; /* of the superblock: which file system */
-	__u32 pad;
+	__u32 flags; /* the VFS's own S_IMMUTABLE and so on */
 };
 
 #define FIM_COMM_SIZE 16
@@ -154,6 +164,7 @@ enum fim_event_flag {
 	FIM_EVENT_ARGS_CUT = 64,     /* more arguments than fit */
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
+	FIM_EVENT_BEFORE = 512,      /* `other` is `file` as it was before */
 	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
 	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 };
@@ -167,11 +178,12 @@ struct fim_event {
 	__u64 seq;  /* of this CPU, from 1, without holes */
 	__u32 cpu;
 	__u32 flags;
-	__u64 count;           /* close: modifications while it was open */
+	__u64 count;           /* close: modifications while it was open;
+				* setxattr: bytes of the value */
 	struct fim_id dir;     /* directory that holds PATH's first name */
 	struct fim_id dir2;    /* and PATH2's */
 	struct fim_file file;
-	struct fim_file other; /* overwritten or exchanged */
+	struct fim_file other; /* overwritten, exchanged, or before */
 	struct fim_actor actor;
 	struct fim_text text[FIM_TEXT_END];
 };
@@ -181,7 +193,7 @@ struct fim_event {
 	X(0, INSERTED, "keys inherited")                                     \
 	X(1, REMOVED, "keys of removed inodes dropped")                      \
 	X(2, INSERT_FAILED, "keys not inherited: the hash was full")         \
-	X(3, PENDING_FAILED, "creations not followed: no pending slot")      \
+	X(3, PENDING_FAILED, "acts not followed: no pending slot")      \
 	X(4, STAGE_FAILED, "records lost: a stage could not be called")      \
 	X(5, SUBMIT_FAILED, "records lost: this CPU has no ring")
 

@@ -96,6 +96,7 @@ fim_inline void fim_fill_file(struct inode *inode, struct fim_file *ret)
 	FIM_READ(sb, &inode->i_sb);
 	FIM_READ(magic, &sb->s_magic);
 	ret->magic = magic;
+	FIM_READ(ret->flags, &inode->i_flags);
 }
 
 fim_inline __u32 fim_record_flags(struct fim_watched *entry)
@@ -156,10 +157,45 @@ fim_inline void fim_aim(struct fim_scratch *s, __u32 slot, struct dentry *dentry
 	__builtin_memset(&s->walk.text, 0, sizeof(s->walk.text));
 }
 
+/* The lowest of a set of operations, taken out of it. Only those of setattr come
+ * several at a time. */
+fim_inline __u32 fim_take_operation(__u32 *operations)
+{
+#pragma unroll
+	for (__u32 op = FIM_OP_TRUNCATE; op <= FIM_OP_UTIMES; op++) {
+		if (*operations & 1u << op) {
+			*operations &= ~(1u << op);
+			return op;
+		}
+	}
+	return 0;
+}
+
 /* Hand the record to the stages, which end by submitting it. */
 fim_inline int fim_send(struct pt_regs *ctx)
 {
 	stages.call(ctx, FIM_STAGE_WALK);
 	fim_count(FIM_COUNTER_STAGE_FAILED);
 	return 0;
+}
+
+/* The same, of an act on the inode at `path` (mnt 0: the hook has none). */
+fim_inline int fim_send_path(struct pt_regs *ctx, struct fim_scratch *s, struct path *path,
+			     struct inode *inode)
+{
+	fim_fill_file(inode, &s->event.file);
+	fim_inode_id(fim_dentry_inode(fim_dentry_parent(path->dentry)), &s->event.dir);
+	if (fim_dentry_unhashed(path->dentry))
+		s->event.flags |= FIM_EVENT_DELETED;
+	fim_aim(s, FIM_TEXT_PATH, path->dentry, path->mnt);
+	return fim_send(ctx);
+}
+
+fim_inline int fim_send_dentry(struct pt_regs *ctx, struct fim_scratch *s,
+			       struct dentry *dentry, struct inode *inode)
+{
+	struct path path = {};
+
+	path.dentry = dentry;
+	return fim_send_path(ctx, s, &path, inode);
 }

@@ -24,7 +24,7 @@
 #include <linux/nsproxy.h>
 #include <linux/tty.h>
 #include <linux/cgroup.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #ifdef FIM_HAS_SCHED_SIGNAL_H
 #include <linux/sched/signal.h>
 #endif

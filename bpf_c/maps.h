@@ -26,7 +26,9 @@ struct fim_walk {
 /* A hook writes what it knows of the second path; the stages walk it later. */
 struct fim_second {
 	struct dentry *dentry;
-	const char *target; /* text of a symbolic link, kernel memory */
+	const char *target; /* text of a symbolic link, name of an attribute; kernel memory */
+	const void *value;  /* of that attribute, event.count bytes of kernel memory */
+	__u32 more;         /* operations that the same act gives a record each, as bits */
 };
 
 /* Texts are limited to FIM_TEXT_BYTES together: see the budgets in walk.c.
@@ -52,6 +54,18 @@ struct fim_pending {
 	__u32 pad;
 };
 
+/* What a thread is about to change the attributes of. */
+struct fim_before {
+	__u64 object; /* struct dentry *; for an ioctl its struct file * */
+	struct fim_file file;
+};
+
+/* An open file. */
+struct fim_opened {
+	__u32 writes; /* modifications of its inode when it was opened */
+	__u32 mapped; /* 1: it was mapped shared and writable */
+};
+
 /* One process that has modified an inode since its last close on it. */
 struct fim_modifier {
 	__u64 ino;
@@ -73,9 +87,12 @@ BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
  * evicted, a live one would have to outlive 8,192 others. */
 BPF_TABLE("lru_hash", __u64, struct fim_pending, pending, 8192);
 
-/* struct file * -> modifications of its inode when it was opened for writing.
- * A missing or evicted entry counts as opened before the monitor started. */
-BPF_TABLE("lru_hash", __u64, __u32, opened, 65536);
+/* {pid, tid} -> attributes before the change. LRU for the same reason. */
+BPF_TABLE("lru_hash", __u64, struct fim_before, befores, 8192);
+
+/* struct file * of a file opened for writing. A missing or evicted entry counts
+ * as opened before the monitor started. */
+BPF_TABLE("lru_hash", __u64, struct fim_opened, opened, 65536);
 
 /* -> start of the process. An evicted entry costs one repeated `modify`. */
 BPF_TABLE("lru_hash", struct fim_modifier, __u64, modifiers, 65536);

@@ -23,7 +23,7 @@ fim_inline char *fim_text_at(struct fim_scratch *s, __u32 offset)
 	return &s->text[offset & (FIM_RECORD_BYTES - 1)];
 }
 
-/* 8 texts of at most their budget, each with one name's overrun: 14,591 bytes
+/* 8 texts of at most their budget, each with one name's overrun, and 256 of a value: 14,847 bytes
  * of the 15,872 there are, so that no text can take another's room. */
 fim_inline void fim_walk_begin(struct fim_scratch *s, struct fim_text *text)
 {

@@ -62,12 +62,7 @@ fim_inline int fim_send_file(struct pt_regs *ctx, struct fim_scratch *s, struct 
 	struct path path = {};
 
 	FIM_READ(path, &file->f_path);
-	fim_fill_file(inode, &s->event.file);
-	fim_inode_id(fim_dentry_inode(fim_dentry_parent(path.dentry)), &s->event.dir);
-	if (fim_dentry_unhashed(path.dentry))
-		s->event.flags |= FIM_EVENT_DELETED;
-	fim_aim(s, FIM_TEXT_PATH, path.dentry, path.mnt);
-	return fim_send(ctx);
+	return fim_send_path(ctx, s, &path, inode);
 }
 
 int fim_file_open(struct pt_regs *ctx, struct file *file)
@@ -75,13 +70,14 @@ int fim_file_open(struct pt_regs *ctx, struct file *file)
 	struct inode *inode = fim_written_inode(file);
 	struct fim_id id = {};
 	struct fim_watched *self = fim_find(inode, &id);
+	struct fim_opened now = {};
 	__u64 key = (__u64)file;
-	__u32 writes;
 
 	if (!self)
 		return 0;
-	writes = self->writes;
-	opened.update(&key, &writes);
+	now.writes = self->writes;
+	if (opened.update(&key, &now))
+		fim_count(FIM_COUNTER_PENDING_FAILED);
 	return 0;
 }
 
@@ -135,17 +131,20 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 	struct fim_watched *self = fim_find(inode, &id);
 	struct fim_modifier modifier = {};
 	__u64 key = (__u64)file;
-	__u32 *before, count;
+	struct fim_opened before = {}, *found;
 	struct fim_scratch *s;
+	__u32 count;
 
 	if (!self)
 		return 0;
-	before = opened.lookup(&key);
-	count = self->writes - (before ? *before : 0);
+	found = opened.lookup(&key);
+	if (found)
+		before = *found;
+	count = self->writes - before.writes;
 	opened.delete(&key);
 	fim_modifier_key(&id, &modifier);
 	modifiers.delete(&modifier);
-	if (!count)
+	if (!count && !before.mapped)
 		return 0;
 	s = fim_begin(FIM_OP_CLOSE, self, 0);
 	if (!s)

@@ -36,16 +36,26 @@ static bool names_only(const struct session *session, const struct fim_event *ev
 
 	if (event->flags & FIM_EVENT_NAMES_ONLY)
 		return true;
-	// A change of content asks no directory in the kernel.
+	// A change of an inode asks no directory in the kernel.
 	return inode_table_known(&session->inodes, &event->dir, &flags) &&
 	       flags & INODE_NAMES_ONLY;
+}
+
+// A directory that is watched for some names is known by that only: what is done
+// to itself is nobody's.
+static bool known_for_itself(const struct session *session, const struct fim_event *event)
+{
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, &event->file.id, &flags) &&
+	       (!(flags & INODE_NAMES_ONLY) || event_is_of_name(event));
 }
 
 bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
 	return event->op != FIM_OP_OPEN && names_only(session, event) &&
-	       !inode_table_known(&session->inodes, &event->file.id, NULL) &&
+	       !known_for_itself(session, event) &&
 	       !apply_wants(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
 	       !apply_wants(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
 }
@@ -200,9 +210,9 @@ static unsigned apply_rename(struct session *session, const struct fim_event *ev
 	return after ? after : went_out(session, &event->file.id);
 }
 
-// A writer may be the first to tell of a file, such as one whose record of
-// creation was lost.
-static unsigned apply_write(struct session *session, const struct fim_event *event)
+// An act on an inode may be the first to tell of it, such as of one whose record
+// of creation was lost.
+static unsigned apply_change(struct session *session, const struct fim_event *event)
 {
 	if (!(event->flags & FIM_EVENT_DELETED) && event->file.nlink > 0 &&
 	    !inode_table_known(&session->inodes, &event->file.id, NULL))
@@ -221,8 +231,16 @@ static apply_operation *const operations[FIM_OPERATION_END] = {
 	[FIM_OP_UNLINK] = apply_remove,
 	[FIM_OP_RMDIR] = apply_remove,
 	[FIM_OP_RENAME] = apply_rename,
-	[FIM_OP_MODIFY] = apply_write,
-	[FIM_OP_CLOSE] = apply_write,
+	[FIM_OP_MODIFY] = apply_change,
+	[FIM_OP_CLOSE] = apply_change,
+	[FIM_OP_TRUNCATE] = apply_change,
+	[FIM_OP_CHMOD] = apply_change,
+	[FIM_OP_CHOWN] = apply_change,
+	[FIM_OP_UTIMES] = apply_change,
+	[FIM_OP_SETXATTR] = apply_change,
+	[FIM_OP_REMOVEXATTR] = apply_change,
+	[FIM_OP_SETFLAGS] = apply_change,
+	[FIM_OP_MMAP] = apply_change,
 };
 
 unsigned apply_event(struct session *session, const struct fim_event *event)

@@ -17,6 +17,11 @@ const char *event_op_word(unsigned op)
 	return op < FIM_OPERATION_END ? op_words[op] : NULL;
 }
 
+bool event_is_of_name(const struct fim_event *event)
+{
+	return event->op <= FIM_OP_RENAME;
+}
+
 static bool is_walk(unsigned slot)
 {
 	return slot <= FIM_TEXT_CWD;

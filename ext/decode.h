@@ -27,6 +27,9 @@ int fim_decode(const void *bytes, size_t length, const struct fim_event **ret);
 /* The contract's word for an operation, NULL for an unknown number. */
 const char *event_op_word(unsigned op);
 
+/* Whether it makes, moves or removes a name, rather than changes an inode. */
+bool event_is_of_name(const struct fim_event *event);
+
 /* The bytes of a text, NULs included; `.data` NULL when it is absent. */
 struct bytes event_text(const struct fim_event *event, enum fim_text_slot slot);
 

@@ -4,7 +4,7 @@
 #include "json.h"
 #include "terminal.h"
 
-#define KIND_COLUMNS 7
+#define KIND_COLUMNS 11
 
 void notice_begin(const struct fim_stream *stream, const char *kind, int64_t time_ns,
 		  struct buffer *out)

@@ -258,6 +258,8 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 	case FIM_OP_UMOUNT:
 		put_mount(view->mount, out);
 		break;
+	default:
+		record_change_json(view->event, out);
 	}
 }
 

@@ -88,6 +88,9 @@ struct fim_stream {
  *	holds				open of a block device
  *	count bytes			close
  *	mount				mount, umount
+ *	changed				truncate, chmod, chown, utimes, setflags
+ *	flags				setflags
+ *	xattr				setxattr, removexattr
  *	..._b64				beside a path that is not UTF-8
  * An `exe`, `parent.exe` or `cwd` that was cut and not completed is the end of
  * it, without a leading slash. */
@@ -113,6 +116,13 @@ void record_when(int64_t ns, bool utc, struct buffer *out);
 void record_path(struct buffer *out, const char *key, const char *key_b64,
 		 struct bytes path);
 const char *record_file_type(uint32_t mode);
+
+/* record_change.c: `changed`, `flags` and `xattr`; the file's flags that can be
+ * set; a path for a terminal, or a question mark. */
+void record_change_json(const struct fim_event *event, struct buffer *out);
+void record_change_text(const struct fim_event *event, struct buffer *out);
+uint64_t record_flags(const struct fim_file *file);
+void record_text_path(struct bytes path, struct buffer *out);
 
 /* Stable for a process of a boot: 32 hex digits and a NUL. */
 #define ENTITY_ID_SIZE 33

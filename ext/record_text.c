@@ -15,7 +15,7 @@
 #include "terminal.h"
 
 #define SECOND 1000000000
-#define OP_COLUMNS 8
+#define OP_COLUMNS 12
 #define PATH_COLUMNS 36
 
 void record_when(int64_t ns, bool utc, struct buffer *out)
@@ -36,7 +36,7 @@ void record_when(int64_t ns, bool utc, struct buffer *out)
 		      utc ? "Z" : offset);
 }
 
-static void put_path(struct bytes path, struct buffer *out)
+void record_text_path(struct bytes path, struct buffer *out)
 {
 	if (!path.data)
 		buffer_add_byte(out, '?');
@@ -69,7 +69,7 @@ static void put_target(const struct fim_event *event, struct buffer *out)
 	if (target.length)
 		target.length = strnlen(target.data, target.length);
 	buffer_add_string(out, " -> ");
-	put_path(target, out);
+	record_text_path(target, out);
 }
 
 /* What happened to which path, in the notation of ls and mv. */
@@ -78,7 +78,7 @@ static void put_act(const struct fim_view *view, struct buffer *out)
 	const struct fim_event *event = view->event;
 
 	if (event->op == FIM_OP_RENAME) {
-		put_path(view->old_path, out);
+		record_text_path(view->old_path, out);
 		buffer_add_string(out, event->flags & FIM_EVENT_EXCHANGE
 					       ? " <-> "
 					       : " -> ");
@@ -88,7 +88,7 @@ static void put_act(const struct fim_view *view, struct buffer *out)
 		put_target(event, out);
 	if (event->op == FIM_OP_LINK && !view->created) {
 		buffer_add_string(out, " = ");
-		put_path(view->target_path, out);
+		record_text_path(view->target_path, out);
 	}
 }
 
@@ -122,6 +122,7 @@ static void put_remarks(const struct fim_view *view, struct buffer *out)
 		buffer_format(out, " (%" PRIu64 " change%s)",
 			      (uint64_t)event->count,
 			      event->count == 1 ? "" : "s");
+	record_change_text(event, out);
 	if (event->op == FIM_OP_MKNOD || event->op == FIM_OP_OPEN)
 		put_device(&event->file, out);
 	if (view->holds.data) {

@@ -188,12 +188,12 @@ static void resolve_known(struct session *session, const struct fim_event *event
 	ret->known_path_count = session->known_text.error ? 0 : count;
 }
 
-// A change of content through a name that lies outside: the record is about the
+// A change of the inode through a name that lies outside: the record is about the
 // file, so it has the name it is watched by; the actor's own is in actor_path.
 static void resolve_watched_name(struct session *session, const struct fim_event *event,
 				 struct fim_view *ret)
 {
-	if ((event->op == FIM_OP_MODIFY || event->op == FIM_OP_CLOSE) &&
+	if (!event_is_of_name(event) &&
 	    !inode_table_known(&session->inodes, &event->dir, NULL) &&
 	    inode_table_path(&session->inodes, &event->file.id, session->text[4],
 			     EVENT_PATH_SIZE, &ret->path) == 0) {

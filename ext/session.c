@@ -14,7 +14,9 @@
 
 #define CLOCK_STEP_NS 100000000
 #define CLOCK_NOISE_NS 1000000
+#define CLOCK_TICK_NS 20000000
 #define KNOWN_PATHS 64
+#define HASH_FULL "the hash of watched inodes was full"
 
 // --- clocks ------------------------------------------------------------
 
@@ -58,6 +60,16 @@ static void tell_clock_step(struct session *session, int64_t before)
 		     bytes_of_string("the wall clock was set"));
 }
 
+// The kernel had no slot for an act under way, and could not tell that it was done.
+static void tell_unslotted(struct session *session, uint64_t since, uint64_t now)
+{
+	uint64_t count = tap_counter(session->taps[0], FIM_COUNTER_PENDING_FAILED);
+
+	if (count > session->unslotted)
+		emit_unheard(session, since, now, "no slot for an act under way");
+	session->unslotted = count;
+}
+
 // Once a second: the wall clock may have been set.
 static void refresh(struct session *session, uint64_t now)
 {
@@ -65,6 +77,7 @@ static void refresh(struct session *session, uint64_t now)
 
 	if (now - session->refreshed < SESSION_REFRESH_NS)
 		return;
+	tell_unslotted(session, session->refreshed, now);
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
@@ -146,6 +159,19 @@ static void tell_withheld(struct session *session, uint64_t now, bool final)
 	session->withheld = 0;
 }
 
+// An ioctl that sets flags is told when it is over, whatever came of it. What it
+// changed, it dated: by the clock's last tick, which no kernel has rarer than
+// every 10 ms.
+static bool has_failed(const struct session *session, const struct fim_event *event)
+{
+	const struct fim_file *now = &event->file, *before = &event->other;
+	int64_t changed = record_wall_ns((uint64_t)now->ctime_sec * 1000000000, now->ctime_nsec);
+
+	return event->op == FIM_OP_SETFLAGS && now->flags == before->flags &&
+	       now->ctime_sec == before->ctime_sec && now->ctime_nsec == before->ctime_nsec &&
+	       record_wall_ns(event->time, session->wall_offset) - changed > CLOCK_TICK_NS;
+}
+
 static void session_event(struct session *session, const struct fim_event *event)
 {
 	struct fim_view view;
@@ -163,6 +189,10 @@ static void session_event(struct session *session, const struct fim_event *event
 		return;
 	if (apply_is_withheld(session, event)) {
 		withhold(session, event);
+		return;
+	}
+	if (has_failed(session, event)) {
+		session->counts[SESSION_FAILED]++;
 		return;
 	}
 	after = apply_event(session, event);
@@ -263,7 +293,7 @@ int session_switch(struct session *session)
 	session->twin_count = 0;
 	session->unheard_told = session->insert_failed != 0;
 	if (session->insert_failed)
-		emit_unheard(session, session->insert_failed);
+		emit_unheard(session, session->insert_failed, session->switched, HASH_FULL);
 	session->insert_failed = 0;
 	return 0;
 }
@@ -277,7 +307,7 @@ void session_insert_failed(struct session *session, uint64_t time)
 			session->insert_failed = time;
 	} else if (!session->unheard_told) {
 		session->unheard_told = true;
-		emit_unheard(session, time);
+		emit_unheard(session, time, session->switched, HASH_FULL);
 	}
 }
 

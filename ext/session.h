@@ -51,6 +51,7 @@
 	X(MALFORMED, "malformed") /* refused by the decoder */       \
 	X(NO_MEMORY, "no_memory") /* dropped for want of memory */   \
 	X(REFUSED, "refused")    /* names the inode table has no room for */ \
+	X(FAILED, "failed")      /* attempts that failed, not asked for */ \
 	X(LATE, "late")          /* rendered after younger ones */   \
 	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
 	X(SCANNED, "scanned")    /* inodes looked at */            \
@@ -134,6 +135,7 @@ struct session {
 	uint64_t scanned_until; /* the table is newer than records older than this */
 	uint64_t delivered;   /* time of the youngest record rendered */
 	uint64_t refreshed;
+	uint64_t unslotted;   /* FIM_COUNTER_PENDING_FAILED when last looked at */
 	int64_t wall_offset;  /* wall clock minus CLOCK_MONOTONIC */
 	uint64_t entries;     /* room in the hash */
 	uint32_t mnt_ns;      /* our own */
@@ -204,7 +206,8 @@ void emit_event(struct session *session, const struct fim_view *view);
 void emit_error(struct session *session, struct bytes where, const char *message);
 void emit_withheld(struct session *session, const char *reason, struct bytes path,
 		   uint64_t count, uint64_t since);
-void emit_unheard(struct session *session, uint64_t since);
+/* A gap of which nobody knows how many records are missing. */
+void emit_unheard(struct session *session, uint64_t since, uint64_t until, const char *reason);
 void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_mount.c: records of mount acts wait until the mount table shows them */

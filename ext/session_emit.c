@@ -31,10 +31,9 @@ static void emit_gap(struct session *session, const struct tap_gap *gap, const c
 	buffer_deinit(&message);
 }
 
-// Inodes that could not be inherited were not heard of until the larger hash
-// was filled: how many of their records are missing nobody knows.
-void emit_unheard(struct session *session, uint64_t since)
+void emit_unheard(struct session *session, uint64_t since, uint64_t until, const char *reason)
 {
+	struct buffer message = {0};
 	static const char *const unknown[] = {"cpu", "lost", "first", "last"};
 	struct buffer *out = &session->line;
 
@@ -46,11 +45,12 @@ void emit_unheard(struct session *session, uint64_t since)
 	json_key(out, "since");
 	json_time_ns(out, record_wall_ns(since, session->wall_offset));
 	json_key(out, "until");
-	json_time_ns(out, record_wall_ns(session->switched, session->wall_offset));
+	json_time_ns(out, record_wall_ns(until, session->wall_offset));
 	json_key(out, "reason");
-	json_string(out, "the hash of watched inodes was full");
-	session_emit(session, "gap", buffer_bytes(out),
-		     bytes_of_string("records lost: the hash of watched inodes was full"));
+	json_string(out, reason);
+	buffer_format(&message, "records lost: %s", reason);
+	session_emit(session, "gap", buffer_bytes(out), buffer_bytes(&message));
+	buffer_deinit(&message);
 }
 
 void session_on_gap(void *context, const struct tap_gap *gap)

@@ -496,6 +496,8 @@ static void drop_acts(struct session *session)
 		}
 		if (now < act->until && !act->told && act->relevant && act->point.data)
 			tell(session, act, act->event->op, act->point, NULL, VIEW_UNKNOWN);
+		if (!act->told && act->relevant)
+			session->counts[SESSION_FAILED]++;
 		*at = act->next;
 		act_free(act);
 	}

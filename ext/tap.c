@@ -134,12 +134,14 @@ static int tap_sample(void *context, const void *bytes, size_t length)
 	}
 	if (event->seq > tap->cpus[event->cpu].seen + 1)
 		tap_hole(tap, event->cpu, event->seq - 1, event->time);
+	if (order_push(tap->order, event, tap->number) < 0) {
+		tap->no_memory++; // not seen: it becomes a hole
+		return 0;
+	}
 	if (event->seq > tap->cpus[event->cpu].seen)
 		tap->cpus[event->cpu].seen = event->seq;
 	tap->cpus[event->cpu].seen_at = event->time;
 	tap->received++;
-	if (order_push(tap->order, event, tap->number) < 0)
-		tap->no_memory++;
 	return 0;
 }
 

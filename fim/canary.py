@@ -5,6 +5,8 @@ A symbol can be in kallsyms, be attached, and yet be inlined where it matters.
 
 import contextlib
 import ctypes
+import fcntl
+import mmap
 import os
 import shutil
 import stat
@@ -16,6 +18,9 @@ from fim import _core, hooks
 __all__ = ["Canary"]
 
 PLACES = ("/run/fim", "/var/run/fim")
+XATTR = "trusted.fim"
+FS_IOC_GETFLAGS = 0x80086601
+FS_IOC_SETFLAGS = 0x40086602
 PATIENCE = 10.0  # seconds; a slow machine needs a second, a silent hook the whole of it
 
 
@@ -28,6 +33,19 @@ def write(path):
 def create(path):
     """Create a file without writing to it."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def store(path):
+    """Map a file, shared and writable."""
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 1):
+        pass
+
+
+def set_flags(path):
+    """As chattr does it; the flags stay as they are."""
+    with open(path, "rb") as file:
+        flags = fcntl.ioctl(file, FS_IOC_GETFLAGS, bytes(8))
+        fcntl.ioctl(file, FS_IOC_SETFLAGS, flags)
 
 
 CLONE_NEWNS = 0x20000
@@ -49,12 +67,13 @@ def mount_and_unmount(directory):
     point = os.fsencode(directory)
     child = os.fork()
     if child == 0:
-        if unshare(CLONE_NEWNS) == 0 and mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0:
-            mount(b"none", point, b"tmpfs", 0, None)
-            with contextlib.suppress(OSError):
+        try:
+            if not unshare(CLONE_NEWNS) and not mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
+                mount(b"none", point, b"tmpfs", 0, None)
                 open_device(os.path.join(point, b"b"))
+        finally:
             unmount(point, 0)
-        os._exit(0)
+            os._exit(0)
     os.waitpid(child, 0)
 
 
@@ -62,6 +81,14 @@ def mount_and_unmount(directory):
 ACTS = (
     ("create", lambda d: create(d + "/a")),
     ("modify", lambda d: write(d + "/a")),
+    ("mmap", lambda d: store(d + "/a")),
+    ("truncate", lambda d: os.truncate(d + "/a", 1)),
+    ("chmod", lambda d: os.chmod(d + "/a", 0o640)),
+    ("chown", lambda d: os.chown(d + "/a", 0, 0)),
+    ("utimes", lambda d: os.utime(d + "/a")),
+    ("setxattr", lambda d: os.setxattr(d + "/a", XATTR, b"1")),
+    ("removexattr", lambda d: os.removexattr(d + "/a", XATTR)),
+    ("setflags", lambda d: set_flags(d + "/a")),
     ("link", lambda d: os.link(d + "/a", d + "/b")),
     ("rename", lambda d: os.rename(d + "/b", d + "/c")),
     ("symlink", lambda d: os.symlink("a", d + "/s")),
@@ -76,12 +103,14 @@ ACTS = (
 class Canary:
     """Scratch of mode 0700, and what was seen of what was done there.
 
-    seen   operations whose record came
+    seen     operations whose record came
+    refused  {operation: why} of those that the file system there cannot do
     """
 
     def __init__(self, session):
         self.session = session
         self.seen = set()
+        self.refused = {}
 
     @contextlib.contextmanager
     def scratch(self):
@@ -102,15 +131,22 @@ class Canary:
                 self.session.watch_canary(os.fsencode(path))
             finally:
                 self.session.scan_end()
-            for _, act in ACTS:
-                act(path)
+            for operation, act in ACTS:
+                self.act(operation, act, path)
             self.listen(pump)
-        return self.seen
+        return self
+
+    def act(self, operation, act, path):
+        """One act, or why it cannot be done."""
+        try:
+            act(path)
+        except OSError as error:
+            self.refused[operation] = error.strerror
 
     def listen(self, pump):
         """Take in what comes until all was seen or patience ends."""
         end = time.monotonic() + PATIENCE
-        wanted = set(hooks.OPERATIONS)
+        wanted = set(hooks.OPERATIONS) - set(self.refused)
         while not wanted <= self.seen and time.monotonic() < end:
             pump(50)
             bits = self.session.canary()

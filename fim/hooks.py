@@ -22,8 +22,29 @@ def getattr_takes_path(kernel, hook):
     return kernel.has(hook.function) and "FIM_HAS_GETATTR_PATH" in kernel.headers
 
 
+def setattr_takes_idmap(kernel, hook):
+    """5.12 put a namespace, later an idmap, before the dentry."""
+    return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" in kernel.headers
+
+
 CREATED = "security_d_instantiate", "fim_d_instantiate", present, "after the file system succeeded"
 INHERITED = "called from other source files only, arguments unchanged from 3.10 to 7.3"
+
+AFTER = "runs only after success"
+
+
+def setattr_rows(operation):
+    """truncate, chmod, chown and utimes are one act of the kernel."""
+    return (
+        (operation, "before", "security_inode_setattr", "fim_setattr_idmap",
+         setattr_takes_idmap, "what it was before; the oldest place with the new arguments"),
+        (operation, "before", "security_inode_setattr", "fim_setattr", present, "the same"),
+        (operation, "done", "security_inode_post_setattr", "fim_post_setattr_idmap", present,
+         AFTER),
+        (operation, "done", "evm_inode_post_setattr", "fim_post_setattr", present,
+         AFTER + "; where the kernel has EVM, before 6.9"),
+    )
+
 
 HOOKS = tuple(Hook(*row) for row in (
     ("create", "permit", "security_inode_create", "fim_inode_create", present, INHERITED),
@@ -36,12 +57,12 @@ HOOKS = tuple(Hook(*row) for row in (
     ("symlink", "done") + CREATED,
     ("link", "permit", "security_inode_link", "fim_inode_link", present, INHERITED),
     ("link", "done") + CREATED,
-    ("unlink", "done", "d_delete", "fim_d_delete", present, "runs only after success"),
-    ("rmdir", "done", "d_delete", "fim_d_delete", present, "runs only after success"),
+    ("unlink", "done", "d_delete", "fim_d_delete", present, AFTER),
+    ("rmdir", "done", "d_delete", "fim_d_delete", present, AFTER),
     ("unlink", "forget", "clear_inode", "fim_clear_inode", present,
      "before the inode number can be given out again"),
-    ("rename", "done", "d_move", "fim_d_move", present, "runs only after success"),
-    ("rename", "exchange", "d_exchange", "fim_d_exchange", present, "runs only after success"),
+    ("rename", "done", "d_move", "fim_d_move", present, AFTER),
+    ("rename", "exchange", "d_exchange", "fim_d_exchange", present, AFTER),
     ("modify", "file", "file_update_time", "fim_file_update_time", present,
      "every write path up to 5.10; mmap, tmpfs and others after"),
     ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
@@ -50,6 +71,24 @@ HOOKS = tuple(Hook(*row) for row in (
      "first argument unchanged; what was modified before the open does not count"),
     ("close", "done", "locks_remove_file", "fim_file_close", present,
      "once per last put of an open file"),
+) + setattr_rows("truncate") + setattr_rows("chmod") + setattr_rows("chown") + setattr_rows("utimes") + (
+    ("setxattr", "done", "security_inode_post_setxattr", "fim_post_setxattr", present, AFTER),
+    ("setxattr", "acl", "security_inode_post_set_acl", "fim_post_set_acl", present,
+     "POSIX ACLs go another way from 6.2 on"),
+    ("removexattr", "done", "security_inode_post_removexattr", "fim_post_removexattr", present,
+     AFTER),
+    ("removexattr", "done", "evm_inode_post_removexattr", "fim_post_removexattr", present,
+     AFTER + "; where the kernel has EVM, before 6.9"),
+    ("removexattr", "acl", "security_inode_post_remove_acl", "fim_post_remove_acl", present,
+     "POSIX ACLs go another way from 6.2 on"),
+    ("setflags", "permit", "security_file_ioctl", "fim_file_ioctl", present,
+     "the ioctls that set flags, on every file system"),
+    ("setflags", "compat", "security_file_ioctl_compat", "fim_file_ioctl", present,
+     "the same from 32-bit programs, where they pass elsewhere"),
+    ("setflags", "done", "mnt_drop_write_file", "fim_drop_write_file", present,
+     "such an ioctl is over"),
+    ("mmap", "done", "perf_event_mmap", "fim_mapped", present,
+     AFTER + " of mmap and mprotect, whether anyone profiles or not"),
     ("open", "device", "blkdev_open", "fim_blkdev_open", present,
      "only block devices are opened by it; nothing else of open is told"),
     ("mount", "mount", "security_sb_mount", "fim_sb_mount", present,
@@ -60,7 +99,7 @@ HOOKS = tuple(Hook(*row) for row in (
     ("mount", "setattr", "__x64_sys_mount_setattr", "fim_mount_setattr", present,
      "mount_setattr(2) asks no security hook"),
     ("mount", "setattr", "__arm64_sys_mount_setattr", "fim_mount_setattr", present, "the same"),
-    ("mount", "setattr32", "__ia32_sys_mount_setattr", "fim_mount_setattr", present,
+    ("mount", "compat", "__ia32_sys_mount_setattr", "fim_mount_setattr", present,
      "the same for 32-bit programs"),
     ("umount", "umount", "security_sb_umount", "fim_sb_umount", present, "before it"),
 ))
@@ -73,9 +112,8 @@ LEARN = tuple(Hook(*row) for row in (
 ))
 
 # Parts without which the operation can still be seen.
-OPTIONAL = {("rename", "exchange"), ("modify", "file"), ("modify", "modified"),
-            ("modify", "iocb"), ("unlink", "forget"), ("mount", "move"), ("mount", "setattr"),
-            ("mount", "setattr32")}
+OPTIONAL = {"exchange", "file", "modified", "iocb", "forget", "before", "acl", "compat", "move",
+            "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 
@@ -94,7 +132,7 @@ def uncovered(chosen, table=HOOKS):
     missing = {}
     for hook in table:
         key = (hook.operation, hook.part)
-        if key not in attached and key not in OPTIONAL:
+        if key not in attached and hook.part not in OPTIONAL:
             missing[hook.operation] = "this kernel has no %s" % hook.function
     seen = {hook.operation for hook in chosen}
     for operation in OPERATIONS:

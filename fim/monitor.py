@@ -81,10 +81,10 @@ class Monitor:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
             self.session.watch_nothing()
-            seen = Canary(self.session).prove(self.gather)
+            canary = Canary(self.session).prove(self.gather)
             self.session.hold(True)
             self.scan()
-            self.tell_coverage(seen)
+            self.tell_coverage(canary)
         except BaseException:
             self.abandon()
             raise
@@ -143,11 +143,11 @@ class Monitor:
             self.session.scan_end()
         return not self.session.wants_room()
 
-    def tell_coverage(self, seen):
+    def tell_coverage(self, canary):
         """The coverage record."""
         types = sorted(filesystem_types(self.roots)) or ["unknown"]
-        self.coverage = coverage.coverage(self.attachment, seen, types)
-        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage))
+        self.coverage = coverage.coverage(self.attachment, canary, types)
+        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage, canary))
 
     # --- a larger hash ---
 

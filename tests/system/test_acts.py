@@ -19,7 +19,8 @@ GONE = {"unlink": {"file": ("ctime",)}, "rmdir": {"file": ("ctime", "mtime", "si
         "rename": {"replaced": ("ctime",)}}
 # Its directories keep their size where only xfs looks.
 UNTOLD_BY_XFS = {"mkdir": {"file": ("size",)}}
-NOT_EVERYWHERE = ("exchange", "publish")  # old kernels and file systems have neither
+NOT_EVERYWHERE = ("exchange", "publish", "setflags", "verity")  # old kernels and file systems have neither
+XATTR = "trusted.fim"
 FS_IOC_GETVERSION = 0x80087601
 
 
@@ -46,6 +47,12 @@ def files(letters):
 def directories(directory):
     for n in range(TIMES):
         os.mkdir(name(directory, "f", n))
+
+
+def labelled(directory):
+    files("f")(directory)
+    for n in range(TIMES):
+        os.setxattr(name(directory, "f", n), XATTR, b"before")
 
 
 def name(directory, letter, n):
@@ -80,6 +87,26 @@ def writes(*before, count=1):
                         expected.event(report, "close", path, act["is"], count=count, bytes=None)]
         return records
     return wants
+
+
+def changes(op, *keys, **members):
+    """One record an act, with what these attributes were before."""
+    def wants(room, report):
+        return [expected.event(report, op, name(room.path, "f", act["n"]), act["is"],
+                               changed={key: {"before": act["was"][key], "after": act["is"][key]}
+                                        for key in keys}, **members)
+                for act in report.acts]
+    return wants
+
+
+def mapped(room, report):
+    """The close is told whatever was seen: a store may pass unseen."""
+    records = []
+    for act in report.acts:
+        path = name(room.path, "f", act["n"])
+        records += [expected.event(report, "mmap", path, act["is"]),
+                    expected.event(report, "close", path, act["is"], count=0, bytes=None)]
+    return records
 
 
 def gone(op):
@@ -126,6 +153,20 @@ ACTS = {
     "link": Act(files("f"), links),
     "mknod": Act(nothing, one("mknod", matched="parent")),
     "mknod_device": Act(nothing, one("mknod", matched="parent", rdev="1:3")),
+    "truncate": Act(files("f"), changes("truncate", "size")),
+    "ftruncate": Act(files("f"), changes("truncate", "size")),
+    "open_truncate": Act(files("f"), changes("truncate", "size")),
+    "chmod": Act(files("f"), changes("chmod", "mode")),
+    "chown": Act(files("f"), changes("chown", "uid", "gid")),
+    "utimes": Act(files("f"), changes("utimes", "mtime")),
+    "setxattr": Act(files("f"), one("setxattr", xattr={
+        "name": XATTR, "size": 3, "value_b64": "YQBi", "value_cut": False})),
+    "removexattr": Act(labelled, one("removexattr", xattr={"name": XATTR})),
+    "setflags": Act(files("f"), one("setflags", flags=["noatime"], changed={
+        "flags": {"before": [], "after": ["noatime"]}})),
+    "verity": Act(files("f"), one("setflags", flags=["verity"], changed={
+        "flags": {"before": [], "after": ["verity"]}})),
+    "map": Act(files("f"), mapped),
     "publish": Act(nothing, one("link", matched="parent", target_path=None, created=True)),
 }
 

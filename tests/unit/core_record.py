@@ -3,23 +3,26 @@
 import struct
 import unicodedata
 
-ABI = 1
+ABI = 2
 UNSET = 0xFFFFFFFF
-OPS = "create mkdir mknod symlink link unlink rmdir rename modify close open".split()
-NUMBERS = dict(zip(OPS, range(1, 12)), mount=20, umount=21)
-OPS += ["mount", "umount"]
+OPS = {  # the contract's word: number
+    "create": 1, "mkdir": 2, "mknod": 3, "symlink": 4, "link": 5, "unlink": 6, "rmdir": 7,
+    "rename": 8, "modify": 9, "close": 10, "open": 11, "truncate": 12, "chmod": 13, "chown": 14,
+    "utimes": 15, "setxattr": 16, "removexattr": 17, "setflags": 18, "mmap": 19, "mount": 20,
+    "umount": 21,
+}
 TEXTS = "path path2 exe parent_exe cwd args cgroup target".split()
 WALKS = TEXTS[:5]
 ABSENT, WHOLE, CUT, UNREADABLE = range(4)
-NEW, INSERT_FAILED, DELETED, EXCHANGE, REPLACED, EXE_DELETED, ARGS_CUT, CANARY = (
-    1 << bit for bit in range(8)
+NEW, INSERT_FAILED, DELETED, EXCHANGE, REPLACED, EXE_DELETED, ARGS_CUT, CANARY, NAMES_ONLY, BEFORE = (
+    1 << bit for bit in range(10)
 )
 SIZE = 512
 TEXT_OFFSET = SIZE - 24 * len(TEXTS)
 
 FILE = dict(
     ino=0, dev=0, size=0, mtime_sec=0, ctime_sec=0, mtime_nsec=0, ctime_nsec=0,
-    generation=0, mode=0o100644, uid=0, gid=0, nlink=1, rdev=0, magic=0xEF53,
+    generation=0, mode=0o100644, uid=0, gid=0, nlink=1, rdev=0, magic=0xEF53, flags=0,
 )
 ACTOR = dict(
     start=5 * 10**9, exe_ino=99, exe_dev=8 << 20 | 1, pid=1234, tid=1235, ppid=1200, uid=0,
@@ -40,7 +43,7 @@ def pack_file(**members):
     return pack_id(f["ino"], f["dev"]) + struct.pack(
         "=QqqIIIIIIIIII", f["size"], f["mtime_sec"], f["ctime_sec"], f["mtime_nsec"],
         f["ctime_nsec"], f["generation"], f["mode"], f["uid"], f["gid"], f["nlink"],
-        f["rdev"], f["magic"], 0,
+        f["rdev"], f["magic"], f["flags"],
     )
 
 
@@ -79,7 +82,7 @@ def record(op="create", file=None, other=None, actor=None, flags=0, count=0, seq
     rows, tail = pack_texts(texts)
     size = SIZE + len(tail)
     head = struct.pack(
-        "=IHBBQQIIQ", size, abi, NUMBERS[op], matched, time, seq, 0, flags, count
+        "=IHBBQQIIQ", size, abi, OPS[op], matched, time, seq, 0, flags, count
     )
     body = pack_id(2, dev(8, 1)) + pack_id(2, dev(8, 1))
     body += pack_file(**dict(ino=12, dev=dev(8, 1), **(file or {})))
@@ -100,6 +103,10 @@ def samples():
         yield record(op, path=walk(b"/etc/passwd"), path2=walk(b"/etc/passwd-"),
                      target=b"../x\0", flags=REPLACED if op == "rename" else 0,
                      count=23, **PROCESS)
+    for op in ("truncate", "chmod", "chown", "utimes", "setflags"):
+        yield record(op, path=walk(b"/etc/passwd"), flags=BEFORE, file=dict(flags=8),
+                     other=dict(size=9, mode=0o104755, uid=UNSET, gid=5, mtime_sec=-1, flags=4))
+    yield record("setxattr", path=walk(b"/etc/passwd"), target=b"user.x\0ab\0", count=400)
     yield record("modify")
     yield record("mknod", path=walk(b"/dev/null"), file=dict(mode=0o20666, rdev=dev(1, 3)))
     yield record("unlink", path=(walk(b"b/c/d"), CUT), flags=DELETED,

@@ -51,8 +51,8 @@ def test_every_length_too_short_is_refused(driver):
 
 
 def test_a_foreign_abi_is_told_apart(driver):
-    assert refused(driver, record(abi=2)) == "EPROTO"
-    assert refused(driver, record(abi=2)[:8]) == "EPROTO"
+    assert refused(driver, record(abi=wire.ABI + 1)) == "EPROTO"
+    assert refused(driver, record(abi=wire.ABI + 1)[:8]) == "EPROTO"
     assert refused(driver, record(abi=0)) == "EPROTO"
 
 
@@ -168,7 +168,8 @@ PROCESS = set(
 )
 DETAILS = dict(
     rename={"old_path", "replaced", "exchange"}, link={"target_path", "created"},
-    symlink={"target"}, close={"count", "bytes"}, mount={"mount"}, umount={"mount"}, open={"holds"},
+    symlink={"target"}, close={"count", "bytes"}, setxattr={"xattr"},
+    removexattr={"xattr"}, setflags={"flags"}, open={"holds"}, mount={"mount"}, umount={"mount"},
 )
 
 
@@ -186,7 +187,7 @@ def test_the_members_of_every_operation(driver, op):
         "dev ino type mode uid gid size nlink mtime ctime".split())
     assert set(rendered["kernel"]) == {"dev", "ino", "generation"}
     assert (rendered["op"], rendered["result"], rendered["errno"]) == (op, "success", None)
-    assert " %-7s  " % op in text
+    assert " %-11s  " % op in text
 
 
 def test_values(driver):
@@ -322,7 +323,7 @@ def test_a_line_for_the_terminal(driver):
     _, text = event(driver, "modify", path=walk(b"/etc/passwd"), time=1500000000, seq=2,
                     **wire.PROCESS)
     assert text == (
-        "2023-11-14 22:13:21.500Z  modify   /etc/passwd                           "
+        "2023-11-14 22:13:21.500Z  modify       /etc/passwd                           "
         "by 0 (login 1000)  /usr/bin/vim[1234] < /usr/bin/bash  $ vim /etc/passwd"
     )
     _, text = event(driver, "modify", path=walk(b"/f"), actor=dict(

@@ -8,8 +8,10 @@ EVERYWHERE = {
     "security_inode_create", "security_inode_mkdir", "security_inode_mknod",
     "security_inode_symlink", "security_inode_link", "security_d_instantiate", "d_delete",
     "clear_inode", "d_move", "d_exchange", "file_update_time", "security_file_open",
-    "locks_remove_file", "security_inode_getattr", "security_sb_mount", "security_sb_pivotroot",
-    "security_sb_umount", "blkdev_open",
+    "locks_remove_file", "security_inode_getattr", "security_inode_setattr",
+    "evm_inode_post_setattr", "security_inode_post_setxattr", "evm_inode_post_removexattr",
+    "security_file_ioctl", "mnt_drop_write_file", "perf_event_mmap", "security_sb_mount",
+    "security_sb_umount", "security_sb_pivotroot", "blkdev_open",
 }
 
 
@@ -48,6 +50,21 @@ def test_modify_needs_one_way():
 def test_a_part_is_not_the_function():
     facts = kernel((EVERYWHERE - {"d_move"}) | {"d_move.part.0"})
     assert set(hooks.uncovered(hooks.choose(facts))) == {"rename"}
+
+
+def test_the_newer_of_two_ways_is_taken():
+    """From 6.9 on EVM's own function is static and takes another argument."""
+    new = hooks.choose(kernel(EVERYWHERE | {"security_inode_post_setattr"},
+                              ["FIM_HAS_SETATTR_IDMAP"]))
+    ways = {(hook.function, hook.program) for hook in new if hook.operation == "chmod"}
+    assert ways == {("security_inode_setattr", "fim_setattr_idmap"),
+                    ("security_inode_post_setattr", "fim_post_setattr_idmap")}
+
+
+def test_without_evm_attributes_are_not_seen():
+    """Nothing of such a kernel runs only after success."""
+    chosen = hooks.choose(kernel(EVERYWHERE - {"evm_inode_post_setattr"}))
+    assert set(hooks.uncovered(chosen)) == {"truncate", "chmod", "chown", "utimes"}
 
 
 def test_getattr_by_its_arguments():

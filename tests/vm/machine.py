@@ -25,7 +25,8 @@ COUNTING = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-cpu"
 
 MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"],
         "btrfs": ["mkfs.btrfs", "-q", "-f"]}
-# What the tools of today must leave out for a 3.10 kernel.
+# What the tools of today leave out, and what they must leave out for a 3.10 kernel.
+MKFS_NEW = {"ext4": ["-O", "verity"]}
 MKFS_OLD = {"ext4": ["-O", "^metadata_csum,^64bit"],
             "xfs": ["-m", "reflink=0,rmapbt=0,finobt=0,bigtime=0,inobtcount=0", "-i", "sparse=0"]}
 
@@ -63,7 +64,7 @@ class Machine:
     def _make_disk(self, kind, path):
         with open(path, "wb") as image:
             image.truncate(1 << 30)
-        subprocess.check_call(MKFS[kind] + (MKFS_OLD.get(kind, []) if self.kernel.old else [])
+        subprocess.check_call(MKFS[kind] + (MKFS_OLD if self.kernel.old else MKFS_NEW).get(kind, [])
                               + [path])
 
     def _qemu(self, work):
