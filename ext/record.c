@@ -224,6 +224,16 @@ static void put_mount(const struct mount *mount, struct buffer *out)
 	json_end_object(out);
 }
 
+/* A block device opened, or a file that a loop device shows. */
+static void put_open(const struct fim_view *view, struct buffer *out)
+{
+	const struct fim_event *event = view->event;
+
+	json_key(out, "rdev");
+	json_dev(out, S_ISBLK(event->file.mode) ? event->file.rdev : event->other.rdev);
+	record_path(out, "holds", "holds_b64", view->holds);
+}
+
 static void put_device(const struct fim_file *file, struct buffer *out)
 {
 	if (!S_ISCHR(file->mode) && !S_ISBLK(file->mode))
@@ -248,8 +258,7 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 		put_device(&view->event->file, out);
 		break;
 	case FIM_OP_OPEN:
-		put_device(&view->event->file, out);
-		record_path(out, "holds", "holds_b64", view->holds);
+		put_open(view, out);
 		break;
 	case FIM_OP_CLOSE:
 		put_close(view->event, out);

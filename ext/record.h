@@ -84,8 +84,8 @@ struct fim_stream {
  *	old_path replaced exchange	rename
  *	target_path created		link
  *	target				symlink
- *	rdev				mknod of a device, open of a block device
- *	holds				open of a block device
+ *	rdev				mknod of a device
+ *	rdev holds			open
  *	count bytes			close
  *	mount				mount, umount
  *	changed				truncate, chmod, chown, utimes, setflags

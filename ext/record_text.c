@@ -100,6 +100,21 @@ static void put_device(const struct fim_file *file, struct buffer *out)
 			      file->rdev >> 20, file->rdev & 0xfffff);
 }
 
+static void put_open(const struct fim_view *view, struct buffer *out)
+{
+	const struct fim_file *loop = &view->event->other;
+
+	put_device(&view->event->file, out);
+	if (loop->rdev)
+		buffer_format(out, " (as loop device %u:%u)", loop->rdev >> 20,
+			      loop->rdev & 0xfffff);
+	if (view->holds.data) {
+		buffer_add_string(out, " (for writing, below ");
+		terminal_text(view->holds, out);
+		buffer_add_byte(out, ')');
+	}
+}
+
 /* What is mounted, and how: "tmpfs from none, ro,nosuid" */
 static void put_mount(const struct mount *mount, struct buffer *out)
 {
@@ -123,13 +138,10 @@ static void put_remarks(const struct fim_view *view, struct buffer *out)
 			      (uint64_t)event->count,
 			      event->count == 1 ? "" : "s");
 	record_change_text(event, out);
-	if (event->op == FIM_OP_MKNOD || event->op == FIM_OP_OPEN)
+	if (event->op == FIM_OP_MKNOD)
 		put_device(&event->file, out);
-	if (view->holds.data) {
-		buffer_add_string(out, " (for writing, below ");
-		terminal_text(view->holds, out);
-		buffer_add_byte(out, ')');
-	}
+	if (event->op == FIM_OP_OPEN)
+		put_open(view, out);
 	put_mount(view->mount, out);
 	if (view->result == VIEW_UNKNOWN)
 		buffer_add_string(out, " (whether it succeeded is not known)");

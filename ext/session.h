@@ -236,7 +236,7 @@ bool cover_is_stale(struct session *session, const struct fim_event *event);
 void devices_add(struct session *session, uint32_t dev);
 bool devices_remove(struct session *session, uint32_t dev);
 void devices_deinit(struct session *session);
-/* What the opening of a block device means, into the view. */
+/* What the opening of a block device, or of a file as one, means: into the view. */
 void devices_opened(struct session *session, struct fim_view *view);
 
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;

@@ -160,12 +160,32 @@ static bool has_open(uint32_t pid, struct bytes path)
 	return found;
 }
 
+// Whether the loop device shows this file.
+static bool shows(uint32_t loop, struct bytes path)
+{
+	char text[4096];
+	size_t length;
+	FILE *file;
+
+	snprintf(text, sizeof(text), "/sys/dev/block/%u:%u/loop/backing_file", loop >> 20,
+		 loop & 0xfffff);
+	file = fopen(text, "re");
+	if (!file)
+		return false;
+	length = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	return length > 0 && bytes_equal(bytes_of(text, length - 1), path); // a newline ends it
+}
+
 void devices_opened(struct session *session, struct fim_view *view)
 {
 	const struct fim_event *event = view->event;
+	uint32_t loop = event->other.rdev;
 
-	view->holds = mounted_from(session, event->file.rdev);
-	if (!view->path.data || !has_open(event->actor.pid, view->path))
+	if (!loop)
+		view->holds = mounted_from(session, event->file.rdev);
+	if (!view->path.data || !(loop ? shows(loop, view->path)
+				       : has_open(event->actor.pid, view->path)))
 		view->result = VIEW_UNKNOWN;
 }
 

@@ -91,6 +91,8 @@ HOOKS = tuple(Hook(*row) for row in (
      AFTER + " of mmap and mprotect, whether anyone profiles or not"),
     ("open", "device", "blkdev_open", "fim_blkdev_open", present,
      "only block devices are opened by it; nothing else of open is told"),
+    ("open", "loop", "security_file_ioctl", "fim_file_ioctl", present,
+     "a file is given to the loop driver by an ioctl"),
     ("mount", "mount", "security_sb_mount", "fim_sb_mount", present,
      "every way of mount(2), before it; the mount table tells what became of it"),
     ("mount", "move", "security_move_mount", "fim_move_mount", present,

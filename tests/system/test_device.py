@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The block device below a watched file system, opened for writing."""
+import fcntl
 import os
 
 import pytest
+
+LOOP_SET_FD, LOOP_CLR_FD, LOOP_CTL_GET_FREE = 0x4C00, 0x4C01, 0x4C82
 
 
 @pytest.fixture
@@ -61,3 +64,22 @@ def test_another_device(any_room, scratch):
     except OSError:
         pass  # nobody has it
     assert any_room.events() == []
+
+
+def test_a_watched_file_as_a_loop_device(room):
+    path = room.join("image")
+    with open(path, "wb") as file:
+        file.truncate(1 << 20)
+    with open("/dev/loop-control", "rb") as control:
+        number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
+    room.forget()
+    with open(path, "r+b") as image, open("/dev/loop%d" % number, "r+b", buffering=0) as loop:
+        fcntl.ioctl(loop, LOOP_SET_FD, image.fileno())
+        event, = room.events()
+        loop.write(b"raw" * 512)
+        os.fsync(loop.fileno())
+        written = room.events()
+        fcntl.ioctl(loop, LOOP_CLR_FD)
+    assert (event["op"], event["path"], event["result"]) == ("open", path, "success")
+    assert event["rdev"] == "7:%d" % number and event["holds"] is None
+    assert [(event["op"], event["path"]) for event in written] == [("modify", path)]

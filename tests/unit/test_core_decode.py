@@ -169,7 +169,7 @@ PROCESS = set(
 DETAILS = dict(
     rename={"old_path", "replaced", "exchange"}, link={"target_path", "created"},
     symlink={"target"}, close={"count", "bytes"}, setxattr={"xattr"},
-    removexattr={"xattr"}, setflags={"flags"}, open={"holds"}, mount={"mount"}, umount={"mount"},
+    removexattr={"xattr"}, setflags={"flags"}, open={"holds", "rdev"}, mount={"mount"}, umount={"mount"},
 )
 
 

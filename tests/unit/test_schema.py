@@ -124,7 +124,7 @@ MEMBERS_OF = {"rename": ("old_path", "replaced", "exchange"), "link": ("target_p
               "setflags": ("flags", "changed"), "setxattr": ("xattr",), "mount": ("mount",),
               "open": ("holds",)}
 SHARED = {"changed": {"truncate", "chmod", "chown", "utimes"}, "xattr": {"removexattr"},
-          "mount": {"umount"}}
+          "mount": {"umount"}, "rdev": {"open"}}
 
 
 @pytest.mark.parametrize("op", sorted(MEMBERS_OF))
