@@ -62,19 +62,31 @@ int fim_move_mount(struct pt_regs *ctx, const struct path *from, const struct pa
 	return fim_mount_at(ctx, to, FIM_EVENT_MOVED);
 }
 
-/* The old root comes to lie at `put_old`. */
-int fim_pivot_root(struct pt_regs *ctx, const struct path *put_old)
-{
-	return fim_mount_at(ctx, put_old, FIM_EVENT_MOVED);
-}
-
-int fim_sb_umount(struct pt_regs *ctx, struct vfsmount *mnt)
+fim_inline int fim_umount_act(struct pt_regs *ctx, struct vfsmount *mnt)
 {
 	struct vfsmount *parent = 0;
 	struct dentry *point = 0;
 
 	fim_mount_up(mnt, &parent, &point);
 	return fim_mount_act(ctx, FIM_OP_UMOUNT, parent, point, 0);
+}
+
+int fim_sb_umount(struct pt_regs *ctx, struct vfsmount *mnt)
+{
+	return fim_umount_act(ctx, mnt);
+}
+
+/* The old root comes to lie on `put_old`; the new one leaves its mount point. */
+int fim_pivot_root(struct pt_regs *ctx, const struct path *put_old, const struct path *new_root)
+{
+	struct path old = {}, new = {};
+	struct fim_id id = {};
+
+	FIM_READ(old, put_old);
+	FIM_READ(new, new_root);
+	if (fim_find(fim_dentry_inode(old.dentry), &id))
+		return fim_mount_act(ctx, FIM_OP_MOUNT, old.mnt, old.dentry, FIM_EVENT_MOVED);
+	return fim_umount_act(ctx, new.mnt);
 }
 
 int fim_mount_setattr(struct pt_regs *ctx)

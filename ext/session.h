@@ -116,6 +116,8 @@ struct session {
 	struct session_wanted *wanted;
 	int mountinfo;       /* polled for changes */
 	uint64_t poked;      /* it has told of some that were not looked at, 0 not */
+	uint64_t poked_until; /* the last time that they were ... */
+	bool poked_for_nothing; /* ... and nothing had changed in the end */
 	uint64_t changed;    /* changes seen, ever */
 	struct session_act *acts;       /* session_mount.c */
 	struct session_change *changes;

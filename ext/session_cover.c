@@ -41,7 +41,8 @@ bool cover_is_stale(struct session *session, const struct fim_event *event)
 
 		if (dropped->dev != event->file.id.dev || event->time > dropped->until)
 			continue;
-		if (event->flags & FIM_EVENT_NEW)
+		if (event->flags & FIM_EVENT_NEW &&
+		    !inode_table_known(&session->inodes, &event->file.id, NULL))
 			apply_drop_key(session, &event->file.id);
 		return true;
 	}

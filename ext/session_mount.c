@@ -49,7 +49,6 @@ struct session_act {
 	uint64_t until;
 	uint64_t told; /* when, 0 not */
 	bool relevant; /* it touches what is watched; else perhaps its change does */
-	bool poked;    /* when it was looked at, mounts had changed, and back again */
 };
 
 struct session_change {
@@ -178,8 +177,7 @@ static bool is_poked(const struct session *session)
 	return poll(&mountinfo, 1, 0) > 0 && mountinfo.revents & POLLPRI;
 }
 
-// Whether mounts have changed since, and are what they were before.
-static bool compare_again(struct session *session)
+static void compare_again(struct session *session)
 {
 	struct mount_table before = session->mounts;
 	bool poked = is_poked(session) || session->poked;
@@ -188,12 +186,15 @@ static bool compare_again(struct session *session)
 	session->mounts = (struct mount_table){0};
 	if (mounts_read(session) < 0) {
 		session->mounts = before; // it goes on serving
-		return false;
+		return;
 	}
 	session->poked = 0;
 	compare(session, &before);
 	mount_table_deinit(&before);
-	return poked && session->changed == changed;
+	if (poked) {
+		session->poked_until = tap_now();
+		session->poked_for_nothing = session->changed == changed;
+	}
 }
 
 // --- acts and changes ----------------------------------------------------
@@ -360,6 +361,12 @@ static void settle_changes(struct session *session)
 
 // --- acts that left no change --------------------------------------------
 
+// Since the act mounts had changed, and were what they were before it.
+static bool is_undone(const struct session *session, const struct session_act *act)
+{
+	return session->poked_for_nothing && act->event->time <= session->poked_until;
+}
+
 // An older act that undoes, or is undone by, this one.
 static struct session_act *opposite(const struct session_act *act)
 {
@@ -377,8 +384,7 @@ static struct session_act *opposite(const struct session_act *act)
 // system that got the same numbers: if nothing else has changed, it was that.
 static void tell_both(struct session *session, struct session_act *act, struct session_act *older)
 {
-	bool sure = act->poked || older->poked;
-	enum view_result result = sure ? VIEW_SUCCESS : VIEW_UNKNOWN;
+	enum view_result result = is_undone(session, older) ? VIEW_SUCCESS : VIEW_UNKNOWN;
 	const struct mount *mount = mount_table_at(&session->mounts, act->point);
 
 	if (mount && !bytes_equal(mount->point, act->point))
@@ -409,6 +415,17 @@ static int read_elsewhere(const struct fim_event *event, struct mount_table *ret
 	return -ESRCH;
 }
 
+// What was undone before anybody looked shows in what undid it.
+static void tell_with_older(struct session *session, struct session_act *act,
+			    const struct mount *mount)
+{
+	struct session_act *older = opposite(act);
+
+	if (older)
+		tell(session, older, older->event->op, older->point, mount, VIEW_SUCCESS);
+	tell(session, act, act->event->op, act->point, mount, VIEW_SUCCESS);
+}
+
 static void tell_elsewhere(struct session *session, struct session_act *act)
 {
 	const struct fim_event *event = act->event;
@@ -428,7 +445,7 @@ static void tell_elsewhere(struct session *session, struct session_act *act)
 	if (!umount && event->flags & FIM_EVENT_ON_MOUNT)
 		tell(session, act, event->op, act->point, mount, VIEW_UNKNOWN);
 	else if (umount == !mount)
-		tell(session, act, event->op, act->point, mount, VIEW_SUCCESS);
+		tell_with_older(session, act, mount);
 	mount_table_deinit(&there);
 }
 
@@ -473,7 +490,7 @@ static void settle_act(struct session *session, struct session_act *act, bool ov
 	else if ((older = opposite(act)))
 		tell_both(session, act, older);
 	if (over && !act->told)
-		act->until = act->poked ? act->event->time + ACT_NEAR_NS : 0; // it failed
+		act->until = act->event->time + ACT_NEAR_NS; // it failed, or was undone
 }
 
 static void act_free(struct session_act *act)
@@ -483,7 +500,18 @@ static void act_free(struct session_act *act)
 	free(act);
 }
 
-// Acts that are over: told, or failed, or (never, one hopes) too many.
+// It failed, if nothing says otherwise.
+static void give_up(struct session *session, struct session_act *act, bool early)
+{
+	if (act->told || !act->relevant || !act->point.data)
+		return;
+	if (early || (is_undone(session, act) && !is_elsewhere(session, act->event)))
+		tell(session, act, act->event->op, act->point, NULL, VIEW_UNKNOWN);
+	else
+		session->counts[SESSION_FAILED]++;
+}
+
+// Acts that are over, or (never, one hopes) too many.
 static void drop_acts(struct session *session)
 {
 	struct session_act **at = &session->acts, *act;
@@ -494,10 +522,7 @@ static void drop_acts(struct session *session)
 			at = &act->next;
 			continue;
 		}
-		if (now < act->until && !act->told && act->relevant && act->point.data)
-			tell(session, act, act->event->op, act->point, NULL, VIEW_UNKNOWN);
-		if (!act->told && act->relevant)
-			session->counts[SESSION_FAILED]++;
+		give_up(session, act, now < act->until);
 		*at = act->next;
 		act_free(act);
 	}
@@ -547,7 +572,7 @@ static void look_for(struct session *session, struct session_act *act)
 {
 	bool over = is_over(act->event);
 
-	act->poked |= compare_again(session);
+	compare_again(session);
 	settle_changes(session);
 	settle_act(session, act, over);
 }
