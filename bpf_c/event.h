@@ -167,6 +167,7 @@ enum fim_event_flag {
 	FIM_EVENT_BEFORE = 512,      /* `other` is `file` as it was before */
 	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
 	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
+	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
 };
 
 struct fim_event {
@@ -178,7 +179,7 @@ struct fim_event {
 	__u64 seq;  /* of this CPU, from 1, without holes */
 	__u32 cpu;
 	__u32 flags;
-	__u64 count;           /* close: modifications while it was open;
+	__u64 count;           /* close: modifications while it was open, or watched;
 				* setxattr: bytes of the value */
 	struct fim_id dir;     /* directory that holds PATH's first name */
 	struct fim_id dir2;    /* and PATH2's */
@@ -209,6 +210,8 @@ enum fim_watch_flag {
 	FIM_WATCH_INHERIT = 1, /* a directory: what appears in it is watched */
 	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, those wanted inherited */
 	FIM_WATCH_CANARY = 4,  /* the monitor's own scratch */
+	FIM_WATCH_OPEN_BEFORE = 8, /* a descriptor older than the monitor may change it */
+	FIM_WATCH_ABOVE = 64,  /* a directory above: alone, only its own renaming counts */
 };
 
 struct fim_watched {
@@ -230,6 +233,8 @@ struct fim_wanted {
 struct fim_settings {
 	__u32 scanner_tid;   /* thread whose getattr calls are learned from, 0 none */
 	__u32 mnt_ns_offset; /* of the inode number in struct mnt_namespace, 0 unknown */
+	__u32 mark;          /* enum fim_watch_flag that what the scanner stats is given */
+	__u32 pad;
 };
 
 /* What the kernel saw the scanner's thread stat: identities by its own numbers.
@@ -251,7 +256,7 @@ _Static_assert(sizeof(struct fim_actor) == 88, "fim_actor");
 _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
 _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
-_Static_assert(sizeof(struct fim_settings) == 8, "fim_settings");
+_Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");
 _Static_assert(sizeof(struct fim_learned) == 200, "fim_learned");
 
 #endif

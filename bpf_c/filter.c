@@ -16,12 +16,22 @@ fim_inline void fim_count(__u32 counter)
 }
 
 /* The entry of an inode in the allow-list, or 0; its identity in `id`. */
-fim_inline struct fim_watched *fim_find(struct inode *inode, struct fim_id *id)
+fim_inline struct fim_watched *fim_find_any(struct inode *inode, struct fim_id *id)
 {
 	if (!inode)
 		return 0;
 	fim_inode_id(inode, id);
 	return watched.lookup(id);
+}
+
+/* The same for what is watched itself, not only above what is. */
+fim_inline struct fim_watched *fim_find(struct inode *inode, struct fim_id *id)
+{
+	struct fim_watched *entry = fim_find_any(inode, id);
+
+	if (entry && entry->flags == FIM_WATCH_ABOVE)
+		return 0;
+	return entry;
 }
 
 /* Whether either entry is there. The barriers keep LLVM from testing several

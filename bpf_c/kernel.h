@@ -153,7 +153,7 @@ fim_inline struct dentry *fim_mount_root(struct vfsmount *mnt)
 	return root;
 }
 
-/* Process start, ns since boot, suspended time included: /proc/PID/stat's 22nd.
+/* A thread's start, ns since boot, suspended time included: /proc/PID/stat's 22nd.
  * Linux kernel commits ccbf62d8a284 ("sched: Make task->real_start_time
  * nanoseconds based") (in v3.17), cf25e24db61c ("time: Rename tsk->real_start_time
  * to ->start_boottime") (in v5.5). */
@@ -175,6 +175,15 @@ fim_inline __u64 fim_task_start(struct task_struct *task)
 	FIM_READ(start, &task->real_start_time);
 	return start.tv_sec * 1000000000ull + start.tv_nsec;
 #endif
+}
+
+/* Of its first thread. */
+fim_inline __u64 fim_process_start(struct task_struct *task)
+{
+	struct task_struct *leader = 0;
+
+	FIM_READ(leader, &task->group_leader);
+	return fim_task_start(leader);
 }
 
 fim_inline void fim_task_audit(struct task_struct *task, struct fim_actor *ret)

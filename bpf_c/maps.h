@@ -60,10 +60,11 @@ struct fim_before {
 	struct fim_file file;
 };
 
-/* An open file. */
+/* What an inode was like before an open file could change it. */
 struct fim_opened {
-	__u32 writes; /* modifications of its inode when it was opened */
-	__u32 mapped; /* 1: it was mapped shared and writable */
+	__u64 allocated; /* fim_inode_state() before the first fallocate, 0 none */
+	__u32 writes;    /* modifications of it before the open */
+	__u32 mapped;    /* 1: it was mapped shared and writable */
 };
 
 /* One process that has modified an inode since its last close on it. */
@@ -90,8 +91,8 @@ BPF_TABLE("lru_hash", __u64, struct fim_pending, pending, 8192);
 /* {pid, tid} -> attributes before the change. LRU for the same reason. */
 BPF_TABLE("lru_hash", __u64, struct fim_before, befores, 8192);
 
-/* struct file * of a file opened for writing. A missing or evicted entry counts
- * as opened before the monitor started. */
+/* struct file * -> its inode when it was opened for writing. A missing or
+ * evicted entry counts as opened before the monitor started. */
 BPF_TABLE("lru_hash", __u64, struct fim_opened, opened, 65536);
 
 /* -> start of the process. An evicted entry costs one repeated `modify`. */

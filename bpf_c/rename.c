@@ -21,7 +21,7 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 
 	from = fim_find(fim_dentry_inode(fim_dentry_parent(dentry)), &dir_id);
 	to = fim_find(fim_dentry_inode(fim_dentry_parent(target)), &dir2_id);
-	self = fim_find(inode, &id);
+	self = fim_find_any(inode, &id);
 	over = fim_find(other, &other_id);
 	if (!fim_either(from, to) && !fim_either(self, over))
 		return 0;

@@ -41,7 +41,7 @@ int fim_clear_inode(struct pt_regs *ctx, struct inode *inode)
 	struct fim_id id = {};
 
 	FIM_READ(nlink, &inode->i_nlink);
-	if (nlink || !fim_find(inode, &id))
+	if (nlink || !fim_find_any(inode, &id))
 		return 0;
 	watched.delete(&id);
 	fim_count(FIM_COUNTER_REMOVED);

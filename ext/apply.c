@@ -34,6 +34,9 @@ static bool names_only(const struct session *session, const struct fim_event *ev
 {
 	uint32_t flags;
 
+	// In the hash, and not known by a name: it is above what is watched.
+	if (event->op == FIM_OP_RENAME && event->matched == FIM_MATCHED_INODE)
+		return false;
 	if (event->flags & FIM_EVENT_NAMES_ONLY)
 		return true;
 	// A change of an inode asks no directory in the kernel.
@@ -51,11 +54,17 @@ static bool known_for_itself(const struct session *session, const struct fim_eve
 	       (!(flags & INODE_NAMES_ONLY) || event_is_of_name(event));
 }
 
+static bool replaces_known(const struct session *session, const struct fim_event *event)
+{
+	return event->op == FIM_OP_RENAME &&
+	       inode_table_known(&session->inodes, &event->other.id, NULL);
+}
+
 bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
 	return event->op != FIM_OP_OPEN && names_only(session, event) &&
-	       !known_for_itself(session, event) &&
+	       !known_for_itself(session, event) && !replaces_known(session, event) &&
 	       !apply_wants(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
 	       !apply_wants(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
 }
@@ -115,6 +124,8 @@ static void add_name(struct session *session, const struct fim_id *dir, struct b
 static unsigned appears(struct session *session, const struct fim_id *dir, struct bytes name,
 			const struct fim_file *file)
 {
+	if (withhold_name(session, dir, name))
+		return APPLY_NOTHING;
 	if (inherits(session, dir)) {
 		if (S_ISDIR(file->mode) && !inode_table_known(&session->inodes, &file->id, NULL))
 			session_unread(session, &file->id);
@@ -122,6 +133,19 @@ static unsigned appears(struct session *session, const struct fim_id *dir, struc
 		return APPLY_NOTHING;
 	}
 	return name.data && apply_wants(session, dir, name) ? APPLY_SCAN : APPLY_NOTHING;
+}
+
+// Whether it has a name that is watched: not one that --find-links found.
+static bool has_name_inside(const struct session *session, const struct fim_id *id)
+{
+	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
+	struct fim_id dir;
+	struct bytes name;
+
+	while (inode_table_next_name(&session->inodes, &cursor, &dir, &name))
+		if (inherits(session, &dir) || apply_wants(session, &dir, name))
+			return true;
+	return false;
 }
 
 // `file` has lost a name. Without links the kernel drops its key by itself,
@@ -133,7 +157,7 @@ static unsigned disappears(struct session *session, const struct fim_id *dir, st
 
 	if (name.data)
 		inode_table_remove_name(&session->inodes, dir, name, &file->id);
-	if (inode_table_name_count(&session->inodes, &file->id) > 0 ||
+	if (has_name_inside(session, &file->id) ||
 	    !inode_table_known(&session->inodes, &file->id, &flags) || flags & INODE_ROOT)
 		return APPLY_NOTHING;
 	if (file->nlink == 0 || S_ISDIR(file->mode)) {
@@ -190,7 +214,7 @@ static unsigned went_out(const struct session *session, const struct fim_id *id)
 
 	if (!inode_table_known(&session->inodes, id, &flags) || flags & INODE_ROOT)
 		return APPLY_NOTHING;
-	return inode_table_name_count(&session->inodes, id) == 0 ? APPLY_LET_GO : APPLY_NOTHING;
+	return has_name_inside(session, id) ? APPLY_NOTHING : APPLY_LET_GO;
 }
 
 static unsigned apply_rename(struct session *session, const struct fim_event *event)

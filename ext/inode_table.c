@@ -152,6 +152,11 @@ int inode_table_set_root(struct inode_table *table, const struct fim_id *id,
 	return 0;
 }
 
+int inode_table_move_roots(struct inode_table *table, struct bytes from, struct bytes to)
+{
+	return inode_root_move(table, from, to);
+}
+
 void inode_table_unset_root(struct inode_table *table, const struct fim_id *id)
 {
 	uint32_t n = inode_store_node(&table->store, id);

@@ -75,6 +75,10 @@ bool inode_table_remove_name(struct inode_table *table,
 int inode_table_set_root(struct inode_table *table, const struct fim_id *id,
 			 struct bytes path, uint32_t flags);
 
+/* A directory above roots was renamed: those at or below the path `from` are at
+ * or below `to` now. Returns how many, or -ENOMEM. */
+int inode_table_move_roots(struct inode_table *table, struct bytes from, struct bytes to);
+
 /* It is no root any more; it keeps its names. */
 void inode_table_unset_root(struct inode_table *table, const struct fim_id *id);
 

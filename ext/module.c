@@ -5,7 +5,6 @@
 
 static PyMethodDef methods[] = {
 	{"decode", core_decode, METH_O, core_decode_doc},
-	{"count_names", core_count_names, METH_VARARGS, core_count_names_doc},
 	{NULL, NULL, 0, NULL},
 };
 

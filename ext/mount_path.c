@@ -3,8 +3,11 @@
  * mount_path.c - what the mount table is asked: from a path within a
  * superblock to paths of the namespace.
  */
-#include "front.h"
 #include "mount_table.h"
+
+#include <stdlib.h>
+
+#include "front.h"
 
 size_t mount_table_of_dev(const struct mount_table *table, uint32_t dev)
 {
@@ -90,6 +93,18 @@ const struct mount *mount_table_at(const struct mount_table *table,
 	return mount;
 }
 
+const struct mount *mount_table_on(const struct mount_table *table,
+				   struct bytes path)
+{
+	const struct mount key = {.point = path}, *at = &key;
+
+	if (!bsearch(&at, table->by_point, table->count, sizeof(at),
+		     mount_compare_points))
+		return NULL;
+	at = mount_table_at(table, path); /* it may be covered, or below one that is */
+	return at && bytes_equal(at->point, path) ? at : NULL;
+}
+
 static int path_through(const struct mount *mount, struct bytes inside,
 			char *buffer, size_t size, struct bytes *ret)
 {
@@ -115,8 +130,8 @@ static const struct mount *mount_of_id(const struct mount_table *table,
 	return NULL;
 }
 
-const struct mount *mount_table_on(const struct mount_table *table, uint32_t dev,
-				   struct bytes inside, char *buffer, size_t size)
+const struct mount *mount_table_covering(const struct mount_table *table,
+					 uint32_t dev, struct bytes inside, char *buffer, size_t size)
 {
 	const struct mount *found = NULL;
 

@@ -143,18 +143,37 @@ static void parse(struct mount_table *table, size_t length)
 	}
 }
 
+int mount_compare_points(const void *a, const void *b)
+{
+	struct bytes x = (*(const struct mount *const *)a)->point;
+	struct bytes y = (*(const struct mount *const *)b)->point;
+	int order = memcmp(x.data, y.data, x.length < y.length ? x.length : y.length);
+
+	return order ? order : (x.length > y.length) - (x.length < y.length);
+}
+
+static void sort(struct mount_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		table->by_point[i] = &table->mounts[i];
+	qsort(table->by_point, table->count, sizeof(*table->by_point),
+	      mount_compare_points);
+}
+
 int mount_table_init_text(struct mount_table *table, struct bytes text)
 {
 	*table = (struct mount_table){0};
 	table->text = malloc(text.length + 1);
 	table->mounts = calloc(count_lines(text), sizeof(*table->mounts));
-	if (!table->text || !table->mounts) {
+	table->by_point = calloc(count_lines(text), sizeof(*table->by_point));
+	if (!table->text || !table->mounts || !table->by_point) {
 		mount_table_deinit(table);
 		return -ENOMEM;
 	}
 	if (text.length)
 		memcpy(table->text, text.data, text.length);
 	parse(table, text.length);
+	sort(table);
 	return 0;
 }
 
@@ -189,6 +208,7 @@ int mount_table_init(struct mount_table *table, const char *path)
 
 void mount_table_deinit(struct mount_table *table)
 {
+	free(table->by_point);
 	free(table->mounts);
 	free(table->text);
 	*table = (struct mount_table){0};

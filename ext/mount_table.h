@@ -19,6 +19,7 @@ enum mount_kind {
 	MOUNT_LOCAL,
 	MOUNT_PSEUDO,  /* no files of anybody: proc, sysfs, cgroup ... */
 	MOUNT_NETWORK, /* changed by other machines, may hang */
+	MOUNT_FUSE,    /* served by a process, may hang */
 	MOUNT_AUTOFS,  /* looking at it mounts it */
 };
 
@@ -39,7 +40,8 @@ struct mount_table {
 	struct mount *mounts; /* in the order of mountinfo */
 	size_t count;
 	size_t malformed; /* lines not understood */
-	char *text;       /* private */
+	const struct mount **by_point; /* private */
+	char *text;                    /* private */
 };
 
 /* `path` is "/proc/self/mountinfo" or another process's. -errno of reading. */
@@ -50,7 +52,7 @@ void mount_table_deinit(struct mount_table *table);
 
 /* Whether it is one that a watch enters, by the type's name. */
 enum mount_kind mount_kind_of(struct bytes type);
-/* "local", "pseudo", "network", "autofs" */
+/* "local", "pseudo", "network", "fuse", "autofs" */
 const char *mount_kind_word(enum mount_kind kind);
 
 /* How many mounts show this superblock (the kernel's dev_t). */
@@ -69,8 +71,12 @@ const struct mount *mount_table_same(const struct mount_table *table,
 
 /* The last mount that lies on the place `inside` of the superblock `dev`, NULL
  * when none does.  `buffer` is scratch. */
-const struct mount *mount_table_on(const struct mount_table *table, uint32_t dev,
-				   struct bytes inside, char *buffer, size_t size);
+const struct mount *mount_table_covering(const struct mount_table *table,
+					 uint32_t dev, struct bytes inside, char *buffer, size_t size);
+
+/* The mount whose mount point is exactly this path. NULL: it is none. */
+const struct mount *mount_table_on(const struct mount_table *table,
+				   struct bytes path);
 
 /* The path in the namespace of `inside`, an absolute path within the
  * superblock `dev`.  Returns how many paths lead there (one for each mount of
@@ -81,6 +87,9 @@ const struct mount *mount_table_on(const struct mount_table *table, uint32_t dev
 int mount_table_path(const struct mount_table *table, uint32_t dev,
 		     struct bytes inside, char *buffer, size_t size,
 		     struct bytes *ret);
+
+/* Of two `const struct mount *`, for the order of by_point. */
+int mount_compare_points(const void *a, const void *b);
 
 /* Whether `path` is `top` or lies below it. */
 bool path_is_below(struct bytes path, struct bytes top);

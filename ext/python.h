@@ -17,8 +17,6 @@ extern PyType_Spec core_session_spec;
 
 PyObject *core_decode(PyObject *module, PyObject *bytes);
 extern const char core_decode_doc[];
-PyObject *core_count_names(PyObject *module, PyObject *args);
-extern const char core_count_names_doc[];
 
 /* dict[key] = number. 0 or -1 with an exception set. */
 int core_set_number(PyObject *dict, const char *key, unsigned long long number);

@@ -7,7 +7,9 @@
 // a watched file) has the walk: whole where the hook knew the mount, else
 // within its superblock and completed from the mount table.
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "decode.h"
 #include "session.h"
@@ -65,6 +67,9 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 	struct bytes inside;
 	int ways;
 
+	// Opened by a handle, a file can have no name in the kernel's cache.
+	if (!text->names && !S_ISDIR(event->file.mode))
+		return;
 	if (event_path(event, slot, EVENT_ALL_NAMES, session->text[0], EVENT_PATH_SIZE, &inside) < 0)
 		return;
 	if (text->mounted) {
@@ -131,9 +136,25 @@ static struct bytes actor_path(const struct fim_event *event, enum fim_text_slot
 	return bytes_of(start, path.length + 1);
 }
 
+static bool known_room(struct session *session, size_t count)
+{
+	size_t room = session->known_room * 2;
+	struct bytes *known;
+
+	if (count < session->known_room)
+		return true;
+	known = realloc(session->known, room * sizeof(*known));
+	if (!known)
+		return false;
+	session->known = known;
+	session->known_room = room;
+	return true;
+}
+
+// For want of memory one is left out: names_known says how many there are.
 static void add_known(struct session *session, size_t *count, struct bytes path)
 {
-	if (*count == session->known_room)
+	if (!known_room(session, *count))
 		return;
 	buffer_add(&session->known_text, path.data, path.length);
 	session->known[(*count)++].length = path.length;

@@ -139,26 +139,6 @@ static void move_root(struct session *session, const struct fim_view *view)
 		inode_table_set_root(&session->inodes, id, view->path, 0);
 }
 
-// A name of a names-only directory that nobody asked for. It can have been
-// inherited all the same: the kernel compares the start of a long name only.
-static void withhold(struct session *session, const struct fim_event *event)
-{
-	session->counts[SESSION_WITHHELD]++;
-	if (!session->withheld++)
-		session->withheld_since = event->time;
-	if (event->flags & FIM_EVENT_NEW)
-		apply_let_go(session, &event->file.id);
-}
-
-static void tell_withheld(struct session *session, uint64_t now, bool final)
-{
-	if (!session->withheld || (!final && now - session->withheld_since < SESSION_WITHHELD_NS))
-		return;
-	emit_withheld(session, "other names in a directory that is watched for some",
-		      bytes_of(NULL, 0), session->withheld, session->withheld_since);
-	session->withheld = 0;
-}
-
 // An ioctl that sets flags is told when it is over, whatever came of it. What it
 // changed, it dated: by the clock's last tick, which no kernel has rarer than
 // every 10 ms.
@@ -185,12 +165,8 @@ static void session_event(struct session *session, const struct fim_event *event
 		mounts_act(session, event);
 		return;
 	}
-	if (cover_is_stale(session, event))
+	if (cover_is_stale(session, event) || withhold_event(session, event))
 		return;
-	if (apply_is_withheld(session, event)) {
-		withhold(session, event);
-		return;
-	}
 	if (has_failed(session, event)) {
 		session->counts[SESSION_FAILED]++;
 		return;
@@ -198,6 +174,8 @@ static void session_event(struct session *session, const struct fim_event *event
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
+	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
+		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
 	if (after & APPLY_SCAN)
 		watch_appeared(session, &view);
@@ -207,14 +185,26 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->delivered = event->time;
 }
 
+// A change that only its close could tell of gives both records.
+static void told_by_close(struct session *session, struct fim_event *event)
+{
+	if (event->op == FIM_OP_CLOSE && event->flags & FIM_EVENT_UNTOLD) {
+		event->op = FIM_OP_MODIFY;
+		session_event(session, event);
+		event->op = FIM_OP_CLOSE;
+	}
+}
+
 static void deliver(struct session *session, uint64_t until)
 {
 	struct fim_event *event;
 	unsigned tap;
 
 	while (!session->out.error && (event = order_pop(&session->order, until, &tap))) {
-		if (accept(session, event, tap))
+		if (accept(session, event, tap)) {
+			told_by_close(session, event);
 			session_event(session, event);
+		}
 		free(event);
 	}
 	watch_unread(session);
@@ -254,7 +244,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 		deliver(session, until);
 		mounts_look(session, until);
 	}
-	tell_withheld(session, now, final);
+	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
 }
@@ -283,6 +273,11 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	session->learn_function = learn_function ? strdup(learn_function) : NULL;
 	session->learn_program = session->learn_function ? learn_program : -1;
 	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
+}
+
+int session_exclude(struct session *session, const char *pattern)
+{
+	return exclude_add(&session->exclude, pattern);
 }
 
 int session_switch(struct session *session)
@@ -342,6 +337,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->text_format = options->text_format;
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
+	session->find_links = options->find_links;
 	session->stream.stream = options->stream;
 	session->stream.boot_id = options->boot_id;
 	session->stream.host = bytes_of_string(options->host);
@@ -359,14 +355,8 @@ int session_init(struct session *session, const struct session_options *options)
 	return error;
 }
 
-static void forget_paths(struct session *session)
+static void forget_wanted(struct session *session)
 {
-	while (session->roots) {
-		struct session_root *next = session->roots->next;
-
-		free(session->roots);
-		session->roots = next;
-	}
 	while (session->wanted) {
 		struct session_wanted *next = session->wanted->next;
 
@@ -388,8 +378,10 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	free(session->linked);
 	free(session->learn_function);
-	forget_paths(session);
+	forget_wanted(session);
+	exclude_deinit(&session->exclude);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "exclude.h"
 #include "inode_table.h"
 #include "mount_table.h"
 #include "order.h"
@@ -40,12 +41,15 @@
  * root of what was mounted on something that is watched. */
 #define INODE_NAMES_ONLY 0x100u
 #define INODE_MOUNTED 0x1000u
+/* Flags of a file: told as open, or mapped, since before the monitor. */
+#define INODE_OPEN_BEFORE 0x200u
+#define INODE_MAPPED_BEFORE 0x400u
 
 /* Counts that `stop` and `heartbeat` tell; each is also said when it happens
  * or makes a record of its own. */
 #define SESSION_COUNTS(X)                                             \
 	X(EVENTS, "events")      /* event records rendered */        \
-	X(WITHHELD, "withheld")  /* other names of a names-only directory */ \
+	X(WITHHELD, "withheld")  /* see withhold.c */ \
 	X(GAPS, "gaps")          /* holes declared */                \
 	X(LOST, "lost")          /* records in them */               \
 	X(MALFORMED, "malformed") /* refused by the decoder */       \
@@ -56,13 +60,32 @@
 	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
 	X(SCANNED, "scanned")    /* inodes looked at */            \
 	X(UNREADABLE, "unreadable") /* not looked at by a scan */    \
-	X(UNLEARNED, "unlearned")  /* identities taken from stat */
+	X(UNLEARNED, "unlearned")  /* identities taken from stat */ \
+	X(OLDER, "older")         /* inodes open or mapped before the start */ \
+	X(NOT_LOOKED, "not_looked") /* open where a look could hang */ \
+	X(LINKS, "links")         /* names found by --find-links */ \
+	X(LINKS_MISSING, "links_missing") /* and names not found */
 
 enum session_count {
 #define SESSION_COUNT_ENUM(NAME, word) SESSION_##NAME,
 	SESSION_COUNTS(SESSION_COUNT_ENUM)
 #undef SESSION_COUNT_ENUM
 	SESSION_COUNT_END
+};
+
+/* Why a record is kept back. */
+enum session_withheld {
+	WITHHELD_NAMES,    /* other names of a names-only directory */
+	WITHHELD_EXCLUDED, /* --exclude */
+	WITHHELD_KINDS
+};
+
+/* A file with several names, as stat numbers it: --find-links. */
+struct session_linked {
+	struct fim_id id;
+	uint64_t ino;
+	uint32_t dev;
+	uint32_t nlink;
 };
 
 /* A name watched for itself, in a directory that is watched for its names. */
@@ -127,11 +150,17 @@ struct session {
 	unsigned dropped_count; /* ever */
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
+	struct session_linked *linked; /* while the start scans */
+	size_t linked_count, linked_room;
 	struct session_twin twins[SESSION_TWINS];
 	unsigned twin_count;
 	uint64_t counts[SESSION_COUNT_END];
-	uint64_t withheld;       /* not told of yet ... */
-	uint64_t withheld_since; /* ... since then */
+	struct {
+		uint64_t count, since; /* not told of yet */
+	} withheld[WITHHELD_KINDS];
+	struct exclude exclude;
+	struct fim_id own;    /* where our own lines go */
+	bool has_own, own_told;
 	uint64_t canary;      /* bit n: the canary's operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t scanned_until; /* the table is newer than records older than this */
@@ -145,7 +174,7 @@ struct session {
 	int learn_program;    /* descriptor, -1 none */
 	int learn_probe;      /* attached while scanning, -1 not */
 	char *learn_function;
-	bool text_format, utc, one_file_system;
+	bool text_format, utc, one_file_system, find_links;
 	bool held;            /* records wait: names are not known yet */
 	const char *found;    /* why a scan reports what it finds, NULL: it does not */
 	bool need_room;       /* the hash is, or soon will be, full */
@@ -159,7 +188,7 @@ struct session_options {
 	const char *host;    /* JSON object */
 	const char *labels;  /* JSON object */
 	const char *seed;    /* SESSION_SEED_SIZE random bytes */
-	bool text_format, utc, one_file_system;
+	bool text_format, utc, one_file_system, find_links;
 };
 
 int session_init(struct session *session, const struct session_options *options);
@@ -185,6 +214,21 @@ void session_hold(struct session *session, bool hold);
  * does not exist yet. -ENOSPC: the hash is full. */
 int session_watch(struct session *session, const char *path);
 
+/* roots.c: what is watched by its own path, as that is now, each with a NUL. */
+int session_roots(struct session *session, struct buffer *ret);
+
+/* Names that match this pattern are not wanted (exclude.h). */
+int session_exclude(struct session *session, const char *pattern);
+
+/* What we write to this descriptor is not to be told. Within a scan. */
+int session_own(struct session *session, int descriptor);
+
+/* Search for the other names of watched files, where `find_links` was given. */
+int session_find_links(struct session *session);
+
+/* Find what is open for writing, or mapped so, since before the monitor. */
+int session_find_older(struct session *session);
+
 /* Empty the hash: the programs stay attached and have nothing to say. */
 int session_watch_nothing(struct session *session);
 
@@ -205,6 +249,8 @@ uint64_t session_counted(const struct session *session, enum session_count count
 
 /* session_emit.c */
 void emit_event(struct session *session, const struct fim_view *view);
+void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
+		const char *reason);
 void emit_error(struct session *session, struct bytes where, const char *message);
 void emit_withheld(struct session *session, const char *reason, struct bytes path,
 		   uint64_t count, uint64_t since);
@@ -212,10 +258,14 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 void emit_unheard(struct session *session, uint64_t since, uint64_t until, const char *reason);
 void session_on_gap(void *context, const struct tap_gap *gap);
 
+/* session_links.c: a file with several names was scanned. */
+int links_note(struct session *session, const struct scan_entry *entry);
+
 /* session_mount.c: records of mount acts wait until the mount table shows them */
 int mounts_init(struct session *session);
 void mounts_deinit(struct session *session);
 int mounts_read(struct session *session);
+void mounts_refresh(struct session *session);
 bool mounts_is_act(const struct fim_event *event);
 void mounts_act(struct session *session, const struct fim_event *event);
 /* Look for changes; every record older than `until` was applied. */
@@ -225,6 +275,9 @@ void mounts_look(struct session *session, uint64_t until);
  * is mounted there now has the same numbers, and is another. */
 void cover_appeared(struct session *session, const struct mount *mount);
 void cover_gone(struct session *session, const struct mount *mount, bool renewed);
+/* This path is asked for; or a directory at or above such was renamed. */
+int cover_root(struct session *session, struct bytes path);
+int cover_renamed(struct session *session, struct bytes from, struct bytes to);
 /* Also where a directory above the mount point was renamed. */
 void cover_moved(struct session *session, const struct mount *from, struct bytes to);
 /* Whether a mount there covers, or lies in, what was asked for. */
@@ -244,6 +297,10 @@ void devices_opened(struct session *session, struct fim_view *view);
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */
 int session_drain(struct session *session);
+/* session_scan_begin() with the mounts as they were last looked at. */
+int session_learn(struct session *session);
+/* The thread whose stats the kernel tells of, and marks with these flags. */
+int session_scanner(struct session *session, uint32_t tid, uint32_t mark);
 struct tap *session_newest(const struct session *session);
 void watch_appeared(struct session *session, const struct fim_view *view);
 
@@ -252,6 +309,13 @@ void watch_appeared(struct session *session, const struct fim_view *view);
  * may have been renamed, and only the records yet to come say where to. */
 void session_unread(struct session *session, const struct fim_id *id);
 void watch_unread(struct session *session);
+
+/* above.c: the directories above the root at `path`, an absolute path, are in
+ * the hash, so that their renaming is a record. -ENOSPC. */
+int above_watch(struct session *session, const char *path);
+
+/* The directory at `from` is at `to` now: so is what is watched below it. */
+void above_renamed(struct session *session, struct bytes from, struct bytes to);
 
 /* What is left to do after a record was rendered. */
 enum apply_after {
@@ -265,6 +329,16 @@ unsigned apply_event(struct session *session, const struct fim_event *event);
 
 /* An inode could not be inherited at this time: the hash was full. */
 void session_insert_failed(struct session *session, uint64_t time);
+
+/* withhold.c: whether a record is kept back; then it is counted and over. */
+bool withhold_event(struct session *session, const struct fim_event *event);
+/* Whether a name is one that --exclude means. */
+bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
+void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);
+/* Whether it is the file that we write to. */
+bool session_is_own(const struct session *session, const struct fim_id *id);
+/* Tell what was counted. */
+void withhold_tell(struct session *session, uint64_t now, bool final);
 
 /* Whether a record is about a name that nobody asked for, in a directory of
  * which only some names are watched. */

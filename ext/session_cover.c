@@ -7,6 +7,7 @@
 // was covered is looked at, since a mount that was there from the start had never
 // let it be seen. When a file system is gone its keys go at once: device numbers
 // of tmpfs, overlayfs and their like are given out again within moments.
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,58 @@ bool cover_is_stale(struct session *session, const struct fim_event *event)
 		return true;
 	}
 	return false;
+}
+
+// --- what was asked for --------------------------------------------------
+
+static struct session_root *root_of(struct bytes path)
+{
+	struct session_root *root = malloc(sizeof(*root) + path.length + 1);
+
+	if (!root)
+		return NULL;
+	memcpy(root->text, path.data, path.length);
+	root->text[path.length] = '\0';
+	root->path = bytes_of(root->text, path.length);
+	return root;
+}
+
+int cover_root(struct session *session, struct bytes path)
+{
+	struct session_root *root = session->roots;
+
+	while (root && !bytes_equal(root->path, path))
+		root = root->next;
+	if (root)
+		return 0;
+	root = root_of(path);
+	if (!root)
+		return -ENOMEM;
+	root->next = session->roots;
+	session->roots = root;
+	return 0;
+}
+
+int cover_renamed(struct session *session, struct bytes from, struct bytes to)
+{
+	struct session_root **at = &session->roots, *old, *new;
+	struct buffer path = {0};
+
+	for (; (old = *at); at = &(*at)->next) {
+		if (!path_is_below(old->path, from))
+			continue;
+		buffer_reset(&path);
+		buffer_add(&path, to.data, to.length);
+		buffer_add(&path, old->path.data + from.length, old->path.length - from.length);
+		new = path.error ? NULL : root_of(buffer_bytes(&path));
+		if (!new)
+			break;
+		new->next = old->next;
+		*at = new;
+		free(old);
+	}
+	buffer_deinit(&path);
+	return old ? -ENOMEM : 0;
 }
 
 // --- what is at a path now -----------------------------------------------
@@ -137,24 +190,16 @@ static void watch_root_again(struct session *session, const struct mount *mount,
 	}
 }
 
-// The mount whose top is at `point`, NULL where none is.
-static const struct mount *mount_at(const struct session *session, struct bytes point)
-{
-	const struct mount *mount = mount_table_at(&session->mounts, point);
-
-	return mount && bytes_equal(mount->point, point) ? mount : NULL;
-}
-
 // A mount came to, or (NULL) went from, `point`.
 static void watch_point(struct session *session, const struct mount *mount, struct bytes point)
 {
 	const struct session_root *root = session->roots;
 	bool done = false;
 
-	if (session_scan_begin(session) < 0)
+	if (session_learn(session) < 0)
 		return;
 	session->found = mount ? mounted : uncovered;
-	mount = mount ? mount : mount_at(session, point); // one that was under it
+	mount = mount ? mount : mount_table_on(&session->mounts, point); // one that was under it
 	for (; root; root = root->next) {
 		if (!path_is_below(point, root->path)) {
 			if (path_is_below(root->path, point))
@@ -183,7 +228,7 @@ bool cover_touches(const struct session *session, struct bytes path)
 
 void cover_appeared(struct session *session, const struct mount *mount)
 {
-	const struct mount *top = mount_at(session, mount->point);
+	const struct mount *top = mount_table_on(&session->mounts, mount->point);
 
 	if (!cover_touches(session, mount->point) || !top || top->id != mount->id ||
 	    !visit_may_enter(session, mount->point))
@@ -230,7 +275,7 @@ static struct session_cover *cover_of(const struct session *session, uint32_t mo
 void cover_moved(struct session *session, const struct mount *from, struct bytes to)
 {
 	const struct session_cover *cover = cover_of(session, from->id);
-	const struct mount *mount = mount_at(session, to);
+	const struct mount *mount = mount_table_on(&session->mounts, to);
 
 	if (!cover || !cover_touches(session, to)) {
 		cover_gone(session, from, false);
@@ -245,6 +290,12 @@ void cover_moved(struct session *session, const struct mount *from, struct bytes
 
 void cover_deinit(struct session *session)
 {
+	while (session->roots) {
+		struct session_root *next = session->roots->next;
+
+		free(session->roots);
+		session->roots = next;
+	}
 	while (session->covers) {
 		struct session_cover *next = session->covers->next;
 

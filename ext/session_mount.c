@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "decode.h"
-#include "notice.h"
 
 /* The record of an act is in the rings before the act is in the table. */
 #define CHANGE_PATIENCE_NS 200000000ull
@@ -37,7 +36,6 @@ static const char *unasked(const struct session_change *change)
 static void tell_unasked(struct session *session, const struct session_change *change)
 {
 	struct fim_id id = {.dev = change->mount.dev};
-	struct buffer members = {0};
 	mode_t mode = S_IFDIR;
 	struct stat st;
 
@@ -46,9 +44,7 @@ static void tell_unasked(struct session *session, const struct session_change *c
 		id = (struct fim_id){.ino = st.st_ino, .dev = scan_kernel_dev(st.st_dev)};
 		mode = st.st_mode;
 	}
-	notice_found(change->mount.point, &id, mode, unasked(change), &members);
-	session_emit(session, "found", buffer_bytes(&members), change->mount.point);
-	buffer_deinit(&members);
+	emit_found(session, change->mount.point, &id, mode, unasked(change));
 }
 
 // Its act is known, or will not be any more. What was only renamed with a
@@ -85,10 +81,8 @@ static void settle_changes(struct session *session)
 static void tell_both(struct session *session, struct session_act *act, struct session_act *older)
 {
 	enum view_result result = act_is_undone(session, older) ? VIEW_SUCCESS : VIEW_UNKNOWN;
-	const struct mount *mount = mount_table_at(&session->mounts, act->point);
+	const struct mount *mount = mount_table_on(&session->mounts, act->point);
 
-	if (mount && !bytes_equal(mount->point, act->point))
-		mount = NULL;
 	act_tell(session, older, older->event->op, older->point, mount, result);
 	act_tell(session, act, act->event->op, act->point, mount, result);
 	if (mount && act->event->op == FIM_OP_MOUNT) {
@@ -140,8 +134,8 @@ static void tell_elsewhere(struct session *session, struct session_act *act)
 		act_tell(session, act, event->op, act->point, NULL, VIEW_UNKNOWN);
 		return;
 	}
-	mount = mount_table_on(&there, event->file.id.dev, inside, session->text[0],
-			       EVENT_PATH_SIZE);
+	mount = mount_table_covering(&there, event->file.id.dev, inside, session->text[0],
+				     EVENT_PATH_SIZE);
 	if (!umount && event->flags & FIM_EVENT_ON_MOUNT)
 		act_tell(session, act, event->op, act->point, mount, VIEW_UNKNOWN);
 	else if (umount == !mount)
@@ -247,6 +241,11 @@ void mounts_look(struct session *session, uint64_t until)
 		if (!act->told && act->relevant && act->until > act->event->time + ACT_NEAR_NS)
 			look_for(session, act);
 	drop_acts(session);
+}
+
+void mounts_refresh(struct session *session)
+{
+	changes_compare(session);
 }
 
 int mounts_init(struct session *session)

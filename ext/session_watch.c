@@ -31,9 +31,9 @@ int session_drain(struct session *session)
 	return error < 0 ? error : 0;
 }
 
-static int set_settings(struct session *session, uint32_t scanner)
+int session_scanner(struct session *session, uint32_t tid, uint32_t mark)
 {
-	struct fim_settings settings = {scanner, session->mnt_ns_offset};
+	struct fim_settings settings = {tid, session->mnt_ns_offset, mark, 0};
 	uint32_t zero = 0;
 
 	return bpf_map_update(session_newest(session)->maps.settings, &zero, &settings);
@@ -59,7 +59,13 @@ static void find_mnt_ns(struct session *session)
 
 int session_scan_begin(struct session *session)
 {
-	int error = set_settings(session, (uint32_t)syscall(__NR_gettid));
+	mounts_refresh(session);
+	return session_learn(session);
+}
+
+int session_learn(struct session *session)
+{
+	int error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
 
 	if (error < 0)
 		return error;
@@ -68,7 +74,7 @@ int session_scan_begin(struct session *session)
 		session->learn_probe = probe_attach(session->learn_function,
 						    session->learn_program);
 	find_mnt_ns(session);
-	return set_settings(session, (uint32_t)syscall(__NR_gettid));
+	return session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
 }
 
 int session_scan_end(struct session *session)
@@ -77,7 +83,7 @@ int session_scan_end(struct session *session)
 		close(session->learn_probe);
 	session->learn_probe = -1;
 	session->scanned_until = tap_now();
-	return set_settings(session, 0);
+	return session_scanner(session, 0, 0);
 }
 
 void session_hold(struct session *session, bool hold)
@@ -155,50 +161,23 @@ static int watch_file(struct session *session, const char *path)
 	if (error >= 0)
 		error = visit_run(session, &visit, path);
 	free(dir);
-	return error == -ENOENT ? 0 : error;
-}
-
-// It is remembered, since mounts may cover and uncover it.
-static int ask_for(struct session *session, struct bytes path)
-{
-	struct session_root *root = session->roots;
-
-	while (root && !bytes_equal(root->path, path))
-		root = root->next;
-	if (root)
-		return 0;
-	root = malloc(sizeof(*root) + path.length + 1);
-	if (!root)
-		return -ENOMEM;
-	memcpy(root->text, path.data, path.length);
-	root->text[path.length] = '\0';
-	root->path = bytes_of(root->text, path.length);
-	root->next = session->roots;
-	session->roots = root;
-	return 0;
+	if (error == 0 || error == -ENOENT)
+		error = above_watch(session, path);
+	return error;
 }
 
 int session_watch(struct session *session, const char *path)
 {
 	struct visit visit = {.root = path};
 	struct stat st;
-	struct scan scan;
-	struct fim_id id;
-	mode_t mode;
-	int error = ask_for(session, bytes_of_string(path));
+	int error = cover_root(session, bytes_of_string(path));
 
 	if (error < 0)
 		return error;
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
 	error = visit_run(session, &visit, path);
-	if (error < 0)
-		return error;
-	// A root that only was a names-only directory before inherits now.
-	visit_prepare(session, &visit, &scan);
-	if (scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode) == 0)
-		inode_table_set_flags(&session->inodes, &id, 0, INODE_NAMES_ONLY);
-	return 0;
+	return error < 0 ? error : above_watch(session, path);
 }
 
 int session_watch_nothing(struct session *session)

@@ -25,6 +25,8 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 
 /* Whether a watch enters what is mounted at `path`; said where not. */
 bool visit_may_enter(struct session *session, struct bytes path);
+/* How many names the tree at `path` has that a scan would enter, up to `limit`. */
+uint64_t visit_count(struct session *session, const char *path, uint64_t limit);
 
 /* Scan the tree at `path`. -ENOSPC: the hash is full. */
 int visit_run(struct session *session, struct visit *visit, const char *path);

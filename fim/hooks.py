@@ -27,6 +27,11 @@ def setattr_takes_idmap(kernel, hook):
     return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" in kernel.headers
 
 
+def with_btrfs(kernel, hook):
+    """btrfs is built in, or its module is loaded."""
+    return kernel.has(hook.function) and kernel.has("btrfs_ioctl")
+
+
 CREATED = "security_d_instantiate", "fim_d_instantiate", present, "after the file system succeeded"
 INHERITED = "called from other source files only, arguments unchanged from 3.10 to 7.3"
 
@@ -67,6 +72,10 @@ HOOKS = tuple(Hook(*row) for row in (
      "every write path up to 5.10; mmap, tmpfs and others after"),
     ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
     ("modify", "iocb", "kiocb_modified", "fim_kiocb_modified", present, "xfs from 6.0"),
+    ("modify", "privs", "file_remove_privs", "fim_file_remove_privs", with_btrfs,
+     "btrfs's write(2) up to 6.12; the program asks for the file system"),
+    ("close", "allocate", "vfs_fallocate", "fim_fallocate", present,
+     "fallocate on 3.10, and on tmpfs and btrfs up to 5.10, passes none of modify's"),
     ("close", "open", "security_file_open", "fim_file_open", present,
      "first argument unchanged; what was modified before the open does not count"),
     ("close", "done", "locks_remove_file", "fim_file_close", present,
@@ -114,8 +123,8 @@ LEARN = tuple(Hook(*row) for row in (
 ))
 
 # Parts without which the operation can still be seen.
-OPTIONAL = {"exchange", "file", "modified", "iocb", "forget", "before", "acl", "compat", "move",
-            "setattr"}
+OPTIONAL = {"exchange", "file", "modified", "iocb", "privs", "allocate", "forget", "before", "acl",
+            "compat", "move", "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 

@@ -42,8 +42,20 @@ def cgroup(line):
     return line.split(":", 2)[2] if line else "/"  # no hierarchy is mounted: the root
 
 
+def kernel_dev(path, dev):
+    """A btrfs tells stat a device for each subvolume; a hook sees the mount's."""
+    with open("/proc/self/mountinfo") as lines:
+        for fields in (line.split() for line in lines):
+            if "btrfs" in fields and path.startswith(fields[4] + "/"):
+                return fields[2]
+    return dev
+
+
 def event(report, op, path, file, **members):
     """One record of a workload, without what is volatile."""
+    file = dict(file, dev=kernel_dev(path, file["dev"]))
+    if members.get("replaced"):
+        members["replaced"]["dev"] = file["dev"]
     record = {
         "op": op, "result": "success", "errno": None, "path": path, "path_complete": True,
         "path_mount": "exact", "deleted": False, "names_known": 1, "file": file, "late": False,

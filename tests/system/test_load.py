@@ -62,8 +62,10 @@ def test_an_archive_unpacked_and_removed(any_room, scratch):
     directories = pack(archive)
     subprocess.run(["tar", "-xf", archive, "-C", any_room.path], check=True)
     numbers, paths = count(any_room)
-    assert numbers == {"mkdir": directories, "create": ARCHIVE, "modify": ARCHIVE, "close": ARCHIVE}
     assert paths == numbers
+    attributes = {op: numbers.pop(op) for op in ("chmod", "chown", "utimes") if op in numbers}
+    assert attributes["utimes"] == ARCHIVE + directories, attributes
+    assert numbers == {"mkdir": directories, "create": ARCHIVE, "modify": ARCHIVE, "close": ARCHIVE}
     subprocess.run(["find", any_room.path, "-mindepth", "1", "-maxdepth", "1",
                     "-exec", "rm", "-rf", "{}", "+"], check=True)
     numbers, paths = count(any_room)

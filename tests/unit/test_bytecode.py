@@ -69,7 +69,8 @@ UNWATCHED = {
     "fim_setattr": 1, "fim_setattr_idmap": 1, "fim_post_setattr": 1, "fim_post_setattr_idmap": 1,
     "fim_post_setxattr": 1, "fim_post_removexattr": 1, "fim_post_set_acl": 1,
     "fim_post_remove_acl": 1, "fim_file_ioctl": 0, "fim_drop_write_file": 1,
-    "fim_getattr_path": 1, "fim_getattr_dentry": 1, "fim_blkdev_open": 1,
+    "fim_getattr_path": 1, "fim_getattr_dentry": 1, "fim_fallocate": 1, "fim_file_remove_privs": 0,
+    "fim_blkdev_open": 1,
 }
 # Mounts are rare: every act gives a record, and the monitor says whether it matters.
 ALWAYS = {"fim_sb_mount", "fim_move_mount", "fim_pivot_root", "fim_mount_setattr", "fim_sb_umount"}

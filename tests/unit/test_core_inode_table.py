@@ -169,6 +169,9 @@ class Table:
     def unset_root(self, number):
         return self.ask("u", number)
 
+    def move_roots(self, old, new):
+        return self.ask("m", name=old + b"\0" + new)
+
     def set_flags(self, number, flags):
         return self.ask("F", number, b=flags)
 
@@ -356,6 +359,16 @@ def test_rename_of_a_directory_moves_what_is_below():
     assert table.path(3, b"gone") == "/srv/new/d/gone"
     table.set_root(1, b"/moved")
     assert table.path(4) == "/moved/new/d/f"
+    table.driver.close()
+
+
+def test_a_directory_above_roots_is_renamed():
+    table = Table(100)
+    for number, path in enumerate((b"/a", b"/a/b", b"/ab", b"/c/a"), 1):
+        table.set_root(number, path)
+    assert table.move_roots(b"/a", b"/longer/than/before") == 2
+    assert [table.path(number) for number in range(1, 5)] == [
+        "/longer/than/before", "/longer/than/before/b", "/ab", "/c/a"]
     table.driver.close()
 
 

@@ -36,6 +36,12 @@ def test_newer_kernel_gets_all_ways_of_modifying():
     assert ways == {"file_update_time", "file_modified", "kiocb_modified"}
 
 
+def test_btrfs_has_a_way_of_its_own_where_it_is():
+    for more, there in ({"btrfs_ioctl"}, True), (set(), False):
+        chosen = hooks.choose(kernel(EVERYWHERE | {"file_remove_privs"} | more))
+        assert any(hook.function == "file_remove_privs" for hook in chosen) == there
+
+
 def test_missing_function_uncovers_what_needs_it_and_nothing_else():
     chosen = hooks.choose(kernel(EVERYWHERE - {"d_delete"}))
     assert set(hooks.uncovered(chosen)) == {"unlink", "rmdir"}

@@ -134,6 +134,16 @@ static void add_again(struct inode_table *table, const struct fim_id *from,
 		json_null(out);
 }
 
+/* The two paths have a NUL between them. */
+static int move_roots(struct inode_table *table, struct bytes paths)
+{
+	struct bytes from = bytes_of(paths.data, strnlen(paths.data, paths.length));
+	size_t length = from.length + 1;
+
+	return inode_table_move_roots(table, from, bytes_of(paths.data + length,
+							    paths.length - length));
+}
+
 static void change(struct inode_table *table, const struct request *q,
 		   struct bytes name, struct buffer *out)
 {
@@ -153,6 +163,9 @@ static void change(struct inode_table *table, const struct request *q,
 		return;
 	case 's':
 		json_signed(out, inode_table_set_root(table, &dir, name, 0));
+		return;
+	case 'm':
+		json_signed(out, move_roots(table, name));
 		return;
 	case 'u':
 		inode_table_unset_root(table, &dir);
