@@ -40,6 +40,7 @@
 	X(8, RENAME, "rename")        \
 	X(9, MODIFY, "modify")        \
 	X(10, CLOSE, "close")         \
+	X(11, OPEN, "open")           \
 	X(12, TRUNCATE, "truncate")   \
 	X(13, CHMOD, "chmod")         \
 	X(14, CHOWN, "chown")         \
@@ -47,7 +48,9 @@
 	X(16, SETXATTR, "setxattr")   \
 	X(17, REMOVEXATTR, "removexattr") \
 	X(18, SETFLAGS, "setflags")   \
-	X(19, MMAP, "mmap")
+	X(19, MMAP, "mmap")           \
+	X(20, MOUNT, "mount")         \
+	X(21, UMOUNT, "umount")
 
 enum fim_operation {
 #define FIM_OPERATION_ENUM(number, NAME, word) FIM_OP_##NAME = number,
@@ -60,7 +63,8 @@ enum fim_operation {
  * WALK texts are the names of a path from the leaf up, each with its NUL. */
 #define FIM_TEXTS(X)                                                         \
 	X(0, PATH)       /* WALK: the file; rename: its old name */          \
-	X(1, PATH2)      /* WALK: rename: the new name; link: the existing */ \
+	X(1, PATH2)      /* WALK: rename: the new name; link: the existing; \
+			  * mount acts: PATH within its superblock */       \
 	X(2, EXE)        /* WALK: executable of the process */               \
 	X(3, PARENT_EXE) /* WALK: executable of its parent */                \
 	X(4, CWD)        /* WALK: working directory */                       \
@@ -82,6 +86,9 @@ struct fim_id {
 	__u32 dev; /* the kernel's dev_t: 12 bits major, 20 bits minor */
 	__u32 pad;
 };
+
+/* A block device instead of an inode: its number in place of the inode's. */
+#define FIM_DEVICE 0xffffffffu
 
 enum fim_text_state {
 	FIM_TEXT_ABSENT = 0,  /* not asked for, or there is none (kernel thread) */
@@ -158,6 +165,8 @@ enum fim_event_flag {
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
 	FIM_EVENT_BEFORE = 512,      /* `other` is `file` as it was before */
+	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
+	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
 };
 

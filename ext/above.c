@@ -52,8 +52,12 @@ static int watch_again(struct session *session, struct bytes path)
 
 void above_renamed(struct session *session, struct bytes from, struct bytes to)
 {
-	int moved = from.data && to.data ? inode_table_move_roots(&session->inodes, from, to) : 0;
+	int moved;
 
-	if (moved < 0 || (moved > 0 && watch_again(session, to) < 0))
+	if (!from.data || !to.data)
+		return;
+	moved = inode_table_move_roots(&session->inodes, from, to);
+	if (moved < 0 || cover_renamed(session, from, to) < 0 ||
+	    (moved > 0 && watch_again(session, to) < 0))
 		emit_error(session, to, "the paths below it may be told wrongly");
 }

@@ -19,7 +19,7 @@ static bool inherits(const struct session *session, const struct fim_id *dir)
 	return inode_table_known(&session->inodes, dir, &flags) && !(flags & INODE_NAMES_ONLY);
 }
 
-static bool wanted_name(const struct session *session, const struct fim_id *dir, struct bytes name)
+bool apply_wants(const struct session *session, const struct fim_id *dir, struct bytes name)
 {
 	const struct session_wanted *w = session->wanted;
 
@@ -63,27 +63,42 @@ static bool replaces_known(const struct session *session, const struct fim_event
 bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
-	return names_only(session, event) && !known_for_itself(session, event) &&
-	       !replaces_known(session, event) &&
-	       !wanted_name(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
-	       !wanted_name(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
+	return event->op != FIM_OP_OPEN && names_only(session, event) &&
+	       !known_for_itself(session, event) && !replaces_known(session, event) &&
+	       !apply_wants(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
+	       !apply_wants(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
 }
 
-static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
+void apply_drop_key(struct session *session, const struct fim_id *id)
 {
-	struct session *session = context;
-
-	(void)flags;
 	for (unsigned i = 0; i < SESSION_TAPS; i++)
 		if (session->taps[i])
 			bpf_map_delete(session->taps[i]->maps.watched, id);
 }
 
+static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
+{
+	(void)flags;
+	apply_drop_key(context, id);
+}
+
 void apply_let_go(struct session *session, const struct fim_id *id)
 {
 	if (!inode_table_known(&session->inodes, id, NULL))
-		drop_key(session, id, 0);
+		apply_drop_key(session, id);
 	inode_table_forget_tree(&session->inodes, id, drop_key, session);
+}
+
+void apply_drop_device(struct session *session, uint32_t dev)
+{
+	struct inode_cursor cursor = {0};
+	struct fim_id id;
+
+	while (inode_table_next(&session->inodes, &cursor, &id, NULL))
+		if (id.dev == dev) {
+			apply_drop_key(session, &id);
+			inode_table_forget(&session->inodes, &id);
+		}
 }
 
 // A record that is older than the last scan can be about an inode that is gone,
@@ -117,7 +132,7 @@ static unsigned appears(struct session *session, const struct fim_id *dir, struc
 		add_name(session, dir, name, file);
 		return APPLY_NOTHING;
 	}
-	return name.data && wanted_name(session, dir, name) ? APPLY_SCAN : APPLY_NOTHING;
+	return name.data && apply_wants(session, dir, name) ? APPLY_SCAN : APPLY_NOTHING;
 }
 
 // Whether it has a name that is watched: not one that --find-links found.
@@ -128,7 +143,7 @@ static bool has_name_inside(const struct session *session, const struct fim_id *
 	struct bytes name;
 
 	while (inode_table_next_name(&session->inodes, &cursor, &dir, &name))
-		if (inherits(session, &dir) || wanted_name(session, &dir, name))
+		if (inherits(session, &dir) || apply_wants(session, &dir, name))
 			return true;
 	return false;
 }

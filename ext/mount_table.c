@@ -27,7 +27,7 @@ static bool is_octal(const char *at)
 }
 
 /* \040 and the like, in place: the kernel escapes space, tab, newline, # and
- * the backslash itself. */
+ * the backslash itself. A NUL comes behind, in place of the separator. */
 static struct bytes unescape(char *text, size_t length)
 {
 	size_t to = 0;
@@ -42,6 +42,7 @@ static struct bytes unescape(char *text, size_t length)
 				  (at[3] - '0'));
 		from += 3;
 	}
+	text[to] = '\0';
 	return bytes_of(text, to);
 }
 
@@ -90,8 +91,8 @@ static bool skip_optional(struct bytes *line)
 /* 36 35 98:0 /root /point options optional... - type source options */
 static bool parse_line(struct bytes line, char *text, struct mount *ret)
 {
-	struct bytes *texts[] = {&ret->root, &ret->point, &ret->type,
-				 &ret->source};
+	struct bytes *texts[] = {&ret->root, &ret->point, &ret->options,
+				 &ret->type, &ret->source, &ret->super};
 
 	if (!parse_number(next_word(&line), &ret->id) ||
 	    !parse_number(next_word(&line), &ret->parent) ||
@@ -99,16 +100,19 @@ static bool parse_line(struct bytes line, char *text, struct mount *ret)
 		return false;
 	ret->root = next_word(&line);
 	ret->point = next_word(&line);
+	ret->options = next_word(&line);
 	if (!skip_optional(&line))
 		return false;
 	ret->type = next_word(&line);
 	ret->source = next_word(&line);
+	ret->super = next_word(&line);
 	if (!ret->source.data || ret->root.data[0] != '/' ||
 	    ret->point.data[0] != '/')
 		return false;
-	for (size_t i = 0; i < 4; i++)
-		*texts[i] = unescape(text + (texts[i]->data - text),
-				     texts[i]->length);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i]->data)
+			*texts[i] = unescape(text + (texts[i]->data - text),
+					     texts[i]->length);
 	ret->kind = mount_kind_of(ret->type);
 	return true;
 }

@@ -5,7 +5,8 @@
  * the host, and which mounts a watch enters.
  *
  * The table is a snapshot: read it anew when the mounts change (poll(2) of
- * mountinfo gives POLLPRI).  All texts live in the table, decoded.
+ * mountinfo gives POLLPRI), and compare.  All texts live in the table, decoded, each
+ * with a NUL behind.
  */
 #ifndef FIM_MOUNT_TABLE_H
 #define FIM_MOUNT_TABLE_H
@@ -29,8 +30,10 @@ struct mount {
 	enum mount_kind kind;
 	struct bytes root;  /* path within the superblock that is mounted */
 	struct bytes point; /* path in the namespace it is mounted at */
+	struct bytes options; /* of the mount: "ro,nosuid" */
 	struct bytes type;
 	struct bytes source;
+	struct bytes super; /* options of the superblock */
 };
 
 struct mount_table {
@@ -59,6 +62,17 @@ size_t mount_table_of_dev(const struct mount_table *table, uint32_t dev);
  * finds it: a mount that another one covers is not seen.  NULL: none. */
 const struct mount *mount_table_at(const struct mount_table *table,
 				   struct bytes path);
+
+/* The mount of `table` that is the same one: by its id and what it shows.  Where
+ * it is mounted may differ, and its options.  NULL: none.  Tables are alike, so
+ * that a search begins at `*hint` and leaves it behind what was found. */
+const struct mount *mount_table_same(const struct mount_table *table,
+				     const struct mount *mount, size_t *hint);
+
+/* The last mount that lies on the place `inside` of the superblock `dev`, NULL
+ * when none does.  `buffer` is scratch. */
+const struct mount *mount_table_covering(const struct mount_table *table,
+					 uint32_t dev, struct bytes inside, char *buffer, size_t size);
 
 /* The mount whose mount point is exactly this path. NULL: it is none. */
 const struct mount *mount_table_on(const struct mount_table *table,

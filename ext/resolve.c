@@ -100,6 +100,21 @@ static struct place resolve_place(struct session *session, const struct fim_even
 	return place;
 }
 
+// From another namespace's point of view the path says nothing here: the place
+// within the superblock does.
+static struct place resolve_point(struct session *session, const struct fim_event *event)
+{
+	if (same_namespace(session, event))
+		return resolve_place(session, event, FIM_TEXT_PATH, &(struct fim_id){0},
+				     session->text[1]);
+	return resolve_place(session, event, FIM_TEXT_PATH2, &event->dir, session->text[1]);
+}
+
+struct bytes resolve_mountpoint(struct session *session, const struct fim_event *event)
+{
+	return resolve_point(session, event).path;
+}
+
 // The path below the actor's own root, where the walk met it.
 static struct bytes actor_path(const struct fim_event *event, enum fim_text_slot slot, char *room)
 {
@@ -227,8 +242,9 @@ static void resolve_second(struct session *session, const struct fim_event *even
 static void resolve_paths(struct session *session, const struct fim_event *event,
 			  struct fim_view *ret)
 {
-	struct place first = resolve_place(session, event, FIM_TEXT_PATH, &event->dir,
-					   session->text[1]);
+	struct place first = mounts_is_act(event)
+		? resolve_point(session, event)
+		: resolve_place(session, event, FIM_TEXT_PATH, &event->dir, session->text[1]);
 	enum fim_text_slot own = event->op == FIM_OP_RENAME ? FIM_TEXT_PATH2 : FIM_TEXT_PATH;
 	struct bytes actor;
 
@@ -236,7 +252,7 @@ static void resolve_paths(struct session *session, const struct fim_event *event
 	ret->path_mount = first.mount;
 	ret->path_complete = first.complete;
 	ret->created = event->op == FIM_OP_LINK && event->file.nlink == 1;
-	if (event->text[FIM_TEXT_PATH2].state != FIM_TEXT_ABSENT)
+	if (event->text[FIM_TEXT_PATH2].state != FIM_TEXT_ABSENT && !mounts_is_act(event))
 		resolve_second(session, event, ret);
 	resolve_known(session, event, ret);
 	resolve_watched_name(session, event, ret);
@@ -254,6 +270,8 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
+	if (event->op == FIM_OP_OPEN)
+		devices_opened(session, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

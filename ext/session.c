@@ -18,7 +18,7 @@
 #define KNOWN_PATHS 64
 #define HASH_FULL "the hash of watched inodes was full"
 
-// --- clocks and mounts -------------------------------------------------
+// --- clocks ------------------------------------------------------------
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -26,18 +26,6 @@ static int64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int session_read_mounts(struct session *session)
-{
-	struct mount_table mounts;
-	int error = mount_table_init(&mounts, "/proc/self/mountinfo");
-
-	if (error < 0)
-		return error;
-	mount_table_deinit(&session->mounts);
-	session->mounts = mounts;
-	return 0;
 }
 
 // Two readings are some microseconds apart: only a real change is taken over, so
@@ -82,7 +70,7 @@ static void tell_unslotted(struct session *session, uint64_t since, uint64_t now
 	session->unslotted = count;
 }
 
-// Once a second: the mounts may have changed, the wall clock may have been set.
+// Once a second: the wall clock may have been set.
 static void refresh(struct session *session, uint64_t now)
 {
 	int64_t before = session->wall_offset;
@@ -93,7 +81,6 @@ static void refresh(struct session *session, uint64_t now)
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
-	session_read_mounts(session); // on failure the old table goes on serving
 }
 
 // --- events ------------------------------------------------------------
@@ -145,8 +132,10 @@ static void move_root(struct session *session, const struct fim_view *view)
 	const struct fim_id *id = &view->event->file.id;
 	uint32_t flags;
 
+	// What is mounted keeps its mount point's.
 	if (view->event->op == FIM_OP_RENAME && view->path.data && view->path_complete &&
-	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT)
+	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT &&
+	    !(flags & INODE_MOUNTED))
 		inode_table_set_root(&session->inodes, id, view->path, 0);
 }
 
@@ -172,7 +161,11 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
-	if (withhold_event(session, event))
+	if (mounts_is_act(event)) {
+		mounts_act(session, event);
+		return;
+	}
+	if (cover_is_stale(session, event) || withhold_event(session, event))
 		return;
 	if (has_failed(session, event)) {
 		session->counts[SESSION_FAILED]++;
@@ -234,7 +227,7 @@ static void look_at_room(struct session *session)
 
 int session_pump(struct session *session, int timeout_ms, bool final)
 {
-	uint64_t now;
+	uint64_t now, until;
 	int error = tap_wait(session->taps[0], final ? 0 : timeout_ms);
 
 	if (error < 0 && error != -EINTR)
@@ -246,8 +239,11 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	if (error < 0)
 		return error;
 	refresh(session, now);
-	if (!session->held || final)
-		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
+	until = final ? UINT64_MAX : now - SESSION_HOLD_NS;
+	if (!session->held || final) {
+		deliver(session, until);
+		mounts_look(session, until);
+	}
 	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
@@ -276,7 +272,7 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	free(session->learn_function);
 	session->learn_function = learn_function ? strdup(learn_function) : NULL;
 	session->learn_program = session->learn_function ? learn_program : -1;
-	return 0;
+	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
 }
 
 int session_exclude(struct session *session, const char *pattern)
@@ -337,6 +333,7 @@ int session_init(struct session *session, const struct session_options *options)
 	memset(session, 0, sizeof(*session));
 	session->learn_program = -1;
 	session->learn_probe = -1;
+	session->mountinfo = -1;
 	session->text_format = options->text_format;
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
@@ -352,7 +349,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)
-		error = session_read_mounts(session);
+		error = mounts_init(session);
 	if (error < 0)
 		session_deinit(session);
 	return error;
@@ -390,10 +387,13 @@ void session_deinit(struct session *session)
 	buffer_deinit(&session->line);
 	order_deinit(&session->order);
 	users_deinit(&session->users);
-	mount_table_deinit(&session->mounts);
+	mounts_deinit(session);
+	cover_deinit(session);
+	devices_deinit(session);
 	inode_table_deinit(&session->inodes);
 	memset(session, 0, sizeof(*session));
 	session->learn_probe = -1;
+	session->mountinfo = -1;
 }
 
 uint64_t session_counted(const struct session *session, enum session_count count)

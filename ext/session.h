@@ -37,8 +37,10 @@
 #define SESSION_TAPS 2
 #define SESSION_TEXTS 6
 
-/* Flag of the inode table: only some names of this directory are watched. */
+/* Flags of the inode table: only some names of this directory are watched; the
+ * root of what was mounted on something that is watched. */
 #define INODE_NAMES_ONLY 0x100u
+#define INODE_MOUNTED 0x1000u
 /* Flags of a file: told as open, or mapped, since before the monitor. */
 #define INODE_OPEN_BEFORE 0x200u
 #define INODE_MAPPED_BEFORE 0x400u
@@ -94,6 +96,13 @@ struct session_wanted {
 	char name[];
 };
 
+/* A path that was asked for. */
+struct session_root {
+	struct session_root *next;
+	struct bytes path;
+	char text[];
+};
+
 /* A record accepted just before a switch of taps: its twin is dropped. */
 struct session_twin {
 	uint64_t ino;
@@ -102,6 +111,14 @@ struct session_twin {
 	uint32_t op;
 };
 #define SESSION_TWINS 64
+
+/* A device whose file system is gone: until then its keys were in the hash, and
+ * met whatever has its number now. */
+struct session_dropped {
+	uint64_t until;
+	uint32_t dev;
+};
+#define SESSION_DROPPED 16
 #define SESSION_TWIN_NS 5000000ull
 
 struct session {
@@ -118,7 +135,19 @@ struct session {
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;
 	struct buffer known_text;
+	struct session_root *roots;
 	struct session_wanted *wanted;
+	int mountinfo;       /* polled for changes */
+	uint64_t poked;      /* it has told of some that were not looked at, 0 not */
+	uint64_t poked_until; /* the last time that they were ... */
+	bool poked_for_nothing; /* ... and nothing had changed in the end */
+	uint64_t changed;    /* changes seen, ever */
+	struct session_act *acts;       /* session_mount.c */
+	struct session_change *changes;
+	struct session_cover *covers;   /* session_cover.c */
+	struct session_device *devices; /* session_device.c */
+	struct session_dropped dropped[SESSION_DROPPED];
+	unsigned dropped_count; /* ever */
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
 	struct session_linked *linked; /* while the start scans */
@@ -147,7 +176,7 @@ struct session {
 	char *learn_function;
 	bool text_format, utc, one_file_system, find_links;
 	bool held;            /* records wait: names are not known yet */
-	bool found;           /* a scan reports what it finds */
+	const char *found;    /* why a scan reports what it finds, NULL: it does not */
 	bool need_room;       /* the hash is, or soon will be, full */
 	uint64_t insert_failed; /* first failed inheritance not yet mended, 0 none */
 	bool unheard_told;    /* the gap that such made before the switch */
@@ -232,12 +261,44 @@ void session_on_gap(void *context, const struct tap_gap *gap);
 /* session_links.c: a file with several names was scanned. */
 int links_note(struct session *session, const struct scan_entry *entry);
 
-/* session.c: what is mounted now. */
-int session_read_mounts(struct session *session);
+/* session_mount.c: records of mount acts wait until the mount table shows them */
+int mounts_init(struct session *session);
+void mounts_deinit(struct session *session);
+int mounts_read(struct session *session);
+void mounts_refresh(struct session *session);
+bool mounts_is_act(const struct fim_event *event);
+void mounts_act(struct session *session, const struct fim_event *event);
+/* Look for changes; every record older than `until` was applied. */
+void mounts_look(struct session *session, uint64_t until);
+
+/* session_cover.c: what is watched once a mount has come or gone. `renewed`: what
+ * is mounted there now has the same numbers, and is another. */
+void cover_appeared(struct session *session, const struct mount *mount);
+void cover_gone(struct session *session, const struct mount *mount, bool renewed);
+/* This path is asked for; or a directory at or above such was renamed. */
+int cover_root(struct session *session, struct bytes path);
+int cover_renamed(struct session *session, struct bytes from, struct bytes to);
+/* Also where a directory above the mount point was renamed. */
+void cover_moved(struct session *session, const struct mount *from, struct bytes to);
+/* Whether a mount there covers, or lies in, what was asked for. */
+bool cover_touches(const struct session *session, struct bytes path);
+void cover_deinit(struct session *session);
+/* Whether a record is of a key that had outlived its file system. */
+bool cover_is_stale(struct session *session, const struct fim_event *event);
+
+/* session_device.c: something on the device `dev` is watched; or nothing any more,
+ * and whether there was */
+void devices_add(struct session *session, uint32_t dev);
+bool devices_remove(struct session *session, uint32_t dev);
+void devices_deinit(struct session *session);
+/* What the opening of a block device, or of a file as one, means: into the view. */
+void devices_opened(struct session *session, struct fim_view *view);
 
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */
 int session_drain(struct session *session);
+/* session_scan_begin() with the mounts as they were last looked at. */
+int session_learn(struct session *session);
 /* The thread whose stats the kernel tells of, and marks with these flags. */
 int session_scanner(struct session *session, uint32_t tid, uint32_t mark);
 struct tap *session_newest(const struct session *session);
@@ -289,6 +350,16 @@ void apply_let_go(struct session *session, const struct fim_id *id);
 /* The same for what a record says went out; not if a scan has looked since. */
 void apply_went_out(struct session *session, const struct fim_event *event,
 		    const struct fim_id *id);
+
+/* Take every inode of a device out of the hash and the table. */
+void apply_drop_device(struct session *session, uint32_t dev);
+/* Take one key out of the hash. */
+void apply_drop_key(struct session *session, const struct fim_id *id);
+/* Whether this name was asked for. */
+bool apply_wants(const struct session *session, const struct fim_id *dir, struct bytes name);
+
+/* The host's path of a mount act's mount point, in session->text[1]. */
+struct bytes resolve_mountpoint(struct session *session, const struct fim_event *event);
 
 /* Fill the view from the record, the inode table and the mounts. */
 void resolve_event(struct session *session, const struct fim_event *event,

@@ -59,10 +59,14 @@ static void find_mnt_ns(struct session *session)
 
 int session_scan_begin(struct session *session)
 {
-	int error = session_read_mounts(session);
+	mounts_refresh(session);
+	return session_learn(session);
+}
 
-	if (error == 0)
-		error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
+int session_learn(struct session *session)
+{
+	int error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
+
 	if (error < 0)
 		return error;
 	session->learn_probe = -1;
@@ -100,8 +104,11 @@ static int want_in_kernel(struct session *session, const struct fim_id *dir, con
 static int want(struct session *session, const struct fim_id *dir, const char *name)
 {
 	size_t length = strlen(name);
-	struct session_wanted *wanted = malloc(sizeof(*wanted) + length + 1);
+	struct session_wanted *wanted;
 
+	if (apply_wants(session, dir, bytes_of(name, length)))
+		return 0;
+	wanted = malloc(sizeof(*wanted) + length + 1);
 	if (!wanted)
 		return -ENOMEM;
 	wanted->dir = *dir;
@@ -163,8 +170,10 @@ int session_watch(struct session *session, const char *path)
 {
 	struct visit visit = {.root = path};
 	struct stat st;
-	int error;
+	int error = cover_root(session, bytes_of_string(path));
 
+	if (error < 0)
+		return error;
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
 	error = visit_run(session, &visit, path);
@@ -194,8 +203,13 @@ int session_watch_canary(struct session *session, const char *path)
 	if (error < 0)
 		return error;
 	error = scan_insert(&scan, &id, FIM_WATCH_INHERIT | FIM_WATCH_CANARY);
+	id = (struct fim_id){.dev = FIM_DEVICE}; // device 0:0, which nobody has
+	if (error >= 0)
+		error = scan_insert(&scan, &id, FIM_WATCH_CANARY);
 	return error < 0 ? error : 0;
 }
+
+static const char moved_in[] = "in a directory that was moved in";
 
 void watch_appeared(struct session *session, const struct fim_view *view)
 {
@@ -212,9 +226,10 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 	copy = bytes_of(memcpy(session->text[5], view->path.data, view->path.length),
 			view->path.length);
 	session->text[5][copy.length] = '\0';
-	session->found = S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR;
+	if (S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR)
+		session->found = moved_in;
 	visit_run(session, &visit, session->text[5]);
-	session->found = false;
+	session->found = NULL;
 	session_scan_end(session);
 }
 
@@ -261,7 +276,7 @@ void watch_unread(struct session *session)
 
 	if (!session->unread_count || session_scan_begin(session) < 0)
 		return;
-	session->found = true;
+	session->found = moved_in;
 	for (size_t i = 0; i < session->unread_count; i++) {
 		struct fim_id id = session->unread[i]; // the list may grow and move
 
@@ -269,6 +284,6 @@ void watch_unread(struct session *session)
 			session->unread[left++] = id;
 	}
 	session->unread_count = left;
-	session->found = false;
+	session->found = NULL;
 	session_scan_end(session);
 }

@@ -8,6 +8,15 @@
 #include "decode.h"
 #include "tree.h"
 
+// What is mounted on a watched directory has that path; the name is, and stays,
+// that of the directory underneath.
+static bool is_mounted(const struct session *session, const struct scan_entry *entry)
+{
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, &entry->id, &flags) && flags & INODE_MOUNTED;
+}
+
 static int visit_top(struct visit *visit, const struct scan_entry *entry)
 {
 	struct session *session = visit->session;
@@ -15,7 +24,9 @@ static int visit_top(struct visit *visit, const struct scan_entry *entry)
 	visit->top = entry->id;
 	if (visit->root)
 		return inode_table_set_root(&session->inodes, &entry->id,
-					    bytes_of_string(visit->root), 0);
+					    bytes_of_string(visit->root), visit->flags);
+	if (is_mounted(session, entry))
+		return 0;
 	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
 				    S_ISDIR(entry->mode));
 }
@@ -34,10 +45,15 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	int error = entry->dir
-		? inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
-				       S_ISDIR(entry->mode))
-		: visit_top(visit, entry);
+	int error = 0;
+
+	if (!entry->dir)
+		error = visit_top(visit, entry);
+	else if (!is_mounted(session, entry))
+		error = inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
+					     S_ISDIR(entry->mode));
+	if (!entry->dir || entry->dir->dev != entry->id.dev)
+		devices_add(session, entry->id.dev);
 
 	if (error == 0 && session->find_links && entry->st->st_nlink > 1 && !S_ISDIR(entry->mode))
 		error = links_note(session, entry);
@@ -47,8 +63,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 	if (S_ISDIR(entry->mode))
 		inode_table_set_flags(&session->inodes, &entry->id, 0, INODE_NAMES_ONLY);
 	if (entry->dir && session->found && entry->inserted)
-		emit_found(session, entry->path, &entry->id, entry->mode,
-			   "in a directory that was moved in");
+		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
 	return 0;
 }
 
@@ -68,6 +83,15 @@ static const char *mount_refused(const struct session *session, struct bytes pat
 		return NULL;
 	return session->one_file_system ? "not entered: --one-file-system"
 					: not_entered[mount->kind];
+}
+
+bool visit_may_enter(struct session *session, struct bytes path)
+{
+	const char *why = mount_refused(session, path);
+
+	if (why)
+		emit_withheld(session, why, path, 1, tap_now());
+	return !why;
 }
 
 static bool visit_enter(void *context, const struct scan_entry *entry)

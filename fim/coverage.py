@@ -9,20 +9,14 @@ CANARY_TYPE = "tmpfs"  # of /run, where the canary sings
 STACKED = {"overlay": "known by the merged inode, whose number can change, or collide without xino=on"}
 ELSEWHERE = "the canary ran on %s only" % CANARY_TYPE
 
-# In the contract, and not built yet.
-LATER = ("open", "mount", "umount")
-
 
 def coverage(attachment, canary, types):
     """{operation: {type: {"state", "hook", "why"}}} for the watched file system types."""
     missing = hooks.uncovered(attachment.hooks)
     missing.update({operation: why for operation, why in failures(attachment).items()
                     if operation in missing})
-    rows = {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
+    return {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
             for operation in hooks.OPERATIONS}
-    later = {"state": NOT_SEEN, "hook": None, "why": "not built yet"}
-    rows.update({operation: {kind: dict(later) for kind in types} for operation in LATER})
-    return rows
 
 
 def failures(attachment):
@@ -57,8 +51,7 @@ def row(operation, kind, attachment, canary, missing):
 def not_seen(rows):
     """{operation: why} of what fim should see and does not."""
     return {operation: next(iter(kinds.values()))["why"] for operation, kinds in rows.items()
-            if operation not in LATER and kinds
-            and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
+            if kinds and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
 
 
 def headline(rows, canary):

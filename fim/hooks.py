@@ -98,6 +98,21 @@ HOOKS = tuple(Hook(*row) for row in (
      "such an ioctl is over"),
     ("mmap", "done", "perf_event_mmap", "fim_mapped", present,
      AFTER + " of mmap and mprotect, whether anyone profiles or not"),
+    ("open", "device", "blkdev_open", "fim_blkdev_open", present,
+     "only block devices are opened by it; nothing else of open is told"),
+    ("open", "loop", "security_file_ioctl", "fim_file_ioctl", present,
+     "a file is given to the loop driver by an ioctl"),
+    ("mount", "mount", "security_sb_mount", "fim_sb_mount", present,
+     "every way of mount(2), before it; the mount table tells what became of it"),
+    ("mount", "move", "security_move_mount", "fim_move_mount", present,
+     "move_mount(2), by which the newer calls attach everything"),
+    ("mount", "pivot", "security_sb_pivotroot", "fim_pivot_root", present, "before it"),
+    ("mount", "setattr", "__x64_sys_mount_setattr", "fim_mount_setattr", present,
+     "mount_setattr(2) asks no security hook"),
+    ("mount", "setattr", "__arm64_sys_mount_setattr", "fim_mount_setattr", present, "the same"),
+    ("mount", "compat", "__ia32_sys_mount_setattr", "fim_mount_setattr", present,
+     "the same for 32-bit programs"),
+    ("umount", "umount", "security_sb_umount", "fim_sb_umount", present, "before it"),
 ))
 
 # Learns the kernel's own name for what the scanner stats; attached while scanning.
@@ -109,7 +124,7 @@ LEARN = tuple(Hook(*row) for row in (
 
 # Parts without which the operation can still be seen.
 OPTIONAL = {"exchange", "file", "modified", "iocb", "privs", "allocate", "forget", "before", "acl",
-            "compat"}
+            "compat", "move", "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 

@@ -10,7 +10,8 @@ EVERYWHERE = {
     "clear_inode", "d_move", "d_exchange", "file_update_time", "security_file_open",
     "locks_remove_file", "security_inode_getattr", "security_inode_setattr",
     "evm_inode_post_setattr", "security_inode_post_setxattr", "evm_inode_post_removexattr",
-    "security_file_ioctl", "mnt_drop_write_file", "perf_event_mmap",
+    "security_file_ioctl", "mnt_drop_write_file", "perf_event_mmap", "security_sb_mount",
+    "security_sb_umount", "security_sb_pivotroot", "blkdev_open",
 }
 
 

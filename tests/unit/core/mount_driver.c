@@ -24,6 +24,8 @@ static void put_rows(const struct mount_table *table, struct buffer *out)
 		json_text(out, mount->point);
 		json_text(out, mount->type);
 		json_text(out, mount->source);
+		json_text(out, mount->options);
+		json_text(out, mount->super);
 		json_end_array(out);
 	}
 	json_end_array(out);
@@ -49,6 +51,11 @@ static void ask(const struct mount_table *table, uint32_t dev,
 	json_unsigned(out, mount_table_of_dev(table, dev));
 	if (on)
 		json_unsigned(out, on->id);
+	else
+		json_null(out);
+	at = mount_table_covering(table, dev, path, buffer, sizeof(buffer));
+	if (at)
+		json_unsigned(out, at->id);
 	else
 		json_null(out);
 	json_end_array(out);
