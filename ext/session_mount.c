@@ -20,7 +20,7 @@ static void tell_change(struct session *session, struct session_act *act,
 {
 	bool own = act->point.data && act->relevant;
 
-	if (act->relevant || cover_touches(session, change->mount.point))
+	if (act->relevant || roots_touch(session, change->mount.point))
 		act_tell(session, act, change->op, own ? act->point : change->mount.point,
 		     &change->mount, VIEW_SUCCESS);
 }
@@ -57,7 +57,7 @@ static bool settle_change(struct session *session, const struct session_change *
 		tell_change(session, act, change);
 	else if (tap_now() - change->since < CHANGE_PATIENCE_NS)
 		return false;
-	else if (!change->moved && cover_touches(session, change->mount.point) &&
+	else if (!change->moved && roots_touch(session, change->mount.point) &&
 		 !act_explains(session, change))
 		tell_unasked(session, change);
 	return true;
@@ -214,7 +214,7 @@ static void look_for(struct session *session, struct session_act *act)
 void mounts_act(struct session *session, const struct fim_event *event)
 {
 	struct bytes point = resolve_mountpoint(session, event);
-	bool relevant = cover_touches(session, point) ||
+	bool relevant = roots_touch(session, point) ||
 			inode_table_known(&session->inodes, &event->file.id, NULL);
 	struct session_act *act;
 
