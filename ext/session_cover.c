@@ -92,6 +92,15 @@ static void watch_mounted(struct session *session, const struct mount *mount, co
 	cover_add(session, mount->id, &id);
 }
 
+// It has lost the last name by which it was watched. A root is watched anyway.
+static bool is_nameless(const struct session *session, const struct fim_id *id)
+{
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, id, &flags) && !(flags & INODE_ROOT) &&
+	       inode_table_name_count(&session->inodes, id) == 0;
+}
+
 // What a mount has covered until now is at `path`. In a watched directory it has
 // the name, which may have been that of what was mounted.
 static void watch_uncovered(struct session *session, const char *path)
@@ -115,7 +124,7 @@ static void watch_uncovered(struct session *session, const char *path)
 	    (!named || (before.ino == id.ino && before.dev == id.dev)))
 		return;
 	visit_run(session, &visit, path);
-	if (before.ino && inode_table_name_count(&session->inodes, &before) == 0)
+	if (is_nameless(session, &before))
 		apply_let_go(session, &before);
 }
 
@@ -185,7 +194,7 @@ static void let_go(struct session *session, uint32_t mount)
 		*at = cover->next;
 		inode_table_unset_root(&session->inodes, &cover->id);
 		inode_table_set_flags(&session->inodes, &cover->id, 0, INODE_MOUNTED);
-		if (inode_table_name_count(&session->inodes, &cover->id) == 0)
+		if (is_nameless(session, &cover->id))
 			apply_let_go(session, &cover->id);
 		free(cover);
 	}
