@@ -279,10 +279,10 @@ bool roots_touch(const struct session *session, struct bytes path);
 void roots_deinit(struct session *session);
 
 /* session_cover.c: what is watched once a mount has come, gone or moved (also with
- * a directory above it). `renewed`: what is there now has the same numbers, and is
+ * a directory above it). `reused`: its numbers were given to
  * another. */
 void cover_appeared(struct session *session, const struct mount *mount);
-void cover_gone(struct session *session, const struct mount *mount, bool renewed);
+void cover_gone(struct session *session, const struct mount *mount, bool reused);
 void cover_moved(struct session *session, const struct mount *from, struct bytes to);
 void cover_deinit(struct session *session);
 /* Whether a record is of a key that had outlived its file system. */

@@ -200,12 +200,12 @@ static void let_go(struct session *session, uint32_t mount)
 	}
 }
 
-void cover_gone(struct session *session, const struct mount *mount, bool renewed)
+void cover_gone(struct session *session, const struct mount *mount, bool reused)
 {
-	if (mount_table_of_dev(&session->mounts, mount->dev) <= renewed)
+	if (mount_table_of_dev(&session->mounts, mount->dev) <= reused)
 		drop_device(session, mount->dev);
 	let_go(session, mount->id);
-	if (roots_touch(session, mount->point) && !renewed)
+	if (roots_touch(session, mount->point))
 		watch_point(session, NULL, mount->point);
 }
 
