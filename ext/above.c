@@ -57,7 +57,7 @@ void above_renamed(struct session *session, struct bytes from, struct bytes to)
 	if (!from.data || !to.data)
 		return;
 	moved = inode_table_move_roots(&session->inodes, from, to);
-	if (moved < 0 || cover_renamed(session, from, to) < 0 ||
+	if (moved < 0 || roots_renamed(session, from, to) < 0 ||
 	    (moved > 0 && watch_again(session, to) < 0))
 		emit_error(session, to, "the paths below it may be told wrongly");
 }

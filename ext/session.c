@@ -389,6 +389,7 @@ void session_deinit(struct session *session)
 	users_deinit(&session->users);
 	mounts_deinit(session);
 	cover_deinit(session);
+	roots_deinit(session);
 	devices_deinit(session);
 	inode_table_deinit(&session->inodes);
 	memset(session, 0, sizeof(*session));

@@ -273,17 +273,19 @@ void mounts_act(struct session *session, const struct fim_event *event);
 /* Look for changes; every record older than `until` was applied. */
 void mounts_look(struct session *session, uint64_t until);
 
-/* session_cover.c: what is watched once a mount has come or gone. `renewed`: what
- * is mounted there now has the same numbers, and is another. */
+/* roots.c: this path is asked for; one at or above it was renamed; whether a mount
+ * at `path` covers, or lies in, what was asked for. */
+int roots_add(struct session *session, struct bytes path);
+int roots_renamed(struct session *session, struct bytes from, struct bytes to);
+bool roots_touch(const struct session *session, struct bytes path);
+void roots_deinit(struct session *session);
+
+/* session_cover.c: what is watched once a mount has come, gone or moved (also with
+ * a directory above it). `reused`: its numbers were given to
+ * another. */
 void cover_appeared(struct session *session, const struct mount *mount);
-void cover_gone(struct session *session, const struct mount *mount, bool renewed);
-/* This path is asked for; or a directory at or above such was renamed. */
-int cover_root(struct session *session, struct bytes path);
-int cover_renamed(struct session *session, struct bytes from, struct bytes to);
-/* Also where a directory above the mount point was renamed. */
+void cover_gone(struct session *session, const struct mount *mount, bool reused);
 void cover_moved(struct session *session, const struct mount *from, struct bytes to);
-/* Whether a mount there covers, or lies in, what was asked for. */
-bool cover_touches(const struct session *session, struct bytes path);
 void cover_deinit(struct session *session);
 /* Whether a record is of a key that had outlived its file system. */
 bool cover_is_stale(struct session *session, const struct fim_event *event);

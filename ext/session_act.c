@@ -109,8 +109,9 @@ static bool did(const struct session_act *act, const struct session_change *chan
 	if (change->options)
 		return event->op == FIM_OP_MOUNT && event->flags & FIM_EVENT_ON_MOUNT &&
 		       event->file.id.dev == change->mount.dev;
-	return (change->moved ? event->flags & FIM_EVENT_MOVED : event->op == change->op) &&
-	       bytes_equal(change->at, act->point);
+	if (change->moved && event->flags & FIM_EVENT_MOVED)
+		return bytes_equal(change->at, act->point);
+	return event->op == change->op && bytes_equal(change->mount.point, act->point);
 }
 
 struct session_act *act_of(struct session *session, const struct session_change *change)
@@ -128,8 +129,9 @@ bool act_explains(const struct session *session, const struct session_change *ch
 
 	for (; act; act = act->next)
 		if (act->told && change->since <= act->told &&
-		    (change->options ? did(act, change) : act->point.data &&
-		     path_is_below(change->at, act->point)))
+		    (change->options ? did(act, change) :
+		     act->point.data && path_is_below(change->at, act->point) &&
+		     (!change->moved || act->event->flags & FIM_EVENT_MOVED)))
 			return true;
 	return false;
 }

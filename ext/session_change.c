@@ -135,13 +135,19 @@ void changes_compare(struct session *session)
 	}
 }
 
+// What seems to have moved must be settled first: a mount may have been given the
+// numbers of one that is gone.
 static void cover_change(struct session *session, struct session_change *change)
 {
-	if (change->op == FIM_OP_UMOUNT && change->moved)
+	bool moved = change->moved && !change->reused;
+
+	if (change->moved && !change->settled)
+		return;
+	if (change->op == FIM_OP_UMOUNT && moved)
 		cover_moved(session, &change->mount, change->at);
 	else if (change->op == FIM_OP_UMOUNT)
-		cover_gone(session, &change->mount, false);
-	else if (!change->moved && !change->options)
+		cover_gone(session, &change->mount, change->reused);
+	else if (!moved && !change->options)
 		cover_appeared(session, &change->mount);
 	change->covered = true;
 }

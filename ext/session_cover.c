@@ -7,7 +7,6 @@
 // was covered is looked at, since a mount that was there from the start had never
 // let it be seen. When a file system is gone its keys go at once: device numbers
 // of tmpfs, overlayfs and their like are given out again within moments.
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,58 +47,6 @@ bool cover_is_stale(struct session *session, const struct fim_event *event)
 		return true;
 	}
 	return false;
-}
-
-// --- what was asked for --------------------------------------------------
-
-static struct session_root *root_of(struct bytes path)
-{
-	struct session_root *root = malloc(sizeof(*root) + path.length + 1);
-
-	if (!root)
-		return NULL;
-	memcpy(root->text, path.data, path.length);
-	root->text[path.length] = '\0';
-	root->path = bytes_of(root->text, path.length);
-	return root;
-}
-
-int cover_root(struct session *session, struct bytes path)
-{
-	struct session_root *root = session->roots;
-
-	while (root && !bytes_equal(root->path, path))
-		root = root->next;
-	if (root)
-		return 0;
-	root = root_of(path);
-	if (!root)
-		return -ENOMEM;
-	root->next = session->roots;
-	session->roots = root;
-	return 0;
-}
-
-int cover_renamed(struct session *session, struct bytes from, struct bytes to)
-{
-	struct session_root **at = &session->roots, *old, *new;
-	struct buffer path = {0};
-
-	for (; (old = *at); at = &(*at)->next) {
-		if (!path_is_below(old->path, from))
-			continue;
-		buffer_reset(&path);
-		buffer_add(&path, to.data, to.length);
-		buffer_add(&path, old->path.data + from.length, old->path.length - from.length);
-		new = path.error ? NULL : root_of(buffer_bytes(&path));
-		if (!new)
-			break;
-		new->next = old->next;
-		*at = new;
-		free(old);
-	}
-	buffer_deinit(&path);
-	return old ? -ENOMEM : 0;
 }
 
 // --- what is at a path now -----------------------------------------------
@@ -145,6 +92,15 @@ static void watch_mounted(struct session *session, const struct mount *mount, co
 	cover_add(session, mount->id, &id);
 }
 
+// It has lost the last name by which it was watched. A root is watched anyway.
+static bool is_nameless(const struct session *session, const struct fim_id *id)
+{
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, id, &flags) && !(flags & INODE_ROOT) &&
+	       inode_table_name_count(&session->inodes, id) == 0;
+}
+
 // What a mount has covered until now is at `path`. In a watched directory it has
 // the name, which may have been that of what was mounted.
 static void watch_uncovered(struct session *session, const char *path)
@@ -168,7 +124,7 @@ static void watch_uncovered(struct session *session, const char *path)
 	    (!named || (before.ino == id.ino && before.dev == id.dev)))
 		return;
 	visit_run(session, &visit, path);
-	if (before.ino && inode_table_name_count(&session->inodes, &before) == 0)
+	if (is_nameless(session, &before))
 		apply_let_go(session, &before);
 }
 
@@ -216,21 +172,11 @@ static void watch_point(struct session *session, const struct mount *mount, stru
 	session_scan_end(session);
 }
 
-bool cover_touches(const struct session *session, struct bytes path)
-{
-	const struct session_root *root = session->roots;
-
-	for (; path.data && root; root = root->next)
-		if (path_is_below(path, root->path) || path_is_below(root->path, path))
-			return true;
-	return false;
-}
-
 void cover_appeared(struct session *session, const struct mount *mount)
 {
 	const struct mount *top = mount_table_on(&session->mounts, mount->point);
 
-	if (!cover_touches(session, mount->point) || !top || top->id != mount->id ||
+	if (!roots_touch(session, mount->point) || !top || top->id != mount->id ||
 	    !visit_may_enter(session, mount->point))
 		return;
 	watch_point(session, mount, mount->point);
@@ -248,18 +194,18 @@ static void let_go(struct session *session, uint32_t mount)
 		*at = cover->next;
 		inode_table_unset_root(&session->inodes, &cover->id);
 		inode_table_set_flags(&session->inodes, &cover->id, 0, INODE_MOUNTED);
-		if (inode_table_name_count(&session->inodes, &cover->id) == 0)
+		if (is_nameless(session, &cover->id))
 			apply_let_go(session, &cover->id);
 		free(cover);
 	}
 }
 
-void cover_gone(struct session *session, const struct mount *mount, bool renewed)
+void cover_gone(struct session *session, const struct mount *mount, bool reused)
 {
-	if (mount_table_of_dev(&session->mounts, mount->dev) <= renewed)
+	if (mount_table_of_dev(&session->mounts, mount->dev) <= reused)
 		drop_device(session, mount->dev);
 	let_go(session, mount->id);
-	if (cover_touches(session, mount->point) && !renewed)
+	if (roots_touch(session, mount->point))
 		watch_point(session, NULL, mount->point);
 }
 
@@ -277,25 +223,19 @@ void cover_moved(struct session *session, const struct mount *from, struct bytes
 	const struct session_cover *cover = cover_of(session, from->id);
 	const struct mount *mount = mount_table_on(&session->mounts, to);
 
-	if (!cover || !cover_touches(session, to)) {
+	if (!cover || !roots_touch(session, to)) {
 		cover_gone(session, from, false);
 		if (mount)
 			cover_appeared(session, mount);
 		return;
 	}
 	inode_table_set_root(&session->inodes, &cover->id, to, 0);
-	if (cover_touches(session, from->point))
+	if (roots_touch(session, from->point))
 		watch_point(session, NULL, from->point);
 }
 
 void cover_deinit(struct session *session)
 {
-	while (session->roots) {
-		struct session_root *next = session->roots->next;
-
-		free(session->roots);
-		session->roots = next;
-	}
 	while (session->covers) {
 		struct session_cover *next = session->covers->next;
 

@@ -20,7 +20,7 @@ static void tell_change(struct session *session, struct session_act *act,
 {
 	bool own = act->point.data && act->relevant;
 
-	if (act->relevant || cover_touches(session, change->mount.point))
+	if (act->relevant || roots_touch(session, change->mount.point))
 		act_tell(session, act, change->op, own ? act->point : change->mount.point,
 		     &change->mount, VIEW_SUCCESS);
 }
@@ -49,16 +49,22 @@ static void tell_unasked(struct session *session, const struct session_change *c
 
 // Its act is known, or will not be any more. What was only renamed with a
 // directory above it has no act either.
-static bool settle_change(struct session *session, const struct session_change *change)
+static bool settle_change(struct session *session, struct session_change *change)
 {
 	struct session_act *act = act_of(session, change);
 
-	if (act)
+	if (act) {
+		// Not moved, but another that was given its numbers.
+		change->reused = change->moved && !(act->event->flags & FIM_EVENT_MOVED);
 		tell_change(session, act, change);
-	else if (tap_now() - change->since < CHANGE_PATIENCE_NS)
+		return true;
+	}
+	if (change->moved && act_explains(session, change))
+		return true; // the end where it was
+	if (tap_now() - change->since < CHANGE_PATIENCE_NS)
 		return false;
-	else if (!change->moved && cover_touches(session, change->mount.point) &&
-		 !act_explains(session, change))
+	if (!change->moved && roots_touch(session, change->mount.point) &&
+	    !act_explains(session, change))
 		tell_unasked(session, change);
 	return true;
 }
@@ -151,7 +157,7 @@ static void settle_act(struct session *session, struct session_act *act, bool ov
 		return;
 	if (act_is_elsewhere(session, act->event))
 		tell_elsewhere(session, act);
-	else if ((older = act_opposite(act)))
+	else if (act->event->time <= session->poked_until && (older = act_opposite(act)))
 		tell_both(session, act, older);
 	if (over && !act->told)
 		act->until = act->event->time + ACT_NEAR_NS; // it failed, or was undone
@@ -214,7 +220,7 @@ static void look_for(struct session *session, struct session_act *act)
 void mounts_act(struct session *session, const struct fim_event *event)
 {
 	struct bytes point = resolve_mountpoint(session, event);
-	bool relevant = cover_touches(session, point) ||
+	bool relevant = roots_touch(session, point) ||
 			inode_table_known(&session->inodes, &event->file.id, NULL);
 	struct session_act *act;
 

@@ -42,6 +42,7 @@ struct session_change {
 	uint64_t since;
 	enum fim_operation op;
 	bool moved, options;
+	bool reused;  /* not moved: the numbers were given out again */
 	bool covered; /* what is watched has been adapted */
 	bool settled;
 	char text[];

@@ -170,7 +170,7 @@ int session_watch(struct session *session, const char *path)
 {
 	struct visit visit = {.root = path};
 	struct stat st;
-	int error = cover_root(session, bytes_of_string(path));
+	int error = roots_add(session, bytes_of_string(path));
 
 	if (error < 0)
 		return error;
