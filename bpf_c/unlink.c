@@ -23,7 +23,7 @@ int fim_d_delete(struct pt_regs *ctx, struct dentry *dentry)
 	struct fim_watched *parent = fim_find(dir, &dir_id);
 	struct fim_scratch *s;
 
-	if (!fim_either(self, parent))
+	if (!fim_either(self, parent) || fim_underneath(&dir_id))
 		return 0;
 	s = fim_begin(S_ISDIR(fim_inode_mode(inode)) ? FIM_OP_RMDIR : FIM_OP_UNLINK,
 		      self, parent);
@@ -43,6 +43,7 @@ int fim_clear_inode(struct pt_regs *ctx, struct inode *inode)
 	FIM_READ(nlink, &inode->i_nlink);
 	if (nlink || !fim_find_any(inode, &id))
 		return 0;
+	id.over = 0;
 	watched.delete(&id);
 	fim_count(FIM_COUNTER_REMOVED);
 	return 0;

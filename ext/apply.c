@@ -72,11 +72,14 @@ bool apply_is_withheld(const struct session *session, const struct fim_event *ev
 static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
 {
 	struct session *session = context;
+	struct fim_id key = scan_key(id);
 
 	(void)flags;
+	if (way_other_knows(session, id))
+		return;
 	for (unsigned i = 0; i < SESSION_TAPS; i++)
 		if (session->taps[i])
-			bpf_map_delete(session->taps[i]->maps.watched, id);
+			bpf_map_delete(session->taps[i]->maps.watched, &key);
 }
 
 void apply_let_go(struct session *session, const struct fim_id *id)

@@ -65,6 +65,7 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 {
 	const struct fim_text *text = &event->text[slot];
 	struct bytes inside;
+	uint32_t dev = event->file.id.over;
 	int ways;
 
 	// Opened by a handle, a file can have no name in the kernel's cache.
@@ -79,8 +80,9 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 		ret->complete = true;
 		return;
 	}
-	ways = mount_table_path(&session->mounts, event->file.id.dev, inside, room,
-				EVENT_PATH_SIZE, &ret->path);
+	if (mount_table_of_dev(&session->mounts, dev) == 0)
+		dev = event->file.id.dev;
+	ways = mount_table_path(&session->mounts, dev, inside, room, EVENT_PATH_SIZE, &ret->path);
 	if (ways <= 0) {
 		ret->path = bytes_of(NULL, 0);
 		return;
@@ -177,6 +179,7 @@ static void resolve_known(struct session *session, const struct fim_event *event
 {
 	const struct fim_id *id = &event->file.id;
 	size_t count = 0, at = 0;
+	struct fim_id other;
 	bool outside;
 
 	buffer_reset(&session->known_text);
@@ -184,6 +187,8 @@ static void resolve_known(struct session *session, const struct fim_event *event
 		  ret->path_complete && !names_gone(event);
 	if (outside)
 		add_known(session, &count, ret->path);
+	for (size_t way = 0; way_next(session, &way, id, &other);)
+		add_names(session, &other, ret->path, &count);
 	// The buffer may have moved while it grew: point into it only now.
 	for (size_t i = 0; i < count; i++) {
 		session->known[i].data = session->known_text.data + at;
@@ -254,6 +259,7 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
+	overlay_stat(session, event, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

@@ -163,7 +163,7 @@ static bool has_failed(const struct session *session, const struct fim_event *ev
 	       record_wall_ns(event->time, session->wall_offset) - changed > CLOCK_TICK_NS;
 }
 
-static void session_event(struct session *session, const struct fim_event *event)
+static void session_event(struct session *session, struct fim_event *event)
 {
 	struct fim_view view;
 	unsigned after;
@@ -172,12 +172,18 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
+	if (event->flags & FIM_EVENT_COPIED_UP) {
+		overlay_copied_up(session, event);
+		overlay_mirror(session, event);
+		return;
+	}
 	if (withhold_event(session, event))
 		return;
 	if (has_failed(session, event)) {
 		session->counts[SESSION_FAILED]++;
 		return;
 	}
+	overlay_mirror(session, event);
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
@@ -381,6 +387,7 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	free(session->ways);
 	free(session->linked);
 	free(session->learn_function);
 	forget_wanted(session);

@@ -140,6 +140,9 @@ struct session {
 	uint64_t unslotted;   /* FIM_COUNTER_PENDING_FAILED when last looked at */
 	int64_t wall_offset;  /* wall clock minus CLOCK_MONOTONIC */
 	uint64_t entries;     /* room in the hash */
+	uint32_t *ways;       /* fim_id.over of each seen; none, or 0 first */
+	size_t way_count;
+	struct fim_id stat_id; /* of the record being rendered */
 	uint32_t mnt_ns;      /* our own */
 	uint32_t mnt_ns_offset; /* for the kernel side, 0 not found */
 	int learn_program;    /* descriptor, -1 none */
@@ -243,6 +246,9 @@ int session_scanner(struct session *session, uint32_t tid, uint32_t mark);
 struct tap *session_newest(const struct session *session);
 void watch_appeared(struct session *session, const struct fim_view *view);
 
+/* Have the kernel inherit what appears by this name. */
+int watch_wanted(struct session *session, const struct fim_id *dir, const char *name);
+
 /* A directory came with contents that nobody has read. It is read once every
  * record that is there was applied, and again until that succeeds: meanwhile it
  * may have been renamed, and only the records yet to come say where to. */
@@ -289,6 +295,32 @@ void apply_let_go(struct session *session, const struct fim_id *id);
 /* The same for what a record says went out; not if a scan has looked since. */
 void apply_went_out(struct session *session, const struct fim_event *event,
 		    const struct fim_id *id);
+
+/* session_way.c: a scan has seen one; -1 no memory. */
+int way_seen(struct session *session, uint32_t over);
+
+/* `id` by each other way; start with *at = 0. */
+bool way_next(const struct session *session, size_t *at, const struct fim_id *id,
+	      struct fim_id *ret);
+
+/* Whether the inode table knows it by another way. */
+bool way_other_knows(const struct session *session, const struct fim_id *id);
+
+/* The identity by which it is known, if it is by another way only. */
+void way_find(const struct session *session, struct fim_id *id);
+
+/* Every identity of the event is by this way. */
+void way_set(struct fim_event *event, uint32_t over);
+
+/* session_overlay.c: a lower file has become an upper one. */
+void overlay_copied_up(struct session *session, const struct fim_event *event);
+
+/* Apply an event to the names that the same directories have by other ways. */
+void overlay_mirror(struct session *session, struct fim_event *event);
+
+/* What stat says of a merged file: numbers of overlayfs's own. */
+void overlay_stat(struct session *session, const struct fim_event *event,
+		  struct fim_view *ret);
 
 /* Fill the view from the record, the inode table and the mounts. */
 void resolve_event(struct session *session, const struct fim_event *event,

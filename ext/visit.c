@@ -43,6 +43,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
+	if (entry->id.over && way_seen(session, entry->id.over) < 0)
+		session->counts[SESSION_REFUSED]++;
 	// It may have been watched for some names until now.
 	if (S_ISDIR(entry->mode))
 		inode_table_set_flags(&session->inodes, &entry->id, 0, INODE_NAMES_ONLY);
