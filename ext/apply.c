@@ -149,6 +149,8 @@ static unsigned disappears(struct session *session, const struct fim_id *dir, st
 	    !inode_table_known(&session->inodes, &file->id, &flags) || flags & INODE_ROOT)
 		return APPLY_NOTHING;
 	if (file->nlink == 0 || S_ISDIR(file->mode)) {
+		if (subvolume_has(file))
+			subvolume_removed(session, &file->id);
 		inode_table_forget(&session->inodes, &file->id);
 		return APPLY_NOTHING;
 	}

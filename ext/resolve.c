@@ -81,7 +81,7 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 		return;
 	}
 	if (mount_table_of_dev(&session->mounts, dev) == 0)
-		dev = event->file.id.dev;
+		dev = event->file.id.dev; // no overlay's, but a subvolume's or none
 	ways = mount_table_path(&session->mounts, dev, inside, room, EVENT_PATH_SIZE, &ret->path);
 	if (ways <= 0) {
 		ret->path = bytes_of(NULL, 0);
@@ -89,6 +89,20 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 	}
 	ret->mount = ways == 1 ? VIEW_MOUNT_ONLY : VIEW_MOUNT_GUESSED;
 	ret->complete = true;
+}
+
+bool resolve_walk(struct session *session, const struct fim_event *event, char *room)
+{
+	struct place place = {.path = {NULL, 0}};
+
+	if (event_text_whole(event, FIM_TEXT_PATH))
+		by_whole_walk(session, event, FIM_TEXT_PATH, room, &place);
+	if (!place.complete || (event->text[FIM_TEXT_PATH].mounted &&
+				place.mount != VIEW_MOUNT_EXACT))
+		return false;
+	memmove(room, place.path.data, place.path.length);
+	room[place.path.length] = '\0';
+	return true;
 }
 
 static struct place resolve_place(struct session *session, const struct fim_event *event,
@@ -187,7 +201,7 @@ static void resolve_known(struct session *session, const struct fim_event *event
 		  ret->path_complete && !names_gone(event);
 	if (outside)
 		add_known(session, &count, ret->path);
-	for (size_t way = 0; way_next(session, &way, id, &other);)
+	for (size_t way = 0; way_to_same(session, &way, id, &other);)
 		add_names(session, &other, ret->path, &count);
 	// The buffer may have moved while it grew: point into it only now.
 	for (size_t i = 0; i < count; i++) {

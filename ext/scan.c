@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "bpf_map.h"
@@ -37,12 +39,21 @@ bool scan_learn(struct scan *scan, struct fim_id *ret)
 	return true;
 }
 
+static bool is_btrfs(int at, const char *name)
+{
+	struct statfs st;
+
+	return (at == AT_FDCWD ? statfs(name, &st) : fstatfs(at, &st)) == 0 &&
+	       st.f_type == BTRFS_SUPER_MAGIC;
+}
+
 int scan_identify(struct scan *scan, int at, const char *name, int flags,
 		  struct fim_id *ret, mode_t *mode)
 {
 	struct stat *st = &scan->st;
 	struct fim_id earlier;
 
+	scan->subvolume = false;
 	scan_learn(scan, &earlier); // of other stats of this thread, such as fdopendir's
 	if (fstatat(at, name, st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return -errno;
@@ -50,6 +61,10 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
 	*ret = (struct fim_id){.ino = st->st_ino, .dev = scan_kernel_dev(st->st_dev)};
 	if (!scan_learn(scan, ret))
 		scan->unlearned++;
+	else if (!ret->over && ret->dev != scan_kernel_dev(st->st_dev))
+		scan->subvolume = is_btrfs(at, name);
+	if (scan->subvolume)
+		ret->over = minor(st->st_dev);
 	scan->scanned++;
 	return 0;
 }
@@ -79,7 +94,7 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 	struct fim_id key = scan_key(id);
 	int error;
 
-	if (id->over)
+	if (id->over && !scan->subvolume)
 		insert_overlay(scan, id->over);
 	error = bpf_map_insert(scan->watched, &key, &value);
 	if (error == -EEXIST && flags != 0 &&
@@ -125,6 +140,7 @@ static int scan_one(struct scan *scan, struct scan_entry *entry)
 	if (inserted < 0)
 		return inserted;
 	entry->inserted = inserted == 1;
+	entry->subvolume = scan->subvolume;
 	entry->path = buffer_bytes(&scan->path);
 	entry->st = &scan->st;
 	error = scan->entry(scan->context, entry);

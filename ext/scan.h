@@ -30,6 +30,7 @@ struct scan_entry {
 	struct fim_id id;
 	mode_t mode;
 	const struct stat *st; /* valid as long as `path` */
+	bool subvolume; /* id.over is a subvolume's device, not an overlay's */
 	bool inserted; /* it was not in the hash before */
 };
 
@@ -50,6 +51,7 @@ struct scan {
 	int (*pump)(void *context);
 
 	uint32_t over;      /* overlay whose own entry is in the hash */
+	bool subvolume;     /* the last one identified is in one */
 	struct buffer path; /* private: of what is being looked at */
 	struct stat st;     /* private: the last */
 	uint64_t calls;     /* fim_learned.calls when last read */

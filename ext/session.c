@@ -177,6 +177,10 @@ static void session_event(struct session *session, struct fim_event *event)
 		overlay_mirror(session, event);
 		return;
 	}
+	if (subvolume_is_foreign(session, event)) {
+		withhold_foreign(session, event);
+		return;
+	}
 	if (withhold_event(session, event))
 		return;
 	if (has_failed(session, event)) {

@@ -50,7 +50,7 @@ void overlay_mirror(struct session *session, struct fim_event *event)
 	struct fim_id there, there2 = event->dir2;
 	uint32_t own = event->file.id.over;
 
-	for (size_t at = 0; way_next(session, &at, &dir, &there);) {
+	for (size_t at = 0; way_to_same(session, &at, &dir, &there);) {
 		there2.over = there.over;
 		if (!inode_table_known(&session->inodes, &there, NULL) &&
 		    !inode_table_known(&session->inodes, &there2, NULL))

@@ -124,7 +124,7 @@ static int watch_name(struct session *session, const char *dir, const char *name
 	error = scan_identify(&scan, AT_FDCWD, dir, 0, ret, &mode);
 	if (error < 0)
 		return error;
-	if (ret->over && way_seen(session, ret->over) < 0)
+	if (ret->over && way_seen(session, ret->over, scan.subvolume) < 0)
 		return -ENOMEM;
 	if (inode_table_known(&session->inodes, ret, &known) && !(known & INODE_NAMES_ONLY))
 		return 0;

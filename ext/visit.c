@@ -43,7 +43,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
-	if (entry->id.over && way_seen(session, entry->id.over) < 0)
+	if (entry->id.over && way_seen(session, entry->id.over, entry->subvolume) < 0)
 		session->counts[SESSION_REFUSED]++;
 	// It may have been watched for some names until now.
 	if (S_ISDIR(entry->mode))
