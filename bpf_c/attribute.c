@@ -28,7 +28,7 @@ fim_inline int fim_remember(void *object, struct inode *inode)
 	struct fim_id id = {};
 	__u64 thread;
 
-	if (!fim_find(inode, &id))
+	if (!fim_find(inode, &id) || fim_underneath(&id))
 		return 0;
 	before.object = (__u64)object;
 	fim_fill_file(inode, &before.file);
@@ -99,7 +99,7 @@ fim_inline int fim_attributes_set(struct pt_regs *ctx, struct dentry *dentry,
 	if (!operations)
 		return 0;
 	self = fim_find(inode, &id);
-	if (!self)
+	if (!self || fim_underneath(&id))
 		return 0;
 	recalled = fim_recall(dentry, &before);
 	// O_TRUNC of what is empty changes nothing.
@@ -133,7 +133,7 @@ fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *d
 	struct fim_watched *self = fim_find(inode, &id);
 	struct fim_scratch *s;
 
-	if (!self)
+	if (!self || fim_underneath(&id))
 		return 0;
 	s = fim_begin(op, self, 0);
 	if (!s)

@@ -35,7 +35,7 @@ int fim_blkdev_open(struct pt_regs *ctx, struct inode *inode, struct file *file)
 	if (!self)
 		return 0;
 	s = fim_begin(FIM_OP_OPEN, self, 0);
-	return s ? fim_send_file(ctx, s, file, inode) : 0;
+	return s ? fim_send_file(ctx, s, file) : 0;
 }
 
 fim_inline struct file *fim_task_file(struct task_struct *task, __u32 descriptor)
@@ -86,5 +86,5 @@ fim_inline int fim_loop_ioctl(struct pt_regs *ctx, struct file *file, unsigned i
 	if (!s)
 		return 0;
 	s->event.other.rdev = rdev;
-	return fim_send_file(ctx, s, file, inode);
+	return fim_send_file(ctx, s, file);
 }

@@ -19,13 +19,14 @@
  * History
  *   1  first light
  *   2  attributes, truncation, mappings; fim_file.flags, FIM_EVENT_BEFORE
+ *   3  fim_id.over, copying up
  */
 #ifndef FIM_EVENT_H
 #define FIM_EVENT_H
 
 #include <linux/types.h>
 
-#define FIM_EVENT_ABI 2
+#define FIM_EVENT_ABI 3
 #define FIM_UNSET 0xffffffffu
 
 /* number, NAME, the contract's word */
@@ -80,11 +81,13 @@ enum fim_text_slot {
 	FIM_TEXT_END
 };
 
-/* What is watched: the inode, as the kernel numbers it (not stat). */
+/* What is watched: the inode, as the kernel numbers it (not stat). Of a file on
+ * overlayfs that is the real one, in a layer; `over` is zero in the keys of the
+ * hash, so that it is the same file by whatever way it is reached. */
 struct fim_id {
 	__u64 ino;
-	__u32 dev; /* the kernel's dev_t: 12 bits major, 20 bits minor */
-	__u32 pad;
+	__u32 dev;  /* the kernel's dev_t: 12 bits major, 20 bits minor */
+	__u32 over; /* device of the overlay it was reached through, 0 none */
 };
 
 /* A block device instead of an inode: its number in place of the inode's. */
@@ -165,6 +168,7 @@ enum fim_event_flag {
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
 	FIM_EVENT_BEFORE = 512,      /* `other` is `file` as it was before */
+	FIM_EVENT_COPIED_UP = 2048,  /* no act: `file` is what `other` was until now */
 	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
 	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
@@ -239,12 +243,14 @@ struct fim_settings {
 
 /* What the kernel saw the scanner's thread stat: identities by its own numbers.
  * `calls` only grows; the identity of call n is in slot[n % FIM_LEARN_SLOTS].
- * On a stacked file system one stat is several calls, the outermost first. */
+ * On overlayfs one stat is several calls: the merged inode, the only one with
+ * `over` set, then the real one, then perhaps the lower one it was copied from. */
 #define FIM_LEARN_SLOTS 4
 #define FIM_MNT_NS_BYTES 128
 
 struct fim_learned {
 	__u64 calls;
+	__u64 merged; /* address of the last merged inode */
 	struct fim_id slot[FIM_LEARN_SLOTS];
 	__u32 mnt_ns[FIM_MNT_NS_BYTES / 4]; /* head of the thread's struct mnt_namespace */
 };
@@ -257,6 +263,6 @@ _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
 _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
 _Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");
-_Static_assert(sizeof(struct fim_learned) == 200, "fim_learned");
+_Static_assert(sizeof(struct fim_learned) == 208, "fim_learned");
 
 #endif

@@ -8,14 +8,42 @@
  * can mark what it sees; an update of the hash from outside could not, since
  * that would take back the count of modifications.
  *
+ * overlayfs stats the real inode with the mounter's credentials: what is known
+ * of an overlay (overlay.c) is learned here, before a key of it is inserted.
+ *
  * Linux kernel commit 3f7036a071b8 ("switch security_inode_getattr() to struct
  * path *") (in v4.2): before, the arguments were (mnt, dentry).
  */
+
+fim_inline void fim_try_form(struct fim_merged *parts, __u32 form, struct inode *inode)
+{
+	__u32 zero = 0;
+
+	if (fim_lower_inode(parts, form) == inode)
+		lower_form.update(&zero, &form);
+}
+
+/* Of the inode that overlayfs stats for a merged one. */
+fim_inline void fim_learn_overlay(struct inode *merged, struct inode *inode)
+{
+	__u64 credentials = fim_overridden_credentials();
+	struct fim_merged parts = {};
+	__u32 one = 1;
+
+	if (!merged || !credentials)
+		return;
+	mounters.update(&credentials, &one);
+	FIM_READ(parts, merged + 1);
+	fim_try_form(&parts, FIM_LOWER_INODE, inode);
+	fim_try_form(&parts, FIM_LOWER_PATH, inode);
+	fim_try_form(&parts, FIM_LOWER_ENTRY, inode);
+}
 
 fim_inline int fim_learn(struct dentry *dentry)
 {
 	__u32 zero = 0;
 	struct fim_settings *set = settings.lookup(&zero);
+	struct inode *inode = fim_dentry_inode(dentry);
 	struct fim_watched *self;
 	struct fim_learned *l;
 	struct fim_id id = {};
@@ -26,9 +54,15 @@ fim_inline int fim_learn(struct dentry *dentry)
 	l = learned.lookup(&zero);
 	if (!l)
 		return 0;
-	self = fim_find(fim_dentry_inode(dentry), &id);
+	self = fim_find(inode, &id);
 	if (self)
 		self->flags |= set->mark;
+	if (fim_inode_own_id(inode, &id) == FIM_OVERLAY_MAGIC) {
+		id.over = id.dev;
+		l->merged = (__u64)inode;
+	} else {
+		fim_learn_overlay((struct inode *)l->merged, inode);
+	}
 	l->slot[l->calls & (FIM_LEARN_SLOTS - 1)] = id;
 	mnt_ns = fim_task_mnt_ns((struct task_struct *)bpf_get_current_task());
 	bpf_probe_read(l->mnt_ns, sizeof(l->mnt_ns), mnt_ns);

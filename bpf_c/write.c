@@ -9,9 +9,11 @@
  * locks_remove_file(file) runs once, at the last put of an open file: a
  * `close` when the count has moved since, or may have before the monitor came.
  *
- * The inode is the path's own (f_path.dentry->d_inode). On a stacked file
- * system it differs from file->f_inode in the file opened underneath; that one
- * is left out at open and close, so that one act gives one record.
+ * overlayfs opens another file underneath, on the real inode, and only that one
+ * is modified. Its close is left out where the merged file's has told already:
+ * it tells of stores through a mapping, and of what comes through an overlay
+ * that is not watched. On 3.10 there is no second file: f_path is the merged
+ * one's, f_inode the real one.
  *
  * Two ways pass none of the three. btrfs's writes, up to 6.12 at least, change
  * the times in a static function; before it they call file_remove_privs(file).
@@ -24,22 +26,37 @@
  * nothing at all.
  */
 
-#define FIM_BTRFS_MAGIC 0x9123683e
-
 fim_inline struct inode *fim_file_inode(struct file *file)
 {
-	struct dentry *dentry = 0;
+	struct inode *inode = 0;
 
-	FIM_READ(dentry, &file->f_path.dentry);
-	return fim_dentry_inode(dentry);
+	FIM_READ(inode, &file->f_inode);
+	return inode;
 }
 
-fim_inline int fim_file_underneath(struct file *file, struct inode *inode)
+fim_inline void fim_file_path(struct file *file, struct path *ret)
 {
-	struct inode *real = 0;
+	FIM_READ(*ret, &file->f_path);
+#ifdef FIM_HAS_USER_PATH
+	fmode_t mode = 0;
 
-	FIM_READ(real, &file->f_inode);
-	return real != inode;
+	FIM_READ(mode, &file->f_mode);
+	if (mode & FMODE_BACKING)
+		FIM_READ(*ret, file + 1); // of struct backing_file, which is private
+#endif
+}
+
+/* Whether it is the one that overlayfs has opened on the real inode. */
+fim_inline int fim_file_underneath(struct file *file)
+{
+#ifdef FIM_HAS_FILE_UNDERNEATH
+	struct path path = {};
+
+	fim_file_path(file, &path);
+	return fim_dentry_inode(path.dentry) != fim_file_inode(file);
+#else
+	return 0;
+#endif
 }
 
 /* The inode of a regular file open for writing, or 0. */
@@ -52,9 +69,7 @@ fim_inline struct inode *fim_written_inode(struct file *file)
 	if (!(mode & FMODE_WRITE))
 		return 0;
 	inode = fim_file_inode(file);
-	if (!S_ISREG(fim_inode_mode(inode)) || fim_file_underneath(file, inode))
-		return 0;
-	return inode;
+	return S_ISREG(fim_inode_mode(inode)) ? inode : 0;
 }
 
 fim_inline void fim_modifier_key(struct fim_id *id, struct fim_modifier *ret)
@@ -64,13 +79,12 @@ fim_inline void fim_modifier_key(struct fim_id *id, struct fim_modifier *ret)
 	ret->pid = bpf_get_current_pid_tgid() >> 32;
 }
 
-fim_inline int fim_send_file(struct pt_regs *ctx, struct fim_scratch *s, struct file *file,
-			     struct inode *inode)
+fim_inline int fim_send_file(struct pt_regs *ctx, struct fim_scratch *s, struct file *file)
 {
 	struct path path = {};
 
-	FIM_READ(path, &file->f_path);
-	return fim_send_path(ctx, s, &path, inode);
+	fim_file_path(file, &path);
+	return fim_send_path(ctx, s, &path, fim_dentry_inode(path.dentry));
 }
 
 int fim_file_open(struct pt_regs *ctx, struct file *file)
@@ -146,7 +160,7 @@ fim_inline int fim_modified(struct pt_regs *ctx, struct file *file)
 		return 0;
 	modifiers.update(&key, &start);
 	s = fim_begin(FIM_OP_MODIFY, self, 0);
-	return s ? fim_send_file(ctx, s, file, inode) : 0;
+	return s ? fim_send_file(ctx, s, file) : 0;
 }
 
 int fim_file_update_time(struct pt_regs *ctx, struct file *file)
@@ -186,7 +200,7 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 	struct fim_watched *self = fim_find(inode, &id);
 	struct fim_modifier modifier = {};
 	struct fim_opened before = {}, *known;
-	__u64 key = (__u64)file;
+	__u64 key = (__u64)file, *unclosed;
 	__u32 count, untold = 0;
 	struct fim_scratch *s;
 
@@ -198,10 +212,13 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 	count = self->writes - before.writes;
 	opened.delete(&key);
 	fim_modifier_key(&id, &modifier);
+	unclosed = modifiers.lookup(&modifier);
 	modifiers.delete(&modifier);
 	if (!count && before.allocated && before.allocated != fim_inode_state(inode))
 		untold = count = 1;
 	if (!count && !before.mapped && (known || !(self->flags & FIM_WATCH_OPEN_BEFORE)))
+		return 0;
+	if (!unclosed && !before.mapped && fim_file_underneath(file))
 		return 0;
 	s = fim_begin(FIM_OP_CLOSE, self, 0);
 	if (!s)
@@ -209,5 +226,5 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 	s->event.count = count;
 	if (untold)
 		s->event.flags |= FIM_EVENT_UNTOLD;
-	return fim_send_file(ctx, s, file, inode);
+	return fim_send_file(ctx, s, file);
 }

@@ -71,21 +71,24 @@ bool apply_is_withheld(const struct session *session, const struct fim_event *ev
 
 void apply_drop_key(struct session *session, const struct fim_id *id)
 {
+	struct fim_id key = scan_key(id);
+
 	for (unsigned i = 0; i < SESSION_TAPS; i++)
 		if (session->taps[i])
-			bpf_map_delete(session->taps[i]->maps.watched, id);
+			bpf_map_delete(session->taps[i]->maps.watched, &key);
 }
 
 static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
 {
 	(void)flags;
-	apply_drop_key(context, id);
+	if (!way_other_knows(context, id))
+		apply_drop_key(context, id);
 }
 
 void apply_let_go(struct session *session, const struct fim_id *id)
 {
 	if (!inode_table_known(&session->inodes, id, NULL))
-		apply_drop_key(session, id);
+		drop_key(session, id, 0);
 	inode_table_forget_tree(&session->inodes, id, drop_key, session);
 }
 
@@ -161,6 +164,8 @@ static unsigned disappears(struct session *session, const struct fim_id *dir, st
 	    !inode_table_known(&session->inodes, &file->id, &flags) || flags & INODE_ROOT)
 		return APPLY_NOTHING;
 	if (file->nlink == 0 || S_ISDIR(file->mode)) {
+		if (subvolume_has(file))
+			subvolume_removed(session, &file->id);
 		inode_table_forget(&session->inodes, &file->id);
 		return APPLY_NOTHING;
 	}

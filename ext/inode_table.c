@@ -99,7 +99,8 @@ int inode_table_add_name(struct inode_table *table, const struct fim_id *dir,
 	int r;
 
 	if (!can_be_a_name(name) ||
-	    (dir->ino == child->ino && dir->dev == child->dev))
+	    (dir->ino == child->ino && dir->dev == child->dev &&
+	     dir->over == child->over))
 		return -EINVAL;
 	memcpy(copy, name.data, name.length);
 	name.data = copy;
@@ -133,6 +134,19 @@ bool inode_table_remove_name(struct inode_table *table,
 		return false;
 	inode_store_remove_link(store, link);
 	return true;
+}
+
+int inode_table_rekey(struct inode_table *table, const struct fim_id *id,
+		      const struct fim_id *as)
+{
+	uint32_t n = inode_store_node(&table->store, id);
+
+	if (!n)
+		return -ENOENT;
+	if (inode_store_node(&table->store, as))
+		return -EEXIST;
+	inode_store_rekey(&table->store, n, as);
+	return 0;
 }
 
 int inode_table_set_root(struct inode_table *table, const struct fim_id *id,

@@ -139,19 +139,20 @@ static void put_owner(struct buffer *out, const char *key, uint32_t id)
 		json_unsigned(out, id);
 }
 
-static void put_id(const struct fim_id *id, struct buffer *out)
+static void put_id(uint64_t ino, uint32_t dev, struct buffer *out)
 {
 	json_key(out, "dev");
-	json_dev(out, id->dev);
+	json_dev(out, dev);
 	json_key(out, "ino");
-	json_number_text(out, id->ino);
+	json_number_text(out, ino);
 }
 
 static void put_file(const struct fim_file *file, const struct fim_id *id,
 		     struct buffer *out)
 {
+	id = id ? id : &file->id;
 	json_begin_object(out);
-	put_id(id ? id : &file->id, out);
+	put_id(id->ino, id->over ? id->over : id->dev, out);
 	json_key(out, "type");
 	json_string(out, record_file_type(file->mode));
 	json_key(out, "mode");
@@ -276,7 +277,7 @@ static void put_kernel(const struct fim_event *event, struct buffer *out)
 {
 	json_key(out, "kernel");
 	json_begin_object(out);
-	put_id(&event->file.id, out);
+	put_id(event->file.id.ino, event->file.id.dev, out);
 	put_number(out, "generation", event->file.generation);
 	json_end_object(out);
 	put_number(out, "mono_ns", event->time);

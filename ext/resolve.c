@@ -65,6 +65,7 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 {
 	const struct fim_text *text = &event->text[slot];
 	struct bytes inside;
+	uint32_t dev = event->file.id.over;
 	int ways;
 
 	// Opened by a handle, a file can have no name in the kernel's cache.
@@ -79,14 +80,29 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 		ret->complete = true;
 		return;
 	}
-	ways = mount_table_path(&session->mounts, event->file.id.dev, inside, room,
-				EVENT_PATH_SIZE, &ret->path);
+	if (mount_table_of_dev(&session->mounts, dev) == 0)
+		dev = event->file.id.dev; // no overlay's, but a subvolume's or none
+	ways = mount_table_path(&session->mounts, dev, inside, room, EVENT_PATH_SIZE, &ret->path);
 	if (ways <= 0) {
 		ret->path = bytes_of(NULL, 0);
 		return;
 	}
 	ret->mount = ways == 1 ? VIEW_MOUNT_ONLY : VIEW_MOUNT_GUESSED;
 	ret->complete = true;
+}
+
+bool resolve_walk(struct session *session, const struct fim_event *event, char *room)
+{
+	struct place place = {.path = {NULL, 0}};
+
+	if (event_text_whole(event, FIM_TEXT_PATH))
+		by_whole_walk(session, event, FIM_TEXT_PATH, room, &place);
+	if (!place.complete || (event->text[FIM_TEXT_PATH].mounted &&
+				place.mount != VIEW_MOUNT_EXACT))
+		return false;
+	memmove(room, place.path.data, place.path.length);
+	room[place.path.length] = '\0';
+	return true;
 }
 
 static struct place resolve_place(struct session *session, const struct fim_event *event,
@@ -192,6 +208,7 @@ static void resolve_known(struct session *session, const struct fim_event *event
 {
 	const struct fim_id *id = &event->file.id;
 	size_t count = 0, at = 0;
+	struct fim_id other;
 	bool outside;
 
 	buffer_reset(&session->known_text);
@@ -199,6 +216,8 @@ static void resolve_known(struct session *session, const struct fim_event *event
 		  ret->path_complete && !names_gone(event);
 	if (outside)
 		add_known(session, &count, ret->path);
+	for (size_t way = 0; way_to_same(session, &way, id, &other);)
+		add_names(session, &other, ret->path, &count);
 	// The buffer may have moved while it grew: point into it only now.
 	for (size_t i = 0; i < count; i++) {
 		session->known[i].data = session->known_text.data + at;
@@ -272,6 +291,7 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	resolve_paths(session, event, ret);
 	if (event->op == FIM_OP_OPEN)
 		devices_opened(session, ret);
+	overlay_stat(session, event, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

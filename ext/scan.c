@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "bpf_map.h"
@@ -16,11 +18,12 @@ uint32_t scan_kernel_dev(dev_t dev)
 	return (major(dev) << 20) | (minor(dev) & 0xfffff);
 }
 
-// The outermost of the new calls.
+// The outermost of the new calls; of a merged inode of an overlay the next one,
+// which is the real inode's.
 bool scan_learn(struct scan *scan, struct fim_id *ret)
 {
 	struct fim_learned learned;
-	uint32_t zero = 0;
+	uint32_t zero = 0, over;
 	uint64_t before = scan->calls;
 
 	if (scan->learned < 0 || bpf_map_lookup(scan->learned, &zero, &learned) < 0)
@@ -28,8 +31,20 @@ bool scan_learn(struct scan *scan, struct fim_id *ret)
 	scan->calls = learned.calls;
 	if (learned.calls == before || learned.calls - before > FIM_LEARN_SLOTS)
 		return false;
-	*ret = learned.slot[before % FIM_LEARN_SLOTS];
+	over = learned.slot[before % FIM_LEARN_SLOTS].over;
+	if (over && learned.calls - before < 2)
+		return false;
+	*ret = learned.slot[(over ? before + 1 : before) % FIM_LEARN_SLOTS];
+	ret->over = over;
 	return true;
+}
+
+static bool is_btrfs(int at, const char *name)
+{
+	struct statfs st;
+
+	return (at == AT_FDCWD ? statfs(name, &st) : fstatfs(at, &st)) == 0 &&
+	       st.f_type == BTRFS_SUPER_MAGIC;
 }
 
 int scan_identify(struct scan *scan, int at, const char *name, int flags,
@@ -38,6 +53,7 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
 	struct stat *st = &scan->st;
 	struct fim_id earlier;
 
+	scan->subvolume = false;
 	scan_learn(scan, &earlier); // of other stats of this thread, such as fdopendir's
 	if (fstatat(at, name, st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return -errno;
@@ -45,24 +61,51 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
 	*ret = (struct fim_id){.ino = st->st_ino, .dev = scan_kernel_dev(st->st_dev)};
 	if (!scan_learn(scan, ret))
 		scan->unlearned++;
+	else if (!ret->over && ret->dev != scan_kernel_dev(st->st_dev))
+		scan->subvolume = is_btrfs(at, name);
+	if (scan->subvolume)
+		ret->over = minor(st->st_dev);
 	scan->scanned++;
 	return 0;
+}
+
+struct fim_id scan_key(const struct fim_id *id)
+{
+	return (struct fim_id){.ino = id->ino, .dev = id->dev};
+}
+
+// An overlay is watched from the first of its inodes on (bpf_c/overlay.c).
+static void insert_overlay(struct scan *scan, uint32_t over)
+{
+	struct fim_id key = {.dev = over};
+	struct fim_watched value = {0};
+	int error;
+
+	if (over == scan->over)
+		return;
+	error = bpf_map_insert(scan->watched, &key, &value);
+	if (error == 0 || error == -EEXIST)
+		scan->over = over;
 }
 
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 {
 	struct fim_watched value = {.flags = flags};
-	int error = bpf_map_insert(scan->watched, id, &value);
+	struct fim_id key = scan_key(id);
+	int error;
 
+	if (id->over && !scan->subvolume)
+		insert_overlay(scan, id->over);
+	error = bpf_map_insert(scan->watched, &key, &value);
 	if (error == -EEXIST && flags != 0 &&
-	    bpf_map_lookup(scan->watched, id, &value) == 0 &&
+	    bpf_map_lookup(scan->watched, &key, &value) == 0 &&
 	    (value.flags & flags) != flags) {
 		// Known for less than it is wanted for now, such as a directory of
 		// which only some names were.
 		if (flags & FIM_WATCH_INHERIT)
 			value.flags &= ~(uint32_t)FIM_WATCH_NAMES;
 		value.flags |= flags;
-		return bpf_map_update(scan->watched, id, &value);
+		return bpf_map_update(scan->watched, &key, &value);
 	}
 	if (error == -EEXIST)
 		return 0;
@@ -97,6 +140,7 @@ static int scan_one(struct scan *scan, struct scan_entry *entry)
 	if (inserted < 0)
 		return inserted;
 	entry->inserted = inserted == 1;
+	entry->subvolume = scan->subvolume;
 	entry->path = buffer_bytes(&scan->path);
 	entry->st = &scan->st;
 	error = scan->entry(scan->context, entry);

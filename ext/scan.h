@@ -30,6 +30,7 @@ struct scan_entry {
 	struct fim_id id;
 	mode_t mode;
 	const struct stat *st; /* valid as long as `path` */
+	bool subvolume; /* id.over is a subvolume's device, not an overlay's */
 	bool inserted; /* it was not in the hash before */
 };
 
@@ -49,6 +50,8 @@ struct scan {
 	/* Called every SCAN_PUMP entries: the rings must not fill meanwhile. */
 	int (*pump)(void *context);
 
+	uint32_t over;      /* overlay whose own entry is in the hash */
+	bool subvolume;     /* the last one identified is in one */
 	struct buffer path; /* private: of what is being looked at */
 	struct stat st;     /* private: the last */
 	uint64_t calls;     /* fim_learned.calls when last read */
@@ -67,7 +70,11 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
  * it saw none. */
 bool scan_learn(struct scan *scan, struct fim_id *ret);
 
-/* Put one key in. 1 it is new, 0 it was there, -ENOSPC the hash is full. */
+/* The key of an identity in the hash. */
+struct fim_id scan_key(const struct fim_id *id);
+
+/* Put one key in, and that of its overlay. 1 it is new, 0 it was there, -ENOSPC
+ * the hash is full. */
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);
 
 /* Walk the tree at `path`, which may be anything but a symbolic link to be

@@ -152,7 +152,7 @@ static bool has_failed(const struct session *session, const struct fim_event *ev
 	       record_wall_ns(event->time, session->wall_offset) - changed > CLOCK_TICK_NS;
 }
 
-static void session_event(struct session *session, const struct fim_event *event)
+static void session_event(struct session *session, struct fim_event *event)
 {
 	struct fim_view view;
 	unsigned after;
@@ -161,8 +161,17 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
+	if (event->flags & FIM_EVENT_COPIED_UP) {
+		overlay_copied_up(session, event);
+		overlay_mirror(session, event);
+		return;
+	}
 	if (mounts_is_act(event)) {
 		mounts_act(session, event);
+		return;
+	}
+	if (subvolume_is_foreign(session, event)) {
+		withhold_foreign(session, event);
 		return;
 	}
 	if (cover_is_stale(session, event) || withhold_event(session, event))
@@ -171,6 +180,7 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->counts[SESSION_FAILED]++;
 		return;
 	}
+	overlay_mirror(session, event);
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
@@ -378,6 +388,7 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	free(session->ways);
 	free(session->linked);
 	free(session->learn_function);
 	forget_wanted(session);

@@ -77,8 +77,9 @@ enum session_count {
 
 /* Why a record is kept back. */
 enum session_withheld {
-	WITHHELD_NAMES,    /* other names of a names-only directory */
-	WITHHELD_EXCLUDED, /* --exclude */
+	WITHHELD_NAMES,     /* other names of a names-only directory */
+	WITHHELD_EXCLUDED,  /* --exclude */
+	WITHHELD_SUBVOLUME, /* of a btrfs subvolume with inodes of the same numbers */
 	WITHHELD_KINDS
 };
 
@@ -122,6 +123,13 @@ struct session_dropped {
 };
 #define SESSION_DROPPED 16
 #define SESSION_TWIN_NS 5000000ull
+
+/* A way by which inodes are reached (fim_id.over). */
+struct session_way {
+	uint32_t over;
+	bool subvolume; /* to files of its own, else to those of a layer */
+};
+#define SESSION_REMOVED 1024
 
 struct session {
 	struct inode_table inodes;
@@ -171,6 +179,11 @@ struct session {
 	uint64_t unslotted;   /* FIM_COUNTER_PENDING_FAILED when last looked at */
 	int64_t wall_offset;  /* wall clock minus CLOCK_MONOTONIC */
 	uint64_t entries;     /* room in the hash */
+	struct session_way *ways; /* none, or the files' own first */
+	size_t way_count;
+	struct fim_id removed[SESSION_REMOVED]; /* whose keys are still in the hash */
+	unsigned removed_at;
+	struct fim_id stat_id; /* of the record being rendered */
 	uint32_t mnt_ns;      /* our own */
 	uint32_t mnt_ns_offset; /* for the kernel side, 0 not found */
 	int learn_program;    /* descriptor, -1 none */
@@ -308,6 +321,9 @@ int session_scanner(struct session *session, uint32_t tid, uint32_t mark);
 struct tap *session_newest(const struct session *session);
 void watch_appeared(struct session *session, const struct fim_view *view);
 
+/* Have the kernel inherit what appears by this name. */
+int watch_wanted(struct session *session, const struct fim_id *dir, const char *name);
+
 /* A directory came with contents that nobody has read. It is read once every
  * record that is there was applied, and again until that succeeds: meanwhile it
  * may have been renamed, and only the records yet to come say where to. */
@@ -336,6 +352,7 @@ void session_insert_failed(struct session *session, uint64_t time);
 
 /* withhold.c: whether a record is kept back; then it is counted and over. */
 bool withhold_event(struct session *session, const struct fim_event *event);
+void withhold_foreign(struct session *session, const struct fim_event *event);
 /* Whether a name is one that --exclude means. */
 bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);
@@ -364,6 +381,50 @@ bool apply_wants(const struct session *session, const struct fim_id *dir, struct
 
 /* The host's path of a mount act's mount point, in session->text[1]. */
 struct bytes resolve_mountpoint(struct session *session, const struct fim_event *event);
+
+/* session_way.c: a scan has seen one; -1 no memory. */
+int way_seen(struct session *session, uint32_t over, bool subvolume);
+
+/* `id` by each other way; start with *at = 0. The second: by those only that
+ * lead to the same file. */
+bool way_next(const struct session *session, size_t *at, const struct fim_id *id,
+	      struct fim_id *ret);
+bool way_to_same(const struct session *session, size_t *at, const struct fim_id *id,
+		 struct fim_id *ret);
+
+/* Whether the inode table knows it by another way. */
+bool way_other_knows(const struct session *session, const struct fim_id *id);
+
+/* The identity by which it is known, if it is by another way only. */
+void way_find(const struct session *session, struct fim_id *id);
+
+/* Every identity of the event is by this way. */
+void way_set(struct fim_event *event, uint32_t over);
+
+/* session_subvolume.c: whether the file system has subvolumes with inodes of the
+ * same number. */
+bool subvolume_has(const struct fim_file *file);
+
+/* Whether a record is about another subvolume than the one that is watched. Its
+ * identities get the way that it came. */
+bool subvolume_is_foreign(struct session *session, struct fim_event *event);
+
+/* An inode there has lost its last name. */
+void subvolume_removed(struct session *session, const struct fim_id *id);
+
+/* session_overlay.c: a lower file has become an upper one. */
+void overlay_copied_up(struct session *session, const struct fim_event *event);
+
+/* Apply an event to the names that the same directories have by other ways. */
+void overlay_mirror(struct session *session, struct fim_event *event);
+
+/* What stat says of a merged file: numbers of overlayfs's own. */
+void overlay_stat(struct session *session, const struct fim_event *event,
+		  struct fim_view *ret);
+
+/* The host's path that the walk alone gives for what is acted on, with a NUL, in
+ * a room of EVENT_PATH_SIZE; false where it was cut or lies elsewhere. */
+bool resolve_walk(struct session *session, const struct fim_event *event, char *room);
 
 /* Fill the view from the record, the inode table and the mounts. */
 void resolve_event(struct session *session, const struct fim_event *event,

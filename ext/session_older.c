@@ -30,13 +30,14 @@ static const struct {
 			   "mapped shared and writable before the monitor started"},
 };
 
-static void heard(struct session *session, const struct older *older)
+static void heard(struct session *session, struct older *older)
 {
 	struct bytes path = {NULL, 0};
 	uint32_t known;
 
 	if (older->kind == OLDER_SKIPPED)
 		session->counts[SESSION_NOT_LOOKED]++;
+	way_find(session, &older->id);
 	if (older->kind == OLDER_SKIPPED || older->kind == OLDER_PROCESS ||
 	    !inode_table_known(&session->inodes, &older->id, &known) ||
 	    known & before[older->kind].flag || session_is_own(session, &older->id))

@@ -91,10 +91,9 @@ void session_hold(struct session *session, bool hold)
 	session->held = hold;
 }
 
-// Have the kernel inherit what appears by this name.
-static int want_in_kernel(struct session *session, const struct fim_id *dir, const char *name)
+int watch_wanted(struct session *session, const struct fim_id *dir, const char *name)
 {
-	struct fim_wanted key = {.dir = *dir};
+	struct fim_wanted key = {.dir = scan_key(dir)};
 	uint32_t one = 1;
 
 	strncpy(key.name, name, sizeof(key.name) - 1);
@@ -132,6 +131,8 @@ static int watch_name(struct session *session, const char *dir, const char *name
 	error = scan_identify(&scan, AT_FDCWD, dir, 0, ret, &mode);
 	if (error < 0)
 		return error;
+	if (ret->over && way_seen(session, ret->over, scan.subvolume) < 0)
+		return -ENOMEM;
 	if (inode_table_known(&session->inodes, ret, &known) && !(known & INODE_NAMES_ONLY))
 		return 0;
 	error = scan_insert(&scan, ret, FIM_WATCH_NAMES);
@@ -140,7 +141,7 @@ static int watch_name(struct session *session, const char *dir, const char *name
 	error = inode_table_set_root(&session->inodes, ret, bytes_of_string(dir),
 				     INODE_DIR | INODE_NAMES_ONLY);
 	if (error == 0)
-		error = want_in_kernel(session, ret, name);
+		error = watch_wanted(session, ret, name);
 	return error < 0 ? error : want(session, ret, name);
 }
 

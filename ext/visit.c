@@ -72,6 +72,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
+	if (entry->id.over && way_seen(session, entry->id.over, entry->subvolume) < 0)
+		session->counts[SESSION_REFUSED]++;
 	if (S_ISDIR(entry->mode))
 		watched_wholly(visit, entry);
 	if (entry->dir && session->found && entry->inserted)

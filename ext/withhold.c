@@ -12,6 +12,7 @@
 static const char *const reasons[] = {
 	[WITHHELD_NAMES] = "other names in a directory that is watched for some",
 	[WITHHELD_EXCLUDED] = "excluded names",
+	[WITHHELD_SUBVOLUME] = "files of another subvolume with the same numbers",
 };
 
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time)
@@ -102,6 +103,16 @@ static bool is_excluded(struct session *session, const struct fim_event *event)
 	       (!to || withhold_name(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2)));
 }
 
+// It can have been inherited: the kernel knows no patterns and no subvolumes, and
+// compares the start of a long name only.
+static void withhold(struct session *session, const struct fim_event *event,
+		     enum session_withheld kind)
+{
+	withhold_count(session, kind, event->time);
+	if (event->flags & FIM_EVENT_NEW)
+		apply_let_go(session, &event->file.id);
+}
+
 bool withhold_event(struct session *session, const struct fim_event *event)
 {
 	bool other = apply_is_withheld(session, event);
@@ -110,10 +121,11 @@ bool withhold_event(struct session *session, const struct fim_event *event)
 		return true;
 	if (!other && !is_excluded(session, event))
 		return false;
-	withhold_count(session, other ? WITHHELD_NAMES : WITHHELD_EXCLUDED, event->time);
-	// It can have been inherited: the kernel knows no patterns, and compares
-	// the start of a long name only.
-	if (event->flags & FIM_EVENT_NEW)
-		apply_let_go(session, &event->file.id);
+	withhold(session, event, other ? WITHHELD_NAMES : WITHHELD_EXCLUDED);
 	return true;
+}
+
+void withhold_foreign(struct session *session, const struct fim_event *event)
+{
+	withhold(session, event, WITHHELD_SUBVOLUME);
 }

@@ -6,7 +6,8 @@ __all__ = ["coverage", "headline", "not_seen"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
 CANARY_TYPE = "tmpfs"  # of /run, where the canary sings
-STACKED = {"overlay": "known by the merged inode, whose number can change, or collide without xino=on"}
+# What must be attached beside an operation's own functions.
+STACKED = {"overlay": ("security_inode_copy_up", "a lower file is not followed when it is copied up")}
 ELSEWHERE = "the canary ran on %s only" % CANARY_TYPE
 
 
@@ -41,8 +42,9 @@ def row(operation, kind, attachment, canary, missing):
         return {"state": ASSUMED, "hook": names, "why": why}
     if operation not in canary.seen:
         return {"state": NOT_SEEN, "hook": names, "why": "attached, but silent on the canary"}
-    if kind in STACKED:
-        return {"state": DEGRADED, "hook": names, "why": STACKED[kind]}
+    function, why = STACKED.get(kind, (None, None))
+    if function and function not in {hook.function for hook in attachment.hooks}:
+        return {"state": DEGRADED, "hook": names, "why": why}
     if kind != CANARY_TYPE:
         return {"state": ASSUMED, "hook": names, "why": ELSEWHERE}
     return {"state": COVERED, "hook": names, "why": None}

@@ -72,6 +72,8 @@ HOOKS = tuple(Hook(*row) for row in (
      "every write path up to 5.10; mmap, tmpfs and others after"),
     ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
     ("modify", "iocb", "kiocb_modified", "fim_kiocb_modified", present, "xfs from 6.0"),
+    ("modify", "copy_up", "security_inode_copy_up", "fim_copy_up", present,
+     "overlayfs: what is written to becomes another inode; arguments as in 3.10"),
     ("modify", "privs", "file_remove_privs", "fim_file_remove_privs", with_btrfs,
      "btrfs's write(2) up to 6.12; the program asks for the file system"),
     ("close", "allocate", "vfs_fallocate", "fim_fallocate", present,
@@ -123,8 +125,8 @@ LEARN = tuple(Hook(*row) for row in (
 ))
 
 # Parts without which the operation can still be seen.
-OPTIONAL = {"exchange", "file", "modified", "iocb", "privs", "allocate", "forget", "before", "acl",
-            "compat", "move", "setattr"}
+OPTIONAL = {"exchange", "file", "modified", "iocb", "copy_up", "privs", "allocate", "forget",
+            "before", "acl", "compat", "move", "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 

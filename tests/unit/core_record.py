@@ -3,7 +3,7 @@
 import struct
 import unicodedata
 
-ABI = 2
+ABI = 3
 UNSET = 0xFFFFFFFF
 OPS = {  # the contract's word: number
     "create": 1, "mkdir": 2, "mknod": 3, "symlink": 4, "link": 5, "unlink": 6, "rmdir": 7,

@@ -68,7 +68,7 @@ UNWATCHED = {
     "fim_d_delete": 2, "fim_clear_inode": 0, "fim_d_move": 4, "fim_d_exchange": 4,
     "fim_setattr": 1, "fim_setattr_idmap": 1, "fim_post_setattr": 1, "fim_post_setattr_idmap": 1,
     "fim_post_setxattr": 1, "fim_post_removexattr": 1, "fim_post_set_acl": 1,
-    "fim_post_remove_acl": 1, "fim_file_ioctl": 0, "fim_drop_write_file": 1,
+    "fim_copy_up": 2, "fim_post_remove_acl": 1, "fim_file_ioctl": 0, "fim_drop_write_file": 1,
     "fim_getattr_path": 1, "fim_getattr_dentry": 1, "fim_fallocate": 1, "fim_file_remove_privs": 0,
     "fim_blkdev_open": 1,
 }

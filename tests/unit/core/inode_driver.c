@@ -11,18 +11,22 @@ struct request {
 	uint8_t verb;
 	uint8_t flag;
 	uint16_t size; /* of the buffer for a path */
-	uint32_t dir;  /* low 28 bits inode, high 4 device: as are the ids */
+	uint32_t dir;  /* 26 bits inode, 2 overlay, 4 device: as are the ids */
 	uint32_t child;
 };
 
 static struct fim_id id_of(uint32_t number)
 {
-	return (struct fim_id){.ino = number & 0xfffffff, .dev = number >> 28};
+	return (struct fim_id){
+		.ino = number & 0x3ffffff,
+		.dev = number >> 28,
+		.over = number >> 26 & 3,
+	};
 }
 
 static uint32_t number_of(const struct fim_id *id)
 {
-	return id->dev << 28 | (uint32_t)id->ino;
+	return id->dev << 28 | id->over << 26 | (uint32_t)id->ino;
 }
 
 static void put_dropped(void *context, const struct fim_id *id, uint32_t flags)
@@ -181,6 +185,9 @@ static void change(struct inode_table *table, const struct request *q,
 		return;
 	case 'g':
 		add_again(table, &child, &dir, out);
+		return;
+	case 'k':
+		json_signed(out, inode_table_rekey(table, &dir, &child));
 		return;
 	case 'F':
 		json_signed(out, inode_table_set_flags(table, &dir, q->child,
