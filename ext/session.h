@@ -44,6 +44,8 @@
 /* Flags of a file: told as open, or mapped, since before the monitor. */
 #define INODE_OPEN_BEFORE 0x200u
 #define INODE_MAPPED_BEFORE 0x400u
+/* Flag of a directory: not watched, known for a name that --find-links found. */
+#define INODE_OUTSIDE 0x800u
 
 /* Counts that `stop` and `heartbeat` tell; each is also said when it happens
  * or makes a record of its own. */

@@ -89,7 +89,7 @@ static int add_outside(struct search *search, int dir, const char *name, struct 
 		return 0; // watched: the name is there, or on its way
 	if (!inode_table_known(inodes, &id, NULL))
 		error = inode_table_set_root(inodes, &id, bytes_of(path.data, length ? length : 1),
-					     INODE_DIR | INODE_NAMES_ONLY);
+					     INODE_DIR | INODE_NAMES_ONLY | INODE_OUTSIDE);
 	if (error == 0)
 		error = inode_table_add_name(inodes, &id, bytes_of_string(name), &linked->id, false);
 	if (error < 0)

@@ -41,6 +41,19 @@ static uint32_t visit_flags(void *context, const struct fim_id *id)
 	       known & (INODE_OPEN_BEFORE | INODE_MAPPED_BEFORE) ? FIM_WATCH_OPEN_BEFORE : 0;
 }
 
+// It may have been watched for some names until now, or known for one by the path
+// that it had outside.
+static void watched_wholly(const struct visit *visit, const struct scan_entry *entry)
+{
+	struct inode_table *inodes = &visit->session->inodes;
+	uint32_t flags = 0;
+
+	inode_table_known(inodes, &entry->id, &flags);
+	if (flags & INODE_OUTSIDE && (entry->dir || !visit->root))
+		inode_table_unset_root(inodes, &entry->id);
+	inode_table_set_flags(inodes, &entry->id, 0, INODE_NAMES_ONLY | INODE_OUTSIDE);
+}
+
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
@@ -59,9 +72,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
-	// It may have been watched for some names until now.
 	if (S_ISDIR(entry->mode))
-		inode_table_set_flags(&session->inodes, &entry->id, 0, INODE_NAMES_ONLY);
+		watched_wholly(visit, entry);
 	if (entry->dir && session->found && entry->inserted)
 		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
 	return 0;

@@ -35,12 +35,12 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listening(attachment, *paths, first=lambda: None, **options):
+def listening(attachment, *paths, first=lambda: None, output=None, **options):
     """A listener on these paths; what it says of its start is still to be read.
 
-    `first` is called just before the start."""
+    `first` is called just before the start; `output` is what Monitor.open() takes."""
     checker = Checker()
     monitor = fim.Monitor(*paths, attachment=attachment, ring_pages=RING_PAGES, **options)
     first()
-    with monitor:
+    with monitor.open(output):
         yield Listener(monitor, checker)

@@ -71,6 +71,27 @@ def test_their_directories_are_not_watched(attachment, tree):
         assert record["names_known"] == record["file"]["nlink"] == 2
 
 
+def test_their_directories_moved_in(attachment, tree):
+    """From then on they are watched as any other, by their new path."""
+    names = prepare(tree)
+    top = tree + "/watched/in"
+    with listening(attachment, tree + "/watched", find_links=True) as listener:
+        listener.settle()
+        os.rename(tree + "/outside", top)
+        listener.settle()
+        append(top + "/deep/two")
+        record = last(listener)
+        assert record["path"] == top + "/deep/two"
+        assert sorted(record["known_paths"]) == sorted(
+            names[:2] + [top + "/one", top + "/deep/two"])
+        make(top + "/deep/new", "")
+        os.rename(top + "/deep", tree + "/watched/deeper")
+        os.unlink(tree + "/watched/deeper/new")
+        assert listener.acts() == [("create", top + "/deep/new"),
+                                   ("rename", tree + "/watched/deeper"),
+                                   ("unlink", tree + "/watched/deeper/new")]
+
+
 def test_let_go_with_its_last_name_inside(attachment, tree):
     names = prepare(tree)
     with listening(attachment, tree + "/watched", find_links=True) as listener:

@@ -11,7 +11,8 @@ from workload import make
 QUIET_SECONDS = 5
 
 # In a mount namespace of its own, what is large and not needed to run is covered: the
-# machine's root is this one's, over a slow wire. $0 is the checkout, which stays.
+# machine's root is this one's, over a slow wire. $0 is the checkout, which stays; its
+# name in /proc must not be resolved, since by then it is the covered one's.
 COVER = """
 mount --make-rprivate / || exit 1
 cd "$0" && exec 9<.
@@ -22,7 +23,7 @@ for d in /* /usr/share /usr/include /usr/lib/*; do
     esac
     if [ -d "$d" ] && [ ! -L "$d" ]; then mount -t tmpfs tmpfs "$d" || exit 1; fi
 done
-mkdir -p "$0" && mount --bind /proc/self/fd/9 "$0" && cd "$0" && exec 9<&- && exec "$@"
+mkdir -p "$0" && mount --no-canonicalize --bind /proc/self/fd/9 "$0" && cd "$0" && exec 9<&- && exec "$@"
 """
 
 

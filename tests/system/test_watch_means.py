@@ -49,6 +49,21 @@ def test_a_root_that_is_a_link(attachment, tree):
                                    ("symlink", link)]
 
 
+def test_its_own_output_is_withheld(attachment, tree):
+    """What the monitor writes below its root, but nobody else's writes to that file."""
+    path = tree + "/watched/output"
+    with open(path, "wb", buffering=0) as file:
+        with listening(attachment, tree + "/watched", output=file.fileno()) as listener:
+            assert listener.said("found") == set()
+            file.write(b"ours\n")
+            records = listener.settle()
+            assert [(record["kind"], record["path"]) for record in records] == [("withheld", path)]
+            file.write(b"more\n")
+            assert listener.settle() == []
+            subprocess.run(["sh", "-c", "echo theirs >> " + path], check=True)
+            assert listener.acts() == written(path)
+
+
 # --- mounts below a root ---------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import expected
 import fim
 from fim import bpf
 from fim.kernel import Kernel
-from test_start import RING_PAGES, Listener
+from listener import RING_PAGES, Listener
 from watcher import Checker
 from workload import TIMES, append, error_name, make
 
