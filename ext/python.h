@@ -14,11 +14,18 @@
 #include "event.h"
 
 extern PyType_Spec core_session_spec;
+extern PyType_Spec core_survey_spec;
 
 PyObject *core_decode(PyObject *module, PyObject *bytes);
 extern const char core_decode_doc[];
 PyObject *core_count_names(PyObject *module, PyObject *args);
 extern const char core_count_names_doc[];
+PyObject *core_examine(PyObject *module, PyObject *args);
+extern const char core_examine_doc[];
+PyObject *core_digest_prefix(PyObject *module, PyObject *args);
+extern const char core_digest_prefix_doc[];
+/* The table of facts.h: (word, letter, form, compared), head first. */
+PyObject *core_attributes(void);
 
 /* dict[key] = number. 0 or -1 with an exception set. */
 int core_set_number(PyObject *dict, const char *key, unsigned long long number);
