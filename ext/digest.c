@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 
 struct digest {
@@ -93,21 +94,57 @@ static int works(const struct digest_kind *kind)
 	return error == 0;
 }
 
+// Those that were asked for; OpenSSL counts references, and looks up slowly.
+static struct known {
+	struct known *next;
+	const struct digest_kind *kind;
+	char name[32];
+} *all_known;
+
+static const struct digest_kind *recall(const char *name)
+{
+	for (struct known *known = all_known; known; known = known->next)
+		if (strcmp(known->name, name) == 0)
+			return known->kind;
+	return NULL;
+}
+
+static const struct digest_kind *look_up(const char *name, const char **why)
+{
+	const struct digest_kind *kind = recall(name);
+	struct known *known;
+
+	if (kind)
+		return kind;
+	kind = crypto.fetch ? crypto.fetch(NULL, name, NULL) : crypto.by_name(name);
+	known = calloc(1, sizeof(*known));
+	if (!kind || !works(kind) || !known || strlen(name) >= sizeof(known->name)) {
+		free(known);
+		*why = kind || crypto.by_name(name) ? "not approved in this host's FIPS mode"
+						    : "not known to OpenSSL here";
+		return NULL;
+	}
+	strcpy(known->name, name);
+	known->kind = kind;
+	known->next = all_known;
+	all_known = known;
+	return kind;
+}
+
 const struct digest_kind *digest_find(const char *name, const char **why)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	const struct digest_kind *kind;
 
 	pthread_once(&once, load);
 	*why = load_failure;
 	if (load_failure)
 		return NULL;
-	kind = crypto.fetch ? crypto.fetch(NULL, name, NULL) : crypto.by_name(name);
-	if (kind && works(kind))
-		return kind;
-	*why = kind || crypto.by_name(name) ? "not approved in this host's FIPS mode"
-					    : "not known to OpenSSL here";
-	return NULL;
+	pthread_mutex_lock(&lock);
+	kind = look_up(name, why);
+	pthread_mutex_unlock(&lock);
+	return kind;
 }
 
 struct digest *digest_new(const struct digest_kind *kind)

@@ -29,8 +29,10 @@ class Finding:
         return "unreadable" if "unreadable" in unpack(self.after) else "changed"
 
     def same_inode(self):
-        """Whether both are there, and one and the same."""
-        return bool(self.before and self.after) and identity(self.before) == identity(self.after)
+        """Whether both are there, and one and the same. A link to elsewhere is another link,
+        even where the file system gave it the number of the one before."""
+        return bool(self.before and self.after and "target" not in self.changed
+                    and identity(self.before) == identity(self.after))
 
     def row(self):
         """As the database keeps it."""
