@@ -166,9 +166,11 @@ def initialise(options):
 def add_packages(findings):
     """Say of each finding which package it is of."""
     known = packages.of_this_host() if findings else None
-    states = known.states([finding.path for finding in findings]) if known else {}
-    for finding in findings:
-        finding.package = states.get(finding.path)
+    places = {finding: finding.old_path if finding.state == "moved" else finding.path
+              for finding in findings}
+    states = known.states(sorted(set(places.values()))) if known else {}
+    for finding, place in places.items():
+        finding.package = states.get(place)
 
 
 def check(options):

@@ -26,9 +26,10 @@ def parts(paths):
 
 
 class Dpkg:
-    """Debian's."""
+    """Debian's. Of a file it knows the content alone."""
 
     tool = "dpkg-query"
+    well = "content_matches"
 
     @staticmethod
     def aliases(path):
@@ -58,6 +59,7 @@ class Rpm:
     """Red Hat's."""
 
     tool = "rpm"
+    well = "matches"
 
     def owners(self, paths):
         """{path: package}"""
@@ -80,7 +82,8 @@ class PackageDatabase:
         self.kind = kind
 
     def states(self, paths):
-        """{path: (package, "matches" | "differs" | "missing")} of those that a package owns."""
+        """{path: (package, "matches" | "content_matches" | "differs" | "missing")} of those
+        that a package owns."""
         owners = self.kind.owners(paths)
         wrong = {}
         for package in sorted(set(owners.values())):
@@ -90,13 +93,10 @@ class PackageDatabase:
                     wrong[match.group(2)] = "differs" if match.group(1) else "missing"
         return {path: (package, self.worst(wrong, path)) for path, package in owners.items()}
 
-    @staticmethod
-    def worst(wrong, path):
+    def worst(self, wrong, path):
         """A path's state, by any of its names in the database."""
-        for name in Dpkg.aliases(path):
-            if name in wrong:
-                return wrong[name]
-        return "matches"
+        return next((wrong[name] for name in Dpkg.aliases(path) if name in wrong),
+                    self.kind.well)
 
 
 def of_this_host():

@@ -15,8 +15,8 @@ __all__ = ["accept_members", "facts_lines", "printable", "render", "write_record
 GROUPS = (("new", "new"), ("removed", "removed"), ("moved", "moved or renamed"),
           ("changed", "changed"), ("unreadable", "not compared, for it could not be read"))
 LETTERS = {word: letter for word, letter, _, _ in ATTRIBUTES}
-PACKAGE_WORDS = {"matches": "as in the package", "differs": "not as in the package",
-                 "missing": "missing of the package"}
+PACKAGE_WORDS = {"matches": "as in the package", "content_matches": "content as in the package",
+                 "differs": "not as in the package", "missing": "missing of the package"}
 HASH_SHOWN = 16  # characters: enough to see that it is another
 
 
