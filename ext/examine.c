@@ -127,6 +127,7 @@ static int examine_closed(struct examiner *examiner, int at, const char *name, m
 {
 	char path[PATH_MAX + 32];
 	ssize_t length;
+	int error;
 
 	if (S_ISLNK(mode)) {
 		length = readlinkat(at, name, path, PATH_MAX);
@@ -137,7 +138,8 @@ static int examine_closed(struct examiner *examiner, int at, const char *name, m
 	if (at == AT_FDCWD)
 		return xattr_add(examiner->room, -1, name, out);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", at, name);
-	return xattr_add(examiner->room, -1, path, out);
+	error = xattr_add(examiner->room, -1, path, out);
+	return error == -ENOENT ? MOVED : error; // without a /proc nothing is gone
 }
 
 static int examine_opened(struct examiner *examiner, int at, const char *name,

@@ -135,7 +135,7 @@ class Report:
         check = self.check
         what = ", content not compared (--quick)" if check.quick else ""
         said = "%d names compared with the baseline of %s (%s)%s" % (
-            check.checked, check.baseline, check.digest[:HASH_SHOWN] + "…", what)
+            check.checked, check.baseline[:19] + "Z", check.digest[:HASH_SHOWN] + "…", what)
         total = sum(check.counts().values())
         said += ": nothing differs" if not total else ": %d differ" % total
         if check.appended:
