@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// py_survey.c - struct survey as the type fim._core.Survey, and single files.
+// py_survey.c - struct survey as the type fim._core.Survey.
 //
 // One call a batch, as lists of (path, facts), both bytes. The GIL is released
 // while it waits; `busy` keeps a second thread out meanwhile.
 #include "python.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "facts.h"
 #include "survey.h"
 
 struct py_survey {
@@ -19,16 +17,6 @@ struct py_survey {
 	struct survey survey;
 	bool busy;
 };
-
-static const struct digest_kind *kind_of(const char *algorithm)
-{
-	const char *why;
-	const struct digest_kind *kind = digest_find(algorithm, &why);
-
-	if (!kind)
-		PyErr_Format(PyExc_ValueError, "%s: %s", algorithm, why);
-	return kind;
-}
 
 static PyObject *survey_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
@@ -79,7 +67,7 @@ static int survey_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 	survey->examine.quick = quick;
 	survey->examine.pace.bytes_per_second = pace;
 	survey->one_file_system = one;
-	survey->examine.kind = kind_of(algorithm);
+	survey->examine.kind = core_digest_kind(algorithm);
 	if (!survey->examine.kind || copy_roots(survey, roots) < 0)
 		return -1;
 	error = survey_start(survey);
@@ -249,87 +237,3 @@ PyType_Spec core_survey_spec = {
 	.flags = Py_TPFLAGS_DEFAULT,
 	.slots = survey_slots,
 };
-
-const char core_examine_doc[] =
-	"examine(path, algorithm)\n--\n\nThe facts of one name, packed. OSError, ValueError.";
-
-PyObject *core_examine(PyObject *module, PyObject *args)
-{
-	struct examine_options options = {0};
-	struct examiner *examiner;
-	struct buffer facts = {0};
-	const char *path, *algorithm;
-	PyObject *result;
-	int error;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "ys:examine", &path, &algorithm))
-		return NULL;
-	options.kind = kind_of(algorithm);
-	if (!options.kind)
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	examiner = examiner_new(&options);
-	error = examiner ? examine(examiner, AT_FDCWD, path, false, &facts) : -ENOMEM;
-	examiner_free(examiner);
-	Py_END_ALLOW_THREADS
-	result = error < 0 ? core_raise(error, path)
-			   : PyBytes_FromStringAndSize(facts.data, (Py_ssize_t)facts.length);
-	buffer_deinit(&facts);
-	return result;
-}
-
-const char core_digest_prefix_doc[] =
-	"digest_prefix(path, size, algorithm)\n--\n\n"
-	"The digest of a file's first bytes. OSError, ValueError.";
-
-PyObject *core_digest_prefix(PyObject *module, PyObject *args)
-{
-	struct examine_options options = {0};
-	struct examiner *examiner;
-	unsigned char value[DIGEST_MAX];
-	size_t length = 0;
-	unsigned long long size;
-	const char *path, *algorithm;
-	int error;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "yKs:digest_prefix", &path, &size, &algorithm))
-		return NULL;
-	options.kind = kind_of(algorithm);
-	if (!options.kind)
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	examiner = examiner_new(&options);
-	error = examiner ? examine_prefix(examiner, path, size, value, &length) : -ENOMEM;
-	examiner_free(examiner);
-	Py_END_ALLOW_THREADS
-	if (error < 0)
-		return core_raise(error, path);
-	return PyBytes_FromStringAndSize((char *)value, (Py_ssize_t)length);
-}
-
-static PyObject *attribute(const char *word, char letter, const char *form, const char *compared)
-{
-	return Py_BuildValue("(sCss)", word, letter, form, compared);
-}
-
-PyObject *core_attributes(void)
-{
-	PyObject *list = PyList_New(0), *tuple = NULL;
-	int error = list ? 0 : -1;
-
-#define ADD(NAME, word, letter, form, compared)                         \
-	if (error == 0) {                                               \
-		PyObject *row = attribute(word, letter, form, compared); \
-		error = row ? PyList_Append(list, row) : -1;            \
-		Py_XDECREF(row);                                        \
-	}
-	FACTS_HEAD_ATTRIBUTES(ADD)
-	FACTS_TAIL_ATTRIBUTES(ADD)
-#undef ADD
-	if (error == 0)
-		tuple = PyList_AsTuple(list);
-	Py_XDECREF(list);
-	return tuple;
-}

@@ -11,6 +11,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "digest.h"
 #include "event.h"
 
 extern PyType_Spec core_session_spec;
@@ -24,6 +25,8 @@ PyObject *core_examine(PyObject *module, PyObject *args);
 extern const char core_examine_doc[];
 PyObject *core_digest_prefix(PyObject *module, PyObject *args);
 extern const char core_digest_prefix_doc[];
+/* NULL with ValueError set: OpenSSL does not have it, or does not allow it. */
+const struct digest_kind *core_digest_kind(const char *algorithm);
 /* The table of facts.h: (word, letter, form, compared), head first. */
 PyObject *core_attributes(void);
 

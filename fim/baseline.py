@@ -1,4 +1,4 @@
-"""The baseline: make it, compare with it, accept what a comparison showed."""
+"""The baseline: make it, and compare what is there with it."""
 
 import errno
 import fnmatch
@@ -12,7 +12,8 @@ from fim.errors import FimError, UsageError
 from fim.facts import difference, time_text, unpack
 from fim.findings import Finding, compare, explain, is_below, relate
 
-__all__ = ["Check", "Scope", "accept", "check", "initialise"]
+__all__ = ["ACCEPTABLE", "Check", "Scope", "absolute", "check", "examined", "initialise", "now_text",
+           "roots_of"]
 
 WAIT_MS = 200
 DATABASE_FILES = ("", "-wal", "-shm", "-journal")
@@ -267,67 +268,3 @@ def check(database, paths=(), quick=False, pace=0, progress=no_progress):
         result.number = database.add_check([finding.row() for finding in result.findings])
         database.end_check(result.number, result.record())
     return result
-
-
-def chosen(rows, paths):
-    """The findings at or below the paths named; all, when none are. UsageError: no such."""
-    rows = [row for row in rows if row[1] in ACCEPTABLE]
-    wanted = [absolute(path) for path in paths]
-    for path in wanted:
-        if not any(is_below(row[0], path) for row in rows):
-            raise UsageError("fim: %s: that check showed nothing there that can be accepted"
-                             % os.fsdecode(path))
-    return [row for row in rows
-            if not wanted or any(is_below(row[0], path) for path in wanted)]
-
-
-def explained(rows, accepted):
-    """The directories whose change the accepted explain."""
-    parents = {os.path.dirname(path) for row in accepted for path in (row[0], row[2]) if path}
-    return [row for row in rows if row[1] == "explained" and row[0] in parents]
-
-
-def still_so(database, row, algorithm):
-    """Whether both what was approved and what is there are as the check showed."""
-    path, state, old_path, before, after = row
-    approved_at = old_path if state == "moved" and before else path
-    return (database.facts(approved_at) == before
-            and (old_path is None or state != "moved" or not before
-                 or examined(old_path, algorithm) is None)
-            and examined(path, algorithm) == after)
-
-
-def approve(database, rows, algorithm):
-    """Approve what is still as shown: (accepted, moved on)."""
-    accepted, moved_on = [], []
-    for row in rows:
-        if not still_so(database, row, algorithm):
-            moved_on.append(row)
-            continue
-        path, state, old_path, before, after = row
-        if state == "moved" and before:
-            database.approve(old_path, None)
-        database.approve(path, after)
-        accepted.append(row)
-    return accepted, moved_on
-
-
-def accept(database, number, paths, by, reason):
-    """Approve exactly what check `number` showed, at `paths` or all of it: (record, moved on).
-    What is not any more as it was shown is left."""
-    with database.changing():
-        scope = Scope.of_text(database.scope())
-        database.sealed()
-        if database.check(number) is None:
-            raise UsageError("fim: %d: no such check: fim check gives the number" % number)
-        rows = database.findings(number)
-        accepted, moved_on = approve(database, chosen(rows, paths), scope.algorithm)
-        approve(database, explained(rows, accepted), scope.algorithm)
-        record = {"check": str(number), "by": by, "reason": reason,
-                  "paths": [row[0] for row in accepted],
-                  "baseline_digest": database.seal().hexdigest()}
-        if accepted:
-            kept = dict(record, time=now_text(),
-                        paths=[row[0].decode("utf-8", "surrogateescape") for row in accepted])
-            database.add_accept(kept)
-    return record, moved_on

@@ -5,7 +5,7 @@ import os
 import pwd
 import resource
 
-from fim import baseline, packages, portable, report
+from fim import approval, baseline, packages, portable, report
 from fim.database import open_database
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.output import complain, environment_error, opened
@@ -209,7 +209,7 @@ def login_name():
 def accept(options):
     """fim accept"""
     with database(options) as state, opened(options.output) as sink:
-        record, moved_on = baseline.accept(state, options.check, options.paths, login_name(),
+        record, moved_on = approval.accept(state, options.check, options.paths, login_name(),
                                            options.reason)
         if options.format == "json" and record["paths"]:
             Stream(sink.write).emit("accept", report.accept_members(record))

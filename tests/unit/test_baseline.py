@@ -11,7 +11,6 @@ from trees import Tree
 
 NEW, REMOVED, CHANGED = 1, 2, 4
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-ACL = struct.pack("<I" + "HHI" * 4, 2, 1, 6, 2**32 - 1, 2, 4, 1000, 4, 4, 2**32 - 1, 0x20, 4, 2**32 - 1)
 MASKED_ACL = struct.pack("<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 1000, 4, 4, 2**32 - 1,
                          0x10, 4, 2**32 - 1, 0x20, 4, 2**32 - 1)
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)

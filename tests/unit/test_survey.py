@@ -274,6 +274,29 @@ def test_reading_leaves_no_trace(tmp_path):
         assert os.stat(str(path)).st_atime == os.stat(str(tmp_path)).st_atime == 1
 
 
+def cached_pages(path):
+    said = subprocess.check_output(["fincore", "-n", "-b", "-o", "PAGES", path])
+    return int(said or 0)
+
+
+@pytest.mark.skipif(not shutil.which("fincore"), reason="no fincore here")
+def test_the_page_cache_is_left_as_it_was(tmp_path):
+    """What nobody used is not put in it, and what somebody uses stays."""
+    for name in ("cold", "warm"):
+        with open(str(tmp_path / name), "wb") as file:
+            file.write(os.urandom(1 << 20))
+            file.flush()
+            os.fsync(file.fileno())
+            if name == "cold":
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if cached_pages(str(tmp_path / "cold")):
+        pytest.skip("this file system is the page cache")
+    pairs, _ = survey(str(tmp_path))
+    assert len(pairs) == 3
+    assert cached_pages(str(tmp_path / "warm")) == (1 << 20) // os.sysconf("SC_PAGESIZE")
+    assert cached_pages(str(tmp_path / "cold")) == 0
+
+
 def test_pace(tmp_path):
     (tmp_path / "file").write_bytes(bytes(1 << 20))
     (tmp_path / "file2").write_bytes(bytes(1 << 20))
