@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -15,11 +14,12 @@
 #endif
 
 #define WARM UINT64_MAX
+#define SLEEP_MAX 100000000u /* ns: it may be stopped meanwhile */
 
 struct reading {
 	int fd;
-	bool asked;    /* whether the cache has the file, where each read cannot tell */
-	uint64_t cold; /* where it was first not in the cache, or WARM */
+	bool tells;    /* each read says whether the cache had it */
+	uint64_t cold; /* where it first had it not, or WARM */
 };
 
 // As its first page, so the whole: for kernels whose reads do not tell.
@@ -52,19 +52,26 @@ static ssize_t read_cached(int fd, char *part, size_t length, uint64_t offset)
 #endif
 }
 
+// Once the cache did not have something, what follows was read ahead by us: it
+// tells nothing any more.
+static void note_cold(struct reading *reading, ssize_t done, uint64_t offset)
+{
+	reading->tells = false;
+	if (done == -EAGAIN)
+		reading->cold = offset;
+	else if (done < 0 && !first_page_is_cached(reading->fd))
+		reading->cold = 0;
+}
+
 static ssize_t read_part(struct reading *reading, char *part, size_t length, uint64_t offset)
 {
-	ssize_t done = -EAGAIN;
+	ssize_t done;
 
-	if (reading->cold == WARM && !reading->asked)
+	if (reading->tells) {
 		done = read_cached(reading->fd, part, length, offset);
-	if (done > 0)
-		return done;
-	if (done != -EAGAIN && done != 0 && !reading->asked) {
-		reading->asked = true;
-		reading->cold = first_page_is_cached(reading->fd) ? WARM : 0;
-	} else if (done == -EAGAIN && !reading->asked && reading->cold == WARM) {
-		reading->cold = offset;
+		if (done > 0)
+			return done;
+		note_cold(reading, done, offset);
 	}
 	do {
 		done = pread(reading->fd, part, length, (off_t)offset);
@@ -78,6 +85,21 @@ static uint64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static bool stopped(const struct content_pace *pace)
+{
+	return __atomic_load_n(&pace->stop, __ATOMIC_RELAXED);
+}
+
+static void sleep_until(const struct content_pace *pace, uint64_t then)
+{
+	for (uint64_t at = now(); at < then && !stopped(pace); at = now()) {
+		uint64_t left = then - at < SLEEP_MAX ? then - at : SLEEP_MAX;
+		struct timespec pause = {.tv_nsec = (long)left};
+
+		nanosleep(&pause, NULL);
+	}
 }
 
 // Each read moves the time at which the next may start, whichever thread it is.
@@ -94,33 +116,36 @@ static void keep_pace(struct content_pace *pace, size_t length)
 		start = before > at ? before : at;
 	} while (!__atomic_compare_exchange_n(&pace->free_at, &before, start + cost, false,
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	if (start > at) {
-		struct timespec pause = {(time_t)((start - at) / 1000000000u),
-					 (long)((start - at) % 1000000000u)};
+	sleep_until(pace, start);
+}
 
-		nanosleep(&pause, NULL);
+static int digest_all(struct reading *reading, uint64_t size, struct digest *digest, char *part,
+		      struct content_pace *pace)
+{
+	int error = digest_start(digest);
+
+	for (uint64_t offset = 0; error == 0 && offset < size;) {
+		uint64_t left = size - offset;
+		ssize_t done = read_part(reading, part, left < CONTENT_PART ? left : CONTENT_PART,
+					 offset);
+
+		if (done <= 0)
+			return (int)done;
+		error = digest_add(digest, part, (size_t)done);
+		offset += (uint64_t)done;
+		keep_pace(pace, (size_t)done);
+		if (stopped(pace))
+			return -ECANCELED;
 	}
+	return error;
 }
 
 int content_digest(int fd, uint64_t size, struct digest *digest, char *part,
 		   struct content_pace *pace)
 {
-	struct reading reading = {.fd = fd, .cold = WARM};
-	uint64_t offset = 0;
-	int error = digest_start(digest);
+	struct reading reading = {.fd = fd, .tells = true, .cold = WARM};
+	int error = digest_all(&reading, size, digest, part, pace);
 
-	while (error == 0 && offset < size) {
-		size_t wanted = size - offset < CONTENT_PART ? size - offset : CONTENT_PART;
-		ssize_t done = read_part(&reading, part, wanted, offset);
-
-		if (done <= 0) {
-			error = (int)done;
-			break;
-		}
-		error = digest_add(digest, part, (size_t)done);
-		offset += (uint64_t)done;
-		keep_pace(pace, (size_t)done);
-	}
 	if (reading.cold != WARM)
 		posix_fadvise(fd, (off_t)reading.cold, 0, POSIX_FADV_DONTNEED);
 	return error;

@@ -6,6 +6,7 @@
 #ifndef FIM_CONTENT_H
 #define FIM_CONTENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "digest.h"
@@ -17,10 +18,12 @@ struct content_pace {
 	uint64_t bytes_per_second; /* 0: as fast as it goes */
 	uint64_t free_at;          /* atomic: when the next byte may be read */
 	uint64_t read;             /* atomic: bytes so far */
+	bool stop;                 /* atomic: nobody wants the rest */
 };
 
 /* Digest the first `size` bytes of `fd`. `part` has room for CONTENT_PART. Fewer
- * bytes are no error: the caller sees by fstat(2) that the file moved. -errno */
+ * bytes are no error: the caller sees by fstat(2) that the file moved.
+ * -ECANCELED: stopped, -errno. */
 int content_digest(int fd, uint64_t size, struct digest *digest, char *part,
 		   struct content_pace *pace);
 

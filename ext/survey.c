@@ -276,6 +276,7 @@ static void end_batch(struct survey *survey, struct survey_batch *batch)
 
 static void end_threads(struct survey *survey)
 {
+	__atomic_store_n(&survey->examine.pace.stop, true, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&survey->lock);
 	survey->stopped = true;
 	pthread_cond_broadcast(&survey->moved);

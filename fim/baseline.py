@@ -260,6 +260,8 @@ def check(database, paths=(), quick=False, pace=0, progress=no_progress):
                 if any(is_below(row[0], root) for root in result.roots))
             collect(result, scope, rows, survey, progress)
             result.notices = survey.notices()
+        except ValueError:
+            approved.exhaust()  # no facts: somebody altered them, which expect() says
         finally:
             survey.close()
         database.expect(approved.seal)

@@ -192,7 +192,8 @@ class Database:
 
     def approved(self):
         """(path, facts) in the byte order of the paths."""
-        cursor = self.execute("SELECT path, facts FROM approved ORDER BY path")
+        cursor = self.execute("SELECT CAST(path AS BLOB), CAST(facts AS BLOB) FROM approved "
+                              "ORDER BY path")
         cursor.arraysize = BATCH
         return cursor
 

@@ -51,14 +51,22 @@ def is_directory(facts):
 
 
 def unpack(facts):
-    """{word: raw value}: numbers of the head, bytes of the tail; `xattrs` is a list."""
-    values = dict(zip(WORDS, HEAD.unpack_from(facts)))
+    """{word: raw value}: numbers of the head, bytes of the tail; `xattrs` is a list. ValueError:
+    they are no facts."""
+    try:
+        return unpack_tail(facts, dict(zip(WORDS, HEAD.unpack_from(facts))))
+    except (struct.error, IndexError):
+        raise ValueError("malformed facts")
+
+
+def unpack_tail(facts, values):
+    """`values` and what is behind the head."""
     at = HEAD_SIZE
     while at < len(facts):
         number, length = ITEM.unpack_from(facts, at)
         at += ITEM.size + length
-        if at > len(facts) or not _core.FACTS_HEAD <= number < len(WORDS):
-            raise ValueError("malformed facts")
+        if at > len(facts):
+            raise IndexError(at)
         value, word = facts[at - length:at], WORDS[number]
         if word == "xattrs":
             values.setdefault(word, []).append(value)

@@ -69,7 +69,7 @@ class Figure:
 
 def aide(state, tree, workers, verb):
     """AIDE's command line for one of its verbs."""
-    config = os.path.join(state, "aide%d.conf" % workers)
+    config = os.path.join(state, "aide%d%s.conf" % (workers, verb))
     out = "aide.db" if verb == "--init" else "aide.new"
     with open(config, "w") as text:
         text.write(AIDE.format(state=state, tree=tree, workers=workers, out=out))

@@ -49,6 +49,9 @@ def digest(path):
 
 ALTERED = {
     "a hash": ("UPDATE approved SET facts = substr(facts, 1, length(facts) - 1) || x'00'",),
+    "facts cut": ("UPDATE approved SET facts = substr(facts, 1, 10)",),
+    "facts of another kind": ("UPDATE approved SET facts = 'text'",),
+    "a tail": ("UPDATE approved SET facts = facts || x'ff00000000'",),
     "a name": ("UPDATE approved SET path = CAST(path || 'x' AS BLOB) WHERE rowid = 2",),
     "a row less": ("DELETE FROM approved WHERE rowid = 2",),
     "a row more": ("INSERT INTO approved SELECT x'2f78', facts FROM approved WHERE rowid = 2",),
@@ -178,6 +181,21 @@ def test_every_record_is_of_the_schema(tree, validator):
         validator.validate(record)
         kinds.add(record["kind"])
     assert kinds == {"finding", "check", "accept", "baseline"}
+
+
+@pytest.mark.parametrize("verb,expected", [("init", 1), ("check", ERROR)])
+def test_interrupted(tree, verb, expected):
+    tree.write("large", bytes(1 << 20))
+    command = {"init": ("init", "--replace", tree.top), "check": ("check",)}[verb]
+    before = whole(tree)
+    process = subprocess.Popen([sys.executable, "-m", "fim", *command, "--state", tree.state,
+                                "--max-mb-per-s", "0.01"], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (expected, b"") and b"interrupted" in said
+    assert said.count(b"\n") == 1 and whole(tree) == before
 
 
 def kill_after(tree, seconds, arguments):
