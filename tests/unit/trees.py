@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A tree, its baseline, and the command line on them."""
+import contextlib
+import io
 import json
 import os
-import subprocess
-import sys
+from unittest import mock
 
-from core_build import ROOT
+from fim import cli
 
 
 class Tree:
@@ -14,6 +15,7 @@ class Tree:
     def __init__(self, place):
         self.top = os.path.join(str(place), "tree")
         self.state = os.path.join(str(place), "state")
+        self.output = os.path.join(str(place), "output")
         os.mkdir(self.top)
 
     def path(self, *names):
@@ -27,13 +29,17 @@ class Tree:
             file.write(content.encode() if isinstance(content, str) else content)
         return path
 
-    def fim(self, verb, *arguments, before=()):
-        """(exit status, standard output, standard error)"""
-        done = subprocess.run(list(before) + [sys.executable, "-m", "fim", verb, "--state",
-                                              self.state] + list(arguments), cwd=ROOT,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE)
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+    def fim(self, verb, *arguments):
+        """(exit status, output, complaints) of a command line, in this process."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.output)
+        with mock.patch("sys.stderr", io.TextIOWrapper(io.BytesIO())) as stderr:
+            status = cli.main([verb, "--state", self.state, "--output", self.output]
+                              + list(arguments))
+            said = stderr.buffer.getvalue().decode()
+        with contextlib.suppress(FileNotFoundError), open(self.output, encoding="utf-8") as out:
+            return status, out.read(), said
+        return status, "", said
 
     def init(self, *arguments):
         """Approve the tree."""
