@@ -85,7 +85,7 @@ def header_version(path):
     if len(header) < HEADER.size or not header.startswith(MAGIC):
         raise FimError("fim: %s: no database of fim: move it away" % path)
     version, application = HEADER.unpack(header)
-    if application != APPLICATION and version:
+    if application != APPLICATION:
         raise FimError("fim: %s: a database of another program: name another --state" % path)
     return version
 
