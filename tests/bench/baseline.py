@@ -1,7 +1,8 @@
 """What a baseline costs beside AIDE: the same tree, the same attributes, sha256, warm cache.
 
 Run by `make bench-baseline`. The tree has 80,000 files and 5 GB, sizes as they are in /usr (many
-small, few large), made once from a fixed seed. Each command is run three times; the best counts.
+small, few large), made once from a fixed seed. The commands are run in turns, three
+times; the best counts.
 """
 
 import argparse
@@ -16,7 +17,6 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TIMES = 3
 SPREAD = 2.0  # of the logarithm of the sizes
 AIDE = """
 database_in=file:{state}/aide.db
@@ -81,7 +81,7 @@ def fim(state, *arguments):
     return [sys.executable, "-m", "fim", arguments[0], "--state", state] + list(arguments[1:])
 
 
-def measure(state, tree, workers):
+def measure(state, tree, workers, times):
     """{what: Figure} with `workers` threads each; in turns, so that all have the same luck."""
     pinned = [] if workers > 1 else ["taskset", "-c", "0"]
     figures = {name: Figure(pinned + command) for name, command in (
@@ -90,7 +90,7 @@ def measure(state, tree, workers):
         ("fim init", fim(state, "init", "--replace", tree)),
         ("fim check", fim(state, "check")),
         ("fim check --quick", fim(state, "check", "--quick")))}
-    for _ in range(TIMES):
+    for _ in range(times):
         for figure in figures.values():
             figure.run()
     return figures
@@ -108,9 +108,9 @@ def hash_rate():
     return len(data) / (time.process_time() - started)
 
 
-def show(figures, workers, size):
+def show(figures, workers, times, size):
     """The table."""
-    print("\n%d worker%s each, best of %d" % (workers, "s" * (workers > 1), TIMES))
+    print("\n%d worker%s each, best of %d" % (workers, "s" * (workers > 1), times))
     print("%-20s %8s %8s %8s" % ("", "seconds", "CPU s", "MB"))
     for name, figure in figures.items():
         print("%-20s %8.2f %8.2f %8.1f" % (name, figure.seconds, figure.cpu, figure.memory))
@@ -127,6 +127,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--files", type=int, default=80000)
     options.add_argument("--gigabytes", type=float, default=5.0)
+    options.add_argument("--times", type=int, default=3)
     options.add_argument("--tree", default=os.path.join(ROOT, "build", "bench-tree"))
     options = options.parse_args()
     size = options.gigabytes * 1e9
@@ -137,7 +138,8 @@ def main():
     try:
         subprocess.check_call(["tar", "cf", "/dev/zero", options.tree], stderr=subprocess.DEVNULL)
         for workers in sorted({1, len(os.sched_getaffinity(0))}, reverse=True):
-            show(measure(state, options.tree, workers), workers, size)
+            figures = measure(state, options.tree, workers, options.times)
+            show(figures, workers, options.times, size)
     finally:
         shutil.rmtree(state)
 
