@@ -12,10 +12,11 @@ Q = $(if $(V),,@)
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench clean packages-run packages-test
+.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench bench-baseline clean \
+	packages-run packages-test
 
 help: ## this list
-	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 packages-run:
 	$(Q)sh fim/dist/packages.sh run
@@ -62,6 +63,9 @@ coverage: packages-test build ## operation x way x file system: the table, and b
 bench: packages-test build ## guest instructions per operation, and the inode table
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk
 	$(Q)$(VM) $(KERNEL) --icount --timeout 3000 -- $(PYTHON) tests/bench/operations.py
+
+bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB
+	$(Q)$(PYTHON) tests/bench/baseline.py
 
 clean: ## remove what was built
 	$(Q)rm -rf build fim/*.so $$(find . -name __pycache__ -not -path './.git/*')

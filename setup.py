@@ -33,6 +33,7 @@ setup(
         depends=sorted(glob.glob("ext/*.h")) + ["bpf_c/event.h"],
         include_dirs=["ext", "bpf_c"],
         define_macros=[("Py_LIMITED_API", "0x03060000"), ("_GNU_SOURCE", "1")],
+        libraries=["dl", "pthread"],
         extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden"] + WARNINGS,
         py_limited_api=True,
     )],

@@ -3,8 +3,12 @@
 // module.c - fim._core: the table of what Python sees, and nothing else.
 #include "python.h"
 
+#include "facts.h"
+
 static PyMethodDef methods[] = {
 	{"decode", core_decode, METH_O, core_decode_doc},
+	{"examine", core_examine, METH_VARARGS, core_examine_doc},
+	{"digest_prefix", core_digest_prefix, METH_VARARGS, core_digest_prefix_doc},
 	{NULL, NULL, 0, NULL},
 };
 
@@ -28,13 +32,23 @@ static int add_constants(PyObject *module)
 	return error;
 }
 
+// Takes `value` over.
+static int add_object(PyObject *module, const char *name, PyObject *value)
+{
+	int error = value ? PyObject_SetAttrString(module, name, value) : -1;
+
+	Py_XDECREF(value);
+	return error;
+}
+
 static int core_exec(PyObject *module)
 {
-	PyObject *type = PyType_FromSpec(&core_session_spec);
-	int error = type ? PyObject_SetAttrString(module, "Session", type) : -1;
-
-	Py_XDECREF(type);
-	return error < 0 ? -1 : add_constants(module);
+	if (add_object(module, "Session", PyType_FromSpec(&core_session_spec)) < 0 ||
+	    add_object(module, "Survey", PyType_FromSpec(&core_survey_spec)) < 0 ||
+	    add_object(module, "ATTRIBUTES", core_attributes()) < 0 ||
+	    PyModule_AddIntConstant(module, "FACTS_HEAD", FACTS_HEAD) < 0)
+		return -1;
+	return add_constants(module);
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -11,12 +11,22 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "digest.h"
 #include "event.h"
 
 extern PyType_Spec core_session_spec;
+extern PyType_Spec core_survey_spec;
 
 PyObject *core_decode(PyObject *module, PyObject *bytes);
 extern const char core_decode_doc[];
+PyObject *core_examine(PyObject *module, PyObject *args);
+extern const char core_examine_doc[];
+PyObject *core_digest_prefix(PyObject *module, PyObject *args);
+extern const char core_digest_prefix_doc[];
+/* NULL with ValueError set: OpenSSL does not have it, or does not allow it. */
+const struct digest_kind *core_digest_kind(const char *algorithm);
+/* The table of facts.h: (word, letter, form, compared), head first. */
+PyObject *core_attributes(void);
 
 /* dict[key] = number. 0 or -1 with an exception set. */
 int core_set_number(PyObject *dict, const char *key, unsigned long long number);

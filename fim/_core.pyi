@@ -1,6 +1,6 @@
 """The extension: the hot path in C. Types and documentation live here."""
 
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 EVENT_ABI: int
 """Version of the wire format (bpf_c/event.h) that this extension reads."""
@@ -14,6 +14,43 @@ OPERATIONS: Dict[str, int]
 
 def decode(record: bytes) -> bytes:
     """The JSON of one raw record, with nothing looked up. ValueError: malformed or foreign."""
+
+
+ATTRIBUTES: Tuple[Tuple[str, str, str, str], ...]
+"""What the baseline keeps of an inode: (word, letter, form, compared), as ext/facts.h has it."""
+
+FACTS_HEAD: int
+"""How many of ATTRIBUTES are numbers at the head of packed facts."""
+
+
+def examine(path: bytes, algorithm: str) -> bytes:
+    """The packed facts of one name, no link followed. OSError; ValueError: no such algorithm."""
+
+
+def digest_prefix(path: bytes, size: int, algorithm: str) -> bytes:
+    """The digest of a file's first `size` bytes. OSError; ValueError: no such algorithm."""
+
+
+class Survey:
+    """The facts of whole trees, examined by threads, in the byte order of the paths."""
+
+    def __init__(self, roots: Tuple[bytes, ...], algorithm: str, workers: int,
+                 quick: bool = False, one_file_system: bool = False,
+                 bytes_per_second: int = 0) -> None:
+        """Starts. `quick`: only what stat says, the head of the facts. ValueError: OpenSSL
+        does not have the algorithm, or does not allow it."""
+
+    def next(self, timeout_ms: int) -> Optional[List[Tuple[bytes, bytes]]]:
+        """The next (path, facts) pairs; [] when there are none yet, None when it is over."""
+
+    def read(self) -> int:
+        """How many bytes of content were read so far."""
+
+    def notices(self) -> List[Tuple[bytes, int, Optional[str]]]:
+        """What was not looked at: (path, errno, why not). RuntimeError before it is over."""
+
+    def close(self) -> None:
+        """End the threads."""
 
 
 class Session:

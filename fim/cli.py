@@ -7,15 +7,13 @@ import os
 import signal
 import sys
 
-from fim import doctor
-from fim.errors import FimError, UsageError
+from fim import cli_baseline, doctor
+from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.monitor import RING_PAGES, VERSION, Monitor
+from fim.output import complain, environment_error, opened
 
 __all__ = ["main"]
 
-ACT_ERROR = 1           # verbs that act: usage or environment
-ANSWER_USAGE = 15       # verbs that answer
-ANSWER_ENVIRONMENT = 18
 PUMP_MS = 100
 PRIORITY_BOOST = -4  # as auditd's: a reader that is starved loses records
 
@@ -23,10 +21,13 @@ EPILOG = """examples:
   fim watch /etc /usr/bin              every change below, as it happens
   fim watch --format json /etc | jq -c 'select(.kind == "event")'
   fim doctor                           what this kernel can and cannot show
+  fim init /etc /usr /boot && fim check      approve what is there; compare with it
 
 exit status:
   watch    0, or 1 for usage or environment, with one line on standard error
   doctor   0 all well, 1 degraded, 2 blind; its errors are 15 (usage) and 18
+  check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15 and 18
+  init accept show   0, or 1 with one line on standard error
 """
 
 
@@ -57,6 +58,7 @@ def parser():
     verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     add_watch(verbs)
     add_doctor(verbs)
+    cli_baseline.add_verbs(verbs, add_output)
     return top
 
 
@@ -98,43 +100,6 @@ def add_doctor(verbs):
     add_output(verb)
     verb.add_argument("--quick", action="store_true", help="attach nothing, prove nothing")
     verb.set_defaults(run=diagnose, failed=ANSWER_ENVIRONMENT)
-
-
-def environment_error(path, error):
-    """An OSError in words."""
-    return FimError("fim: %s: %s" % (path, error.strerror))
-
-
-@contextlib.contextmanager
-def opened(path):
-    """Where lines go: a file appended to, or standard output; unbuffered bytes."""
-    if path is None:
-        yield Sink("standard output", sys.stdout.fileno())
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise environment_error(path, error)
-    try:
-        yield Sink(path, descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class Sink:
-    """A descriptor with a name for complaints; each write is whole lines."""
-
-    def __init__(self, name, descriptor):
-        self.name = name
-        self.descriptor = descriptor
-
-    def write(self, lines):
-        """All of `lines`, or FimError."""
-        try:
-            while lines:
-                lines = lines[os.write(self.descriptor, lines):]
-        except OSError as error:
-            raise environment_error(self.name, error)
 
 
 class Stop:
@@ -219,14 +184,6 @@ def diagnose(options):
     return doctor.status(findings)
 
 
-def complain(message):
-    """One line on standard error, whatever is in it."""
-    text = os.fsencode(message).decode("utf-8", "backslashreplace")
-    shown = "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
-    sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
-    sys.stderr.flush()
-
-
 def usage_status(options):
     """What a wrong command line of this verb leaves with."""
     return ANSWER_USAGE if options.failed == ANSWER_ENVIRONMENT else ACT_ERROR
@@ -248,4 +205,7 @@ def main(arguments=None):
         return usage_status(options)
     except FimError as error:
         complain(str(error))
+        return options.failed
+    except KeyboardInterrupt:
+        complain("fim: interrupted: nothing of it is kept")
         return options.failed

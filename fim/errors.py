@@ -1,6 +1,12 @@
 """What can go wrong for a user: one line that says what, where and how to mend it."""
 
-__all__ = ["FimError", "UsageError", "KernelError"]
+__all__ = ["ACT_ERROR", "ANSWER_ENVIRONMENT", "ANSWER_USAGE", "FimError", "KernelError",
+           "UsageError"]
+
+# Exit statuses.
+ACT_ERROR = 1            # verbs that act: usage or environment
+ANSWER_USAGE = 15        # verbs that answer
+ANSWER_ENVIRONMENT = 18
 
 
 class FimError(Exception):

@@ -18,6 +18,9 @@ HEAD = {
     "labels": {},
 }
 CELL = {"state": "covered", "hook": "d_move", "why": None}
+DIGEST = "0" * 64
+FACTS = {"dev": "8:1", "ino": "12", "type": "file", "mode": "0644", "uid": 0, "gid": 0, "size": 1,
+         "mtime": TIME, "ctime": TIME, "nlink": 1, "hash": DIGEST}
 OTHERS = {
     "start": {"reason": None, "version": "0.1.0", "paths": ["/etc"]},
     "stop": {"reason": "SIGTERM", "version": "0.1.0", "counts": {"events": 3}},
@@ -29,6 +32,17 @@ OTHERS = {
     "withheld": {"path": "/etc/m", "reason": "not entered: --one-file-system"},
     "error": {"where": "/etc/x", "message": "Permission denied"},
     "clock": {"before": TIME, "after": TIME},
+    "finding": {"check": "3", "path": "/etc/x", "state": "changed", "file": FACTS,
+                "changed": {"mode": {"before": "0600", "after": "0644"}}},
+    "check": {"id": "3", "baseline_digest": DIGEST, "mode": "full", "checked": 9, "new": 0,
+              "removed": 0, "changed": 1, "moved": 0, "unreadable": 0, "appended": 0,
+              "started": TIME, "ended": TIME},
+    "accept": {"check": "3", "paths": ["/etc/x"], "by": "root", "reason": "an upgrade",
+               "baseline_digest": DIGEST},
+    "baseline": {"digest": DIGEST, "entries": 1, "scope": {
+        "roots": ["/etc"], "algorithm": "sha256", "growing": [], "one_file_system": False,
+        "created": TIME, "machine": HEAD["host"]}},
+    "approved": {"path": "/etc/x", "file": FACTS, "name": "L2V0Yy94", "facts": "AAAA"},
 }
 # Wrong values by the member's path; each makes a right record wrong.
 WRONG = {

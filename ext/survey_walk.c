@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// survey_walk.c - the walker: names in the byte order of their paths.
+//
+// "/a-b" sorts between "/a" and "/a/x". So a directory is two items of the list
+// it is in: "a", itself, and "a/", what is in it; sorting the items puts what is
+// between them where it belongs.
+#include "survey.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct walk {
+	struct survey *survey;
+	unsigned int depth; /* directories the walker is in */
+};
+
+struct listing {
+	struct buffer names; /* each with its NUL */
+	size_t *items;       /* where in it */
+	size_t count, room;
+};
+
+static int add_item(struct listing *listing, const char *name, const char *end)
+{
+	if (listing->count == listing->room) {
+		size_t room = listing->room ? listing->room * 2 : 64;
+		size_t *items = realloc(listing->items, room * sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		listing->items = items;
+		listing->room = room;
+	}
+	listing->items[listing->count++] = listing->names.length;
+	buffer_add_string(&listing->names, name);
+	buffer_add(&listing->names, end, strlen(end) + 1);
+	return listing->names.error;
+}
+
+static int add_name(struct listing *listing, const char *name, bool directory)
+{
+	int error = add_item(listing, name, "");
+
+	return error == 0 && directory ? add_item(listing, name, "/") : error;
+}
+
+static int by_bytes(const void *a, const void *b, void *names)
+{
+	return strcmp((char *)names + *(const size_t *)a, (char *)names + *(const size_t *)b);
+}
+
+static void sort(struct listing *listing)
+{
+	if (listing->count)
+		qsort_r(listing->items, listing->count, sizeof(*listing->items), by_bytes,
+			listing->names.data);
+}
+
+static void listing_deinit(struct listing *listing)
+{
+	buffer_deinit(&listing->names);
+	free(listing->items);
+}
+
+static int read_names(int fd, struct listing *ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), error = 0; // and its O_NOATIME
+	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *d;
+
+	if (!stream) {
+		error = -errno;
+		if (copy >= 0)
+			close(copy);
+		return error;
+	}
+	while (error == 0 && (errno = 0, d = readdir(stream)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			error = add_name(ret, d->d_name,
+					 d->d_type == DT_DIR || d->d_type == DT_UNKNOWN);
+	if (error == 0)
+		error = -errno;
+	closedir(stream);
+	return error;
+}
+
+static struct survey_directory *directory_new(struct bytes path)
+{
+	struct survey_directory *directory = calloc(1, sizeof(*directory) + path.length + 1);
+
+	if (!directory)
+		return NULL;
+	memcpy(directory + 1, path.data, path.length);
+	directory->path = bytes_of((char *)(directory + 1), path.length);
+	directory->users = 1;
+	return directory;
+}
+
+static void add_path(const struct survey_directory *directory, const char *name,
+		     struct buffer *out)
+{
+	buffer_add(out, directory->path.data, directory->path.length);
+	if (!directory->top && directory->path.data[directory->path.length - 1] != '/')
+		buffer_add_byte(out, '/');
+	buffer_add_string(out, name);
+}
+
+static int notice(struct walk *walk, const struct survey_directory *directory, const char *name,
+		  int error, const char *why)
+{
+	struct buffer path = {0};
+	int failed;
+
+	add_path(directory, name, &path);
+	failed = path.error ? path.error
+			    : survey_notice(walk->survey, buffer_bytes(&path), error, why);
+	buffer_deinit(&path);
+	return failed;
+}
+
+// Why what is mounted on `name` is not to be looked into; NULL: it is.
+static const char *kept_out(struct walk *walk, const struct survey_directory *directory,
+			    const char *name)
+{
+	static const char *const words[] = {
+		[MOUNT_LOCAL] = NULL,
+		[MOUNT_PSEUDO] = "not entered: a pseudo file system",
+		[MOUNT_NETWORK] = "not entered: a network file system",
+		[MOUNT_AUTOFS] = "not entered: an automount point",
+	};
+	const struct mount *mount;
+	struct buffer path = {0};
+	struct stat st;
+
+	if (directory->top || fstatat(directory->fd, name, &st,
+				      AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0 ||
+	    st.st_dev == directory->dev)
+		return NULL;
+	if (walk->survey->one_file_system)
+		return "not entered: --one-file-system";
+	add_path(directory, name, &path);
+	mount = mount_table_at(&walk->survey->mounts, buffer_bytes(&path));
+	buffer_deinit(&path);
+	return mount ? words[mount->kind] : NULL;
+}
+
+static int put(struct walk *walk, struct survey_directory *directory, const char *name, bool shut)
+{
+	struct survey_entry *entry = survey_put(walk->survey, directory);
+
+	if (!entry)
+		return -ECANCELED;
+	add_path(directory, name, &entry->path);
+	entry->name = entry->path.length - strlen(name);
+	entry->shut = shut;
+	buffer_add_byte(&entry->path, '\0');
+	return entry->path.error;
+}
+
+static int walk_items(struct walk *walk, struct survey_directory *directory,
+		      struct listing *listing);
+
+static int walk_names(struct walk *walk, struct survey_directory *directory)
+{
+	struct listing listing = {0};
+	int error = read_names(directory->fd, &listing);
+
+	if (error < 0 && error != -ENOMEM && error != -ENOENT)
+		error = survey_notice(walk->survey, directory->path, error, NULL);
+	sort(&listing);
+	if (error == 0)
+		error = walk_items(walk, directory, &listing);
+	listing_deinit(&listing);
+	return error == -ENOENT ? 0 : error; // removed meanwhile
+}
+
+// It is open: what is in it.
+static int enter(struct walk *walk, const struct survey_directory *parent, const char *name, int fd)
+{
+	struct survey_directory *directory;
+	struct buffer path = {0};
+	struct stat st;
+	int error;
+
+	add_path(parent, name, &path);
+	directory = path.error ? NULL : directory_new(buffer_bytes(&path));
+	buffer_deinit(&path);
+	if (!directory || fstat(fd, &st) < 0) {
+		free(directory);
+		close(fd);
+		return directory ? -errno : -ENOMEM;
+	}
+	directory->fd = fd;
+	directory->dev = st.st_dev;
+	survey_make_room(walk->survey, ++walk->depth);
+	error = walk_names(walk, directory);
+	walk->depth--;
+	survey_drop(walk->survey, directory);
+	return error;
+}
+
+static int walk_directory(struct walk *walk, struct survey_directory *parent, const char *name)
+{
+	const char *why = kept_out(walk, parent, name);
+	int fd;
+
+	if (why)
+		return notice(walk, parent, name, 0, why);
+	fd = examine_open(parent->fd, name, O_DIRECTORY);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0; // gone, or no directory (any more)
+	if (fd < 0)
+		return notice(walk, parent, name, fd, NULL);
+	return enter(walk, parent, name, fd);
+}
+
+// An item that ends in a slash is the contents of a directory.
+static int walk_item(struct walk *walk, struct survey_directory *directory, char *name,
+		     bool is_directory)
+{
+	size_t length = strlen(name);
+
+	if (length > 1 && name[length - 1] == '/') {
+		name[length - 1] = '\0';
+		return walk_directory(walk, directory, name);
+	}
+	return put(walk, directory, name, is_directory && kept_out(walk, directory, name));
+}
+
+// "a" was put in right before "a/", so it is a directory (or may be one) if the
+// byte behind its NUL begins the same name again with a slash.
+static bool has_contents(const struct listing *listing, size_t item)
+{
+	const char *name = listing->names.data + item, *next = name + strlen(name) + 1;
+	size_t length = strlen(name);
+
+	return next < listing->names.data + listing->names.length &&
+	       strncmp(next, name, length) == 0 && next[length] == '/';
+}
+
+static int walk_items(struct walk *walk, struct survey_directory *directory,
+		      struct listing *listing)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < listing->count; i++)
+		error = walk_item(walk, directory, listing->names.data + listing->items[i],
+				  has_contents(listing, listing->items[i]));
+	return error;
+}
+
+int survey_walk(struct survey *survey)
+{
+	struct survey_directory *top = directory_new(bytes_of("", 0));
+	struct walk walk = {.survey = survey};
+	struct listing listing = {0};
+	int error = top ? 0 : -ENOMEM;
+
+	for (char **root = survey->roots; error == 0 && *root; root++)
+		error = add_name(&listing, *root, true);
+	if (error == 0) {
+		top->fd = AT_FDCWD;
+		top->top = true;
+		survey_make_room(survey, ++walk.depth);
+		sort(&listing);
+		error = walk_items(&walk, top, &listing);
+		survey_drop(survey, top);
+	}
+	listing_deinit(&listing);
+	return error == -ECANCELED ? 0 : error;
+}

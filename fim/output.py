@@ -1,0 +1,54 @@
+"""Where lines go: standard output or a file; complaints go to standard error, one line each."""
+
+import contextlib
+import os
+import sys
+
+from fim.errors import FimError
+
+__all__ = ["Sink", "complain", "environment_error", "opened"]
+
+
+def environment_error(path, error):
+    """An OSError in words."""
+    return FimError("fim: %s: %s" % (path, error.strerror))
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Where lines go: a file appended to, or standard output; unbuffered bytes."""
+    if path is None:
+        yield Sink("standard output", sys.stdout.fileno())
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise environment_error(path, error)
+    try:
+        yield Sink(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Sink:
+    """A descriptor with a name for complaints; each write is whole lines."""
+
+    def __init__(self, name, descriptor):
+        self.name = name
+        self.descriptor = descriptor
+
+    def write(self, lines):
+        """All of `lines`, or FimError."""
+        try:
+            while lines:
+                lines = lines[os.write(self.descriptor, lines):]
+        except OSError as error:
+            raise environment_error(self.name, error)
+
+
+def complain(message):
+    """One line on standard error, whatever is in it."""
+    text = os.fsencode(message).decode("utf-8", "backslashreplace")
+    shown = "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
+    sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
+    sys.stderr.flush()

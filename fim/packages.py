@@ -1,0 +1,113 @@
+"""Which package a file is of, and whether it is as the package has it: asked of dpkg or rpm."""
+
+import os
+import re
+import shutil
+import subprocess
+
+__all__ = ["PackageDatabase", "of_this_host"]
+
+AT_ONCE = 500  # paths on one command line
+VERIFY_LINE = re.compile(rb"^(?:([S5.?MDLUGTPC]{8,9})|missing)\s+(?:[a-z] )?(/.*)$")
+
+
+def run(command):
+    """What a tool prints; what it complains of and how it ends does not matter: an owner that
+    is not found, a file that differs."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C"))
+    return done.stdout.splitlines()
+
+
+def parts(paths):
+    """Lists of as many as one command line takes; a line of output holds no newline."""
+    paths = [path for path in paths if b"\n" not in path]
+    return [paths[at:at + AT_ONCE] for at in range(0, len(paths), AT_ONCE)]
+
+
+class Dpkg:
+    """Debian's. Of a file it knows the content alone."""
+
+    tool = "dpkg-query"
+    well = "content_matches"
+
+    @staticmethod
+    def aliases(path):
+        """Its names in the database: from before /bin, /lib and /sbin went into /usr, too."""
+        yield path
+        if path.startswith(b"/usr/"):
+            yield path[4:]
+
+    def owners(self, paths):
+        """{path: package}"""
+        names = {name: path for path in paths for name in self.aliases(path)}
+        found = {}
+        for part in parts(list(names)):
+            patterns = [re.sub(rb"([\\*?\[])", rb"\\\1", name) for name in part]
+            for line in run(["dpkg-query", "-S", "--"] + patterns):
+                packages, _, name = line.partition(b": ")
+                if name in names and not line.startswith(b"diversion by "):
+                    found[names[name]] = packages.split(b", ")[0].decode("ascii", "replace")
+        return found
+
+    def verify(self, package):
+        """Lines of the format of rpm -V."""
+        return run(["dpkg", "--verify", package])
+
+
+class Rpm:
+    """Red Hat's."""
+
+    tool = "rpm"
+    well = "matches"
+
+    def owners(self, paths):
+        """{path: package}"""
+        found = {}
+        for path in paths:
+            lines = run(["rpm", "-qf", "--qf", "%{NAME}\n", path])
+            if lines and b" " not in lines[0]:  # a name; otherwise "... is not owned by ..."
+                found[path] = lines[0].decode("ascii", "replace")
+        return found
+
+    def verify(self, package):
+        """What does not match."""
+        return run(["rpm", "-V", "--nodeps", "--noscripts", package])
+
+
+class PackageDatabase:
+    """Answers for many files at once."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def states(self, paths):
+        """{path: (package, "matches" | "content_matches" | "differs" | "missing")} of those
+        that a package owns."""
+        owners = self.kind.owners(paths)
+        wrong = {}
+        for package in sorted(set(owners.values())):
+            for line in self.kind.verify(package):
+                match = VERIFY_LINE.match(line)
+                if match:
+                    wrong[match.group(2)] = "differs" if match.group(1) else "missing"
+        return {path: (package, self.worst(wrong, path)) for path, package in owners.items()}
+
+    def worst(self, wrong, path):
+        """A path's state, by any of its names in the database."""
+        return next((wrong[name] for name in Dpkg.aliases(path) if name in wrong),
+                    self.kind.well)
+
+
+def of_this_host():
+    """The package database that is in use here, or None."""
+    for kind in (Dpkg(), Rpm()):
+        if shutil.which(kind.tool) and run_lists_something(kind):
+            return PackageDatabase(kind)
+    return None
+
+
+def run_lists_something(kind):
+    """A host may have the tool of the other family, with an empty database."""
+    everything = {"dpkg-query": ["dpkg-query", "-W", "-f", "${Package}\n"], "rpm": ["rpm", "-qa"]}
+    return bool(run(everything[kind.tool]))

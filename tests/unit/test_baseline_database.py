@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The state file: refused when altered, damaged or newer; whole after any kill."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import jsonschema
+import pytest
+
+from core_build import ROOT
+from fim import database
+from trees import Tree
+
+KILLS = 25  # of each: a hundred together
+ERROR = 18
+
+
+@pytest.fixture
+def tree(tmp_path):
+    made = Tree(tmp_path)
+    for name in ("a", "b", "d/c"):
+        made.write(name)
+    made.init()
+    return made
+
+
+def path_of(tree):
+    return os.path.join(tree.state, "fim.db")
+
+
+def execute(tree, statement, *values):
+    """Somebody else's change of the file."""
+    with sqlite3.connect(path_of(tree)) as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+ALTERED = {
+    "a hash": ("UPDATE approved SET facts = substr(facts, 1, length(facts) - 1) || x'00'",),
+    "facts cut": ("UPDATE approved SET facts = substr(facts, 1, 10)",),
+    "facts of another kind": ("UPDATE approved SET facts = 'text'",),
+    "a tail": ("UPDATE approved SET facts = facts || x'ff00000000'",),
+    "a name": ("UPDATE approved SET path = CAST(path || 'x' AS BLOB) WHERE rowid = 2",),
+    "a row less": ("DELETE FROM approved WHERE rowid = 2",),
+    "a row more": ("INSERT INTO approved SELECT x'2f78', facts FROM approved WHERE rowid = 2",),
+    "the scope": ("UPDATE meta SET value = replace(value, 'tree', 'tre') WHERE key = 'scope'",),
+    "the digest": ("UPDATE meta SET value = '00' WHERE key = 'digest'",),
+}
+
+
+@pytest.mark.parametrize("case", sorted(ALTERED))
+def test_an_altered_baseline_is_refused(tree, case):
+    tree.write("n")
+    number = tree.check()[2]["id"]
+    execute(tree, *ALTERED[case])
+    status, out, said = tree.fim("check")
+    assert (status, out) == (ERROR, "") and "altered" in said
+    status, out, said = tree.fim("accept", number, "--reason", "x")
+    assert (status, out) == (1, "") and "altered" in said
+    assert tree.fim("show", "--format", "json")[0] == 1
+
+
+def test_a_newer_schema_is_left_as_it_is(tree):
+    execute(tree, "PRAGMA user_version = %d" % (len(database.MIGRATIONS) + 1))
+    before = digest(path_of(tree)), os.listdir(tree.state)
+    for verb in (("check",), ("init", "--replace", tree.top), ("show",)):
+        status, out, said = tree.fim(*verb)
+        assert status in (1, ERROR) and not out and "newer" in said
+    assert (digest(path_of(tree)), os.listdir(tree.state)) == before
+
+
+def test_a_damaged_file_is_refused(tree):
+    with open(path_of(tree), "r+b") as file:
+        size = file.seek(0, 2)
+        for at in range(4096, size, 512):
+            file.seek(at)
+            file.write(b"\xff" * 64)
+    status, out, said = tree.fim("check")
+    assert (status, out) == (ERROR, "") and "damaged" in said
+
+
+@pytest.mark.parametrize("content", [b"text", b"text" * 100, b"SQLite format 3\0" + b"\1" * 200])
+def test_what_is_no_database_of_ours(tree, content):
+    with open(path_of(tree), "wb") as file:
+        file.write(content)
+    status, out, said = tree.fim("check")
+    assert (status, out) == (ERROR, "") and said.startswith("fim: ") and said.count("\n") == 1
+    with open(path_of(tree), "rb") as file:
+        assert file.read() == content
+
+
+def test_another_program_s_database(tree):
+    os.unlink(path_of(tree))
+    execute(tree, "CREATE TABLE theirs (x)")
+    before = digest(path_of(tree))
+    for verb in (("check",), ("init", tree.top)):
+        status, out, said = tree.fim(*verb)
+        assert status in (1, ERROR) and not out and "another program" in said
+    assert digest(path_of(tree)) == before
+
+
+def test_no_baseline_yet(tmp_path):
+    tree = Tree(tmp_path)
+    for verb, expected in (("check", ERROR), ("show", 1)):
+        status, _, said = tree.fim(verb)
+        assert status == expected and "fim init" in said
+    assert not os.path.exists(tree.state)
+
+
+def test_the_state_is_for_nobody_else(tree):
+    assert os.stat(tree.state).st_mode & 0o777 == 0o700
+    assert os.stat(path_of(tree)).st_mode & 0o777 == 0o600
+
+
+def test_one_writes_at_a_time(tree, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    first, second = (database.open_database(tree.state) for _ in range(2))
+    with first.changing():
+        with pytest.raises(database.FimError, match="in use"):
+            with second.changing():
+                pass
+        assert second.count() == 5  # and reading goes on
+
+
+@pytest.fixture
+def validator():
+    with open(os.path.join(ROOT, "fim", "dist", "record.schema.json"), encoding="utf-8") as file:
+        return jsonschema.Draft7Validator(json.load(file))
+
+
+def test_out_and_in_again(tree, tmp_path, validator):
+    os.close(os.open(os.fsencode(tree.top) + b"/\xff\n", os.O_CREAT | os.O_WRONLY))
+    os.symlink("a", tree.path("link"))
+    tree.init("--replace")
+    status, out, _ = tree.fim("show", "--format", "json")
+    records = [json.loads(line) for line in out.splitlines()]
+    for record in records:
+        validator.validate(record)
+    assert status == 0 and len(records) == records[0]["entries"] + 1 == 8
+    exported = tmp_path / "exported"
+    exported.write_text(out)
+    tree.state = str(tmp_path / "again")
+    status, out, said = tree.fim("init", "--import", str(exported))
+    assert status == 0 and records[0]["digest"] in out, said
+    assert tree.check()[:2] == (0, {})
+
+
+@pytest.mark.parametrize("change", ["line", "shown", "packed", "cut"])
+def test_an_altered_export_is_refused(tree, tmp_path, change):
+    lines = tree.fim("show", "--format", "json")[1].splitlines()
+    record = json.loads(lines[2])
+    if change == "line":
+        del lines[2]
+    elif change == "shown":
+        lines[2] = json.dumps(dict(record, file=dict(record["file"], mode="0777")))
+    elif change == "packed":
+        lines[2] = json.dumps(dict(record, facts=json.loads(lines[3])["facts"]))
+    else:
+        lines[-1] = lines[-1][:-20]
+    exported = tmp_path / "exported"
+    exported.write_text("\n".join(lines) + "\n")
+    tree.state = str(tmp_path / "again")
+    status, _, said = tree.fim("init", "--import", str(exported))
+    assert status == 1 and "whole" in said and said.count("\n") == 1
+    assert tree.fim("check")[0] == ERROR
+
+
+def test_every_record_is_of_the_schema(tree, validator):
+    tree.write("n")
+    os.rename(tree.path("d"), tree.path("e"))
+    os.chmod(tree.path("a"), 0)
+    os.unlink(tree.path("b"))
+    out = tree.fim("check", "--format", "json")[1]
+    out += tree.fim("accept", "1", "--reason", "x", "--format", "json")[1]
+    out += tree.fim("init", "--replace", tree.top, "--format", "json")[1]
+    kinds = set()
+    for line in out.splitlines():
+        record = json.loads(line)
+        validator.validate(record)
+        kinds.add(record["kind"])
+    assert kinds == {"finding", "check", "accept", "baseline"}
+
+
+@pytest.mark.parametrize("verb,expected", [("init", 1), ("check", ERROR)])
+def test_interrupted(tree, verb, expected):
+    tree.write("large", bytes(1 << 20))
+    command = {"init": ("init", "--replace", tree.top), "check": ("check",)}[verb]
+    before = whole(tree)
+    process = subprocess.Popen([sys.executable, "-m", "fim", *command, "--state", tree.state,
+                                "--max-mb-per-s", "0.01"], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (expected, b"") and b"interrupted" in said
+    assert said.count(b"\n") == 1 and whole(tree) == before
+
+
+def kill_after(tree, seconds, arguments):
+    """Start a verb and kill it, if `seconds` are given; whether it was still going."""
+    process = subprocess.Popen([sys.executable, "-m", "fim", arguments[0], "--state", tree.state]
+                               + list(arguments[1:]), cwd=ROOT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    if seconds is not None:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+def whole(tree):
+    """It opens, its digest holds; how many names are approved. 0: it was not made yet."""
+    opened = database.open_database(tree.state, make=True)
+    if opened.get("scope") is not None:
+        opened.sealed()
+    assert opened.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    count = opened.count()
+    opened.close()
+    return count
+
+
+FEW, MANY = 5, 5 + 1 + 2000
+SLOWLY = ("--max-mb-per-s", "0.1")  # 10 kB: a tenth of a second more within the transaction
+
+
+def commands(tree):
+    """{what is killed: (its command line, whether there is a state before, what may be after)}"""
+    return {
+        "first init": (("init", tree.top) + SLOWLY, False, {0, MANY}),
+        "init": (("init", "--replace", tree.top) + SLOWLY, True, {FEW, MANY}),
+        "check": (("check", "--no-packages") + SLOWLY, True, {FEW}),
+        "accept": (("accept", "1", "--reason", "x"), True, {FEW, MANY}),
+    }
+
+
+class Killer:
+    """Runs a command again and again from the same state, and kills it."""
+
+    def __init__(self, tree, command, keep):
+        self.tree, self.command = tree, command
+        self.kept = tree.state + ".kept" if keep else None
+        if keep:
+            os.rename(tree.state, self.kept)
+        self.restore()
+        started = time.monotonic()
+        subprocess.check_call([sys.executable, "-m", "fim", "--version"], cwd=ROOT,
+                              stdout=subprocess.DEVNULL)
+        self.shortest = time.monotonic() - started
+        kill_after(tree, None, command)
+        self.longest = time.monotonic() - started - self.shortest
+
+    def restore(self):
+        shutil.rmtree(self.tree.state, ignore_errors=True)
+        if self.kept:
+            shutil.copytree(self.kept, self.tree.state)
+
+    def kill(self, chance):
+        """At a moment after the interpreter's start; whether it was in time."""
+        self.restore()
+        seconds = chance.uniform(self.shortest * 0.5, self.longest)
+        return kill_after(self.tree, seconds, self.command)
+
+
+@pytest.mark.parametrize("what", ["first init", "init", "check", "accept"])
+def test_killed_at_any_moment(tree, what):
+    for number in range(MANY - FEW - 1):
+        tree.write("many/%d" % number, "%5d" % number)
+    assert tree.fim("check", "--no-packages")[0] == 1
+    command, keep, counts = commands(tree)[what]
+    killer, chance, killed = Killer(tree, command, keep), random.Random(what), 0
+    for _ in range(KILLS):
+        killed += killer.kill(chance)
+        assert whole(tree) in counts
+    assert killed  # how often depends on what else the machine does

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which package a file is of, asked of the tool itself, with a database of the test's own."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from fim import packages
+
+FILES = {"same": b"1\n", "other [1]*": b"2\n", "gone": b"3\n"}
+CONTROL = "Package: fim-try\nVersion: 1\nArchitecture: all\nMaintainer: x <x@x>\nDescription: x\n"
+
+
+def lay_out(root, top):
+    """What the package has, below `root`."""
+    os.makedirs(root + top)
+    for name, content in FILES.items():
+        with open(os.path.join(root + top, name), "wb") as file:
+            file.write(content)
+
+
+def change(top):
+    """One file differs, one is missing, one is nobody's."""
+    with open(os.path.join(top, "other [1]*"), "w") as file:
+        file.write("x")
+    os.unlink(os.path.join(top, "gone"))
+    with open(os.path.join(top, "own"), "w") as file:
+        file.write("x")
+
+
+def states(kind, top):
+    """{name: (package, state)}"""
+    paths = [os.fsencode(os.path.join(top, name)) for name in list(FILES) + ["own"]]
+    found = packages.PackageDatabase(kind).states(paths)
+    return {os.path.basename(os.fsdecode(path)): state for path, state in found.items()}
+
+
+EXPECTED = {"same": ("fim-try", "content_matches"), "other [1]*": ("fim-try", "differs"),
+            "gone": ("fim-try", "missing")}
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg here")
+@pytest.mark.skipif(os.geteuid() != 0, reason="dpkg installs only as root")
+def test_dpkg(tmp_path, monkeypatch):
+    top, build, admin = (str(tmp_path / name) for name in ("top", "build", "admin"))
+    lay_out(build, top)
+    os.mkdir(build + "/DEBIAN")
+    with open(build + "/DEBIAN/control", "w") as file:
+        file.write(CONTROL)
+    sums = subprocess.check_output("md5sum .%s/*" % top, shell=True, cwd=build)
+    with open(build + "/DEBIAN/md5sums", "wb") as file:
+        file.write(sums.replace(b" ./", b" "))
+    os.makedirs(admin + "/info")
+    os.makedirs(admin + "/updates")
+    open(admin + "/status", "w").close()
+    monkeypatch.setenv("DPKG_ADMINDIR", admin)
+    subprocess.check_call(["dpkg-deb", "-b", build, str(tmp_path / "x.deb")],
+                          stdout=subprocess.DEVNULL)
+    subprocess.check_call(["dpkg", "--admindir=" + admin, "--log=/dev/null", "-i",
+                           str(tmp_path / "x.deb")], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+    change(top)
+    assert states(packages.Dpkg(), top) == EXPECTED
+
+
+def test_this_host_s_own():
+    """The tool that installed Python's link to itself, or one that knows nothing of it."""
+    known = packages.of_this_host()
+    if known is None:
+        pytest.skip("no package database here")
+    found = known.states([b"/usr/bin/env", b"/nosuch"])
+    assert found.pop(b"/usr/bin/env")[0].startswith("coreutils") and not found
