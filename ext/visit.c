@@ -173,7 +173,7 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 
 	*ret = (struct scan){
 		.watched = maps->watched,
-		.learned = session->learn_probe < 0 ? -1 : maps->learned,
+		.learned = session->learn_probes[0] > 0 ? maps->learned : -1,
 		.context = visit,
 		.flags = visit_flags,
 		.entry = visit_entry,
