@@ -401,6 +401,9 @@ bool way_other_knows(const struct session *session, const struct fim_id *id);
 /* The identity by which it is known, if it is by another way only. */
 void way_find(const struct session *session, struct fim_id *id);
 
+/* The device of the mount that it is seen through. */
+uint32_t way_device(const struct session *session, const struct fim_id *id);
+
 /* Every identity of the event is by this way. */
 void way_set(struct fim_event *event, uint32_t over);
 

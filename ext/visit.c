@@ -67,7 +67,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 					     S_ISDIR(entry->mode));
 	if (!entry->dir || entry->dir->dev != entry->id.dev)
 		devices_add(session, entry->id.dev);
-
+	if (entry->id.over && !entry->subvolume && (!entry->dir || entry->dir->over != entry->id.over))
+		devices_add(session, entry->id.over);
 	if (error == 0 && session->find_links && entry->st->st_nlink > 1 && !S_ISDIR(entry->mode))
 		error = links_note(session, entry);
 	if (error < 0)
