@@ -55,11 +55,6 @@ bool act_is_elsewhere(const struct session *session, const struct fim_event *eve
 	return event->actor.mnt_ns && event->actor.mnt_ns != session->mnt_ns;
 }
 
-bool act_is_undone(const struct session *session, const struct session_act *act)
-{
-	return session->poked_for_nothing && act->event->time <= session->poked_until;
-}
-
 bool act_is_over(const struct fim_event *event)
 {
 	static const long calls[] = {

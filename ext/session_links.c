@@ -160,7 +160,7 @@ static int search_files(struct session *session, const struct session_linked *fi
 	for (size_t i = 0; i < count; i++)
 		search.missing += missing_names(session, &first[i]);
 	visit_prepare(session, NULL, &search.scan);
-	if (mount && first->dev == first->id.dev)
+	if (mount && first->dev == first->id.dev && !first->id.over)
 		error = search_mount(&search, mount);
 	else
 		emit_withheld(session, "not searched for other names of watched files",

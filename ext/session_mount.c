@@ -86,7 +86,7 @@ static void settle_changes(struct session *session)
 // system that got the same numbers: if nothing else has changed, it was that.
 static void tell_both(struct session *session, struct session_act *act, struct session_act *older)
 {
-	enum view_result result = act_is_undone(session, older) ? VIEW_SUCCESS : VIEW_UNKNOWN;
+	enum view_result result = older->undone ? VIEW_SUCCESS : VIEW_UNKNOWN;
 	const struct mount *mount = mount_table_on(&session->mounts, act->point);
 
 	act_tell(session, older, older->event->op, older->point, mount, result);
@@ -149,6 +149,16 @@ static void tell_elsewhere(struct session *session, struct session_act *act)
 	mount_table_deinit(&there);
 }
 
+// It failed, or was undone: then mounts have changed since, if only for a moment.
+static void wait_for_opposite(struct session *session, struct session_act *act)
+{
+	bool elsewhere = act_is_elsewhere(session, act->event);
+	bool poked = act->event->time <= session->poked_until;
+
+	act->until = elsewhere || poked ? act->event->time + ACT_NEAR_NS : 0;
+	act->undone = !elsewhere && poked && session->poked_for_nothing;
+}
+
 static void settle_act(struct session *session, struct session_act *act, bool over)
 {
 	struct session_act *older;
@@ -160,7 +170,7 @@ static void settle_act(struct session *session, struct session_act *act, bool ov
 	else if (act->event->time <= session->poked_until && (older = act_opposite(act)))
 		tell_both(session, act, older);
 	if (over && !act->told)
-		act->until = act->event->time + ACT_NEAR_NS; // it failed, or was undone
+		wait_for_opposite(session, act);
 }
 
 // It failed, if nothing says otherwise.
@@ -168,7 +178,7 @@ static void give_up(struct session *session, struct session_act *act, bool early
 {
 	if (act->told || !act->relevant || !act->point.data)
 		return;
-	if (early || (act_is_undone(session, act) && !act_is_elsewhere(session, act->event)))
+	if (early || act->undone)
 		act_tell(session, act, act->event->op, act->point, NULL, VIEW_UNKNOWN);
 	else
 		session->counts[SESSION_FAILED]++;

@@ -33,6 +33,7 @@ struct session_act {
 	uint64_t until;
 	uint64_t told; /* when, 0 not */
 	bool relevant; /* it touches what is watched; else perhaps its change does */
+	bool undone;   /* mounts had changed since, and were what they were before */
 };
 
 struct session_change {
@@ -61,8 +62,6 @@ bool act_explains(const struct session *session, const struct session_change *ch
 /* An older act that undoes, or is undone by, this one. */
 struct session_act *act_opposite(const struct session_act *act);
 bool act_is_elsewhere(const struct session *session, const struct fim_event *event);
-/* Since the act mounts had changed, and were what they were before it. */
-bool act_is_undone(const struct session *session, const struct session_act *act);
 /* Whether the thread has returned from the call. One that is running cannot be
  * asked, and is asked again. */
 bool act_is_over(const struct fim_event *event);

@@ -68,7 +68,8 @@ def mount_and_unmount(directory):
     child = os.fork()
     if child == 0:
         try:
-            if not unshare(CLONE_NEWNS) and not mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
+            private = unshare(CLONE_NEWNS) or mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+            if private == 0:
                 mount(b"none", point, b"tmpfs", 0, None)
                 open_device(os.path.join(point, b"b"))
         finally:
