@@ -242,15 +242,15 @@ struct fim_settings {
 };
 
 /* What the kernel saw the scanner's thread stat: identities by its own numbers.
- * `calls` only grows; the identity of call n is in slot[n % FIM_LEARN_SLOTS].
- * On overlayfs one stat is several calls: the merged inode, the only one with
- * `over` set, then the real one, then perhaps the lower one it was copied from. */
+ * `calls` only grows; the identity of call n is in slot[n % FIM_LEARN_SLOTS],
+ * that of a merged inode when its real one is known. */
 #define FIM_LEARN_SLOTS 4
 #define FIM_MNT_NS_BYTES 128
 
 struct fim_learned {
 	__u64 calls;
-	__u64 merged; /* address of the last merged inode */
+	__u64 merged; /* address of a merged inode whose real one comes next ... */
+	__u64 over;   /* ... and the device of its overlay */
 	struct fim_id slot[FIM_LEARN_SLOTS];
 	__u32 mnt_ns[FIM_MNT_NS_BYTES / 4]; /* head of the thread's struct mnt_namespace */
 };
@@ -263,6 +263,6 @@ _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
 _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
 _Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");
-_Static_assert(sizeof(struct fim_learned) == 208, "fim_learned");
+_Static_assert(sizeof(struct fim_learned) == 216, "fim_learned");
 
 #endif

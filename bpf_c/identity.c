@@ -11,6 +11,10 @@
  * overlayfs stats the real inode with the mounter's credentials: what is known
  * of an overlay (overlay.c) is learned here, before a key of it is inserted.
  *
+ * Since 6.7 that inner stat asks no security hook (Linux kernel commit
+ * 8a924db2d7b5 ("fs: Pass AT_GETATTR_NOSEC flag to getattr interface function")
+ * (in v6.7)): there vfs_getattr_nosec is attached to as well.
+ *
  * Linux kernel commit 3f7036a071b8 ("switch security_inode_getattr() to struct
  * path *") (in v4.2): before, the arguments were (mnt, dentry).
  */
@@ -24,19 +28,35 @@ fim_inline void fim_try_form(struct fim_merged *parts, __u32 form, struct inode 
 }
 
 /* Of the inode that overlayfs stats for a merged one. */
-fim_inline void fim_learn_overlay(struct inode *merged, struct inode *inode)
+fim_inline void fim_learn_overlay(struct inode *merged, struct inode *inode, __u64 credentials)
 {
-	__u64 credentials = fim_overridden_credentials();
 	struct fim_merged parts = {};
 	__u32 one = 1;
 
-	if (!merged || !credentials)
-		return;
 	mounters.update(&credentials, &one);
 	FIM_READ(parts, merged + 1);
 	fim_try_form(&parts, FIM_LOWER_INODE, inode);
 	fim_try_form(&parts, FIM_LOWER_PATH, inode);
 	fim_try_form(&parts, FIM_LOWER_ENTRY, inode);
+}
+
+/* The identity that a call tells; 0 when it tells none. */
+fim_inline int fim_learn_id(struct fim_learned *l, struct inode *inode, struct fim_id *ret)
+{
+	__u64 credentials = fim_overridden_credentials();
+	__u64 magic = fim_inode_own_id(inode, ret);
+
+	if (credentials && !l->merged)
+		return 0; // the same again, or the lower one that it was copied from
+	if (credentials) {
+		fim_learn_overlay((struct inode *)l->merged, inode, credentials);
+		ret->over = l->over;
+		l->merged = 0;
+		return 1;
+	}
+	l->merged = magic == FIM_OVERLAY_MAGIC ? (__u64)inode : 0;
+	l->over = ret->dev;
+	return !l->merged;
 }
 
 fim_inline int fim_learn(struct dentry *dentry)
@@ -57,12 +77,8 @@ fim_inline int fim_learn(struct dentry *dentry)
 	self = fim_find(inode, &id);
 	if (self)
 		self->flags |= set->mark;
-	if (fim_inode_own_id(inode, &id) == FIM_OVERLAY_MAGIC) {
-		id.over = id.dev;
-		l->merged = (__u64)inode;
-	} else {
-		fim_learn_overlay((struct inode *)l->merged, inode);
-	}
+	if (!fim_learn_id(l, inode, &id))
+		return 0;
 	l->slot[l->calls & (FIM_LEARN_SLOTS - 1)] = id;
 	mnt_ns = fim_task_mnt_ns((struct task_struct *)bpf_get_current_task());
 	bpf_probe_read(l->mnt_ns, sizeof(l->mnt_ns), mnt_ns);

@@ -94,14 +94,16 @@ void apply_let_go(struct session *session, const struct fim_id *id)
 
 void apply_drop_device(struct session *session, uint32_t dev)
 {
+	const struct fim_id overlay = {.dev = dev};
 	struct inode_cursor cursor = {0};
 	struct fim_id id;
 
 	while (inode_table_next(&session->inodes, &cursor, &id, NULL))
-		if (id.dev == dev) {
-			apply_drop_key(session, &id);
+		if (id.dev == dev || id.over == dev) {
+			drop_key(session, &id, 0);
 			inode_table_forget(&session->inodes, &id);
 		}
+	apply_drop_key(session, &overlay);
 }
 
 // A record that is older than the last scan can be about an inode that is gone,

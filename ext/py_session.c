@@ -108,15 +108,16 @@ static PyObject *session_py_tap(PyObject *self, PyObject *args)
 {
 	struct tap_maps maps;
 	unsigned long long pages, entries;
-	const char *function;
+	const char *functions[SESSION_LEARN];
 	struct session *session;
 	int program, error;
 
-	if (!PyArg_ParseTuple(args, "(iiiiiii)KKzi:tap", &maps.watched, &maps.sequence,
+	if (!PyArg_ParseTuple(args, "(iiiiiii)KK(zz)i:tap", &maps.watched, &maps.sequence,
 			      &maps.counters, &maps.settings, &maps.learned, &maps.events,
-			      &maps.wanted, &pages, &entries, &function, &program) || !(session = enter(self)))
+			      &maps.wanted, &pages, &entries, &functions[0], &functions[1], &program) ||
+	    !(session = enter(self)))
 		return NULL;
-	error = session_tap(session, &maps, pages, entries, function, program);
+	error = session_tap(session, &maps, pages, entries, functions, program);
 	return leave(self, error, "perf ring");
 }
 
@@ -369,7 +370,7 @@ static PyObject *session_py_unread(PyObject *self, PyObject *unused)
 
 static PyMethodDef session_methods[] = {
 	{"tap", session_py_tap, METH_VARARGS,
-	 "tap(maps, pages, entries, learn_function, learn_program)\n--\n\n"
+	 "tap(maps, pages, entries, learn_functions, learn_program)\n--\n\n"
 	 "Read from one more set of attached programs."},
 	{"switch", session_py_switch, METH_NOARGS,
 	 "switch()\n--\n\nThe second set of programs takes over."},

@@ -65,7 +65,6 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 {
 	const struct fim_text *text = &event->text[slot];
 	struct bytes inside;
-	uint32_t dev = event->file.id.over;
 	int ways;
 
 	// Opened by a handle, a file can have no name in the kernel's cache.
@@ -80,9 +79,8 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 		ret->complete = true;
 		return;
 	}
-	if (mount_table_of_dev(&session->mounts, dev) == 0)
-		dev = event->file.id.dev; // no overlay's, but a subvolume's or none
-	ways = mount_table_path(&session->mounts, dev, inside, room, EVENT_PATH_SIZE, &ret->path);
+	ways = mount_table_path(&session->mounts, way_device(session, &event->file.id), inside,
+				room, EVENT_PATH_SIZE, &ret->path);
 	if (ways <= 0) {
 		ret->path = bytes_of(NULL, 0);
 		return;

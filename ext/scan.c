@@ -18,12 +18,11 @@ uint32_t scan_kernel_dev(dev_t dev)
 	return (major(dev) << 20) | (minor(dev) & 0xfffff);
 }
 
-// The outermost of the new calls; of a merged inode of an overlay the next one,
-// which is the real inode's.
+// The outermost of the new calls.
 bool scan_learn(struct scan *scan, struct fim_id *ret)
 {
 	struct fim_learned learned;
-	uint32_t zero = 0, over;
+	uint32_t zero = 0;
 	uint64_t before = scan->calls;
 
 	if (scan->learned < 0 || bpf_map_lookup(scan->learned, &zero, &learned) < 0)
@@ -31,11 +30,7 @@ bool scan_learn(struct scan *scan, struct fim_id *ret)
 	scan->calls = learned.calls;
 	if (learned.calls == before || learned.calls - before > FIM_LEARN_SLOTS)
 		return false;
-	over = learned.slot[before % FIM_LEARN_SLOTS].over;
-	if (over && learned.calls - before < 2)
-		return false;
-	*ret = learned.slot[(over ? before + 1 : before) % FIM_LEARN_SLOTS];
-	ret->over = over;
+	*ret = learned.slot[before % FIM_LEARN_SLOTS];
 	return true;
 }
 

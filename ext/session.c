@@ -262,7 +262,8 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 // --- life --------------------------------------------------------------
 
 int session_tap(struct session *session, const struct tap_maps *maps, size_t pages,
-		uint64_t entries, const char *learn_function, int learn_program)
+		uint64_t entries, const char *const learn_functions[SESSION_LEARN],
+		int learn_program)
 {
 	unsigned place = session->taps[0] ? 1 : 0;
 	struct tap *tap = session->taps[place] ? NULL : malloc(sizeof(*tap));
@@ -279,9 +280,11 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	session->taps[place] = tap;
 	session->entries = entries;
 	session->need_room = false;
-	free(session->learn_function);
-	session->learn_function = learn_function ? strdup(learn_function) : NULL;
-	session->learn_program = session->learn_function ? learn_program : -1;
+	for (unsigned i = 0; i < SESSION_LEARN; i++) {
+		free(session->learn_functions[i]);
+		session->learn_functions[i] = learn_functions[i] ? strdup(learn_functions[i]) : NULL;
+	}
+	session->learn_program = learn_program;
 	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
 }
 
@@ -342,7 +345,6 @@ int session_init(struct session *session, const struct session_options *options)
 
 	memset(session, 0, sizeof(*session));
 	session->learn_program = -1;
-	session->learn_probe = -1;
 	session->mountinfo = -1;
 	session->text_format = options->text_format;
 	session->utc = options->utc;
@@ -382,15 +384,15 @@ void session_deinit(struct session *session)
 			tap_deinit(session->taps[i]);
 		free(session->taps[i]);
 	}
-	if (session->learn_probe >= 0)
-		close(session->learn_probe);
+	session_unlearn(session);
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
 	free(session->ways);
 	free(session->linked);
-	free(session->learn_function);
+	for (unsigned i = 0; i < SESSION_LEARN; i++)
+		free(session->learn_functions[i]);
 	forget_wanted(session);
 	exclude_deinit(&session->exclude);
 	buffer_deinit(&session->known_text);
@@ -404,7 +406,6 @@ void session_deinit(struct session *session)
 	devices_deinit(session);
 	inode_table_deinit(&session->inodes);
 	memset(session, 0, sizeof(*session));
-	session->learn_probe = -1;
 	session->mountinfo = -1;
 }
 

@@ -36,6 +36,7 @@
 #define SESSION_SEED_SIZE 16
 #define SESSION_TAPS 2
 #define SESSION_TEXTS 6
+#define SESSION_LEARN 2 /* functions by which identities are learned */
 
 /* Flags of the inode table: only some names of this directory are watched; the
  * root of what was mounted on something that is watched. */
@@ -187,8 +188,8 @@ struct session {
 	uint32_t mnt_ns;      /* our own */
 	uint32_t mnt_ns_offset; /* for the kernel side, 0 not found */
 	int learn_program;    /* descriptor, -1 none */
-	int learn_probe;      /* attached while scanning, -1 not */
-	char *learn_function;
+	int learn_probes[SESSION_LEARN]; /* attached while scanning, else 0 */
+	char *learn_functions[SESSION_LEARN];
 	bool text_format, utc, one_file_system, find_links;
 	bool held;            /* records wait: names are not known yet */
 	const char *found;    /* why a scan reports what it finds, NULL: it does not */
@@ -212,7 +213,8 @@ void session_deinit(struct session *session);
 /* Read from one more set of attached programs; `entries` is its hash's room.
  * The first is in force at once, a second after session_switch(). */
 int session_tap(struct session *session, const struct tap_maps *maps, size_t pages,
-		uint64_t entries, const char *learn_function, int learn_program);
+		uint64_t entries, const char *const learn_functions[SESSION_LEARN],
+		int learn_program);
 
 /* The second set takes over from now on; its predecessor's programs must be
  * detached before the next session_pump(). */
@@ -316,6 +318,7 @@ void devices_opened(struct session *session, struct fim_view *view);
 int session_drain(struct session *session);
 /* session_scan_begin() with the mounts as they were last looked at. */
 int session_learn(struct session *session);
+void session_unlearn(struct session *session);
 /* The thread whose stats the kernel tells of, and marks with these flags. */
 int session_scanner(struct session *session, uint32_t tid, uint32_t mark);
 struct tap *session_newest(const struct session *session);
@@ -397,6 +400,9 @@ bool way_other_knows(const struct session *session, const struct fim_id *id);
 
 /* The identity by which it is known, if it is by another way only. */
 void way_find(const struct session *session, struct fim_id *id);
+
+/* The device of the mount that it is seen through. */
+uint32_t way_device(const struct session *session, const struct fim_id *id);
 
 /* Every identity of the event is by this way. */
 void way_set(struct fim_event *event, uint32_t over);

@@ -95,7 +95,8 @@ struct session_act *act_opposite(const struct session_act *act)
 	return NULL;
 }
 
-static bool did(const struct session_act *act, const struct session_change *change)
+static bool did(const struct session *session, const struct session_act *act,
+		const struct session_change *change)
 {
 	const struct fim_event *event = act->event;
 
@@ -103,7 +104,7 @@ static bool did(const struct session_act *act, const struct session_change *chan
 		return change->options;
 	if (change->options)
 		return event->op == FIM_OP_MOUNT && event->flags & FIM_EVENT_ON_MOUNT &&
-		       event->file.id.dev == change->mount.dev;
+		       way_device(session, &event->file.id) == change->mount.dev;
 	if (change->moved && event->flags & FIM_EVENT_MOVED)
 		return bytes_equal(change->at, act->point);
 	return event->op == change->op && bytes_equal(change->mount.point, act->point);
@@ -113,7 +114,7 @@ struct session_act *act_of(struct session *session, const struct session_change 
 {
 	struct session_act *act = session->acts;
 
-	while (act && (act->told || !did(act, change)))
+	while (act && (act->told || !did(session, act, change)))
 		act = act->next;
 	return act;
 }
@@ -124,7 +125,7 @@ bool act_explains(const struct session *session, const struct session_change *ch
 
 	for (; act; act = act->next)
 		if (act->told && change->since <= act->told &&
-		    (change->options ? did(act, change) :
+		    (change->options ? did(session, act, change) :
 		     act->point.data && path_is_below(change->at, act->point) &&
 		     (!change->moved || act->event->flags & FIM_EVENT_MOVED)))
 			return true;

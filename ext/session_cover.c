@@ -39,7 +39,8 @@ bool cover_is_stale(struct session *session, const struct fim_event *event)
 	for (unsigned i = 0; i < SESSION_DROPPED; i++) {
 		const struct session_dropped *dropped = &session->dropped[i];
 
-		if (dropped->dev != event->file.id.dev || event->time > dropped->until)
+		if ((dropped->dev != event->file.id.dev && dropped->dev != event->file.id.over) ||
+		    event->time > dropped->until)
 			continue;
 		if (event->flags & FIM_EVENT_NEW &&
 		    !inode_table_known(&session->inodes, &event->file.id, NULL))

@@ -140,8 +140,8 @@ static void tell_elsewhere(struct session *session, struct session_act *act)
 		act_tell(session, act, event->op, act->point, NULL, VIEW_UNKNOWN);
 		return;
 	}
-	mount = mount_table_covering(&there, event->file.id.dev, inside, session->text[0],
-				     EVENT_PATH_SIZE);
+	mount = mount_table_covering(&there, way_device(session, &event->file.id), inside,
+				     session->text[0], EVENT_PATH_SIZE);
 	if (!umount && event->flags & FIM_EVENT_ON_MOUNT)
 		act_tell(session, act, event->op, act->point, mount, VIEW_UNKNOWN);
 	else if (umount == !mount)

@@ -172,7 +172,7 @@ int session_find_older(struct session *session)
 
 	if (error < 0)
 		return error;
-	if (session->learn_probe < 0)
+	if (session->learn_probes[0] <= 0)
 		emit_not_looked(session, "no hook tells of a stat");
 	else if ((error = look_at_all(session)) < 0 && error != -ETIMEDOUT)
 		emit_not_looked(session, strerror(-error));

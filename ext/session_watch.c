@@ -69,19 +69,25 @@ int session_learn(struct session *session)
 
 	if (error < 0)
 		return error;
-	session->learn_probe = -1;
-	if (session->learn_program >= 0)
-		session->learn_probe = probe_attach(session->learn_function,
-						    session->learn_program);
+	for (unsigned i = 0; i < SESSION_LEARN && session->learn_functions[i]; i++)
+		session->learn_probes[i] = probe_attach(session->learn_functions[i],
+							session->learn_program);
 	find_mnt_ns(session);
 	return session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
 }
 
+void session_unlearn(struct session *session)
+{
+	for (unsigned i = 0; i < SESSION_LEARN; i++) {
+		if (session->learn_probes[i] > 0)
+			close(session->learn_probes[i]);
+		session->learn_probes[i] = 0;
+	}
+}
+
 int session_scan_end(struct session *session)
 {
-	if (session->learn_probe >= 0)
-		close(session->learn_probe);
-	session->learn_probe = -1;
+	session_unlearn(session);
 	session->scanned_until = tap_now();
 	return session_scanner(session, 0, 0);
 }

@@ -83,6 +83,11 @@ void way_find(const struct session *session, struct fim_id *id)
 			*id = other;
 }
 
+uint32_t way_device(const struct session *session, const struct fim_id *id)
+{
+	return mount_table_of_dev(&session->mounts, id->over) ? id->over : id->dev;
+}
+
 void way_set(struct fim_event *event, uint32_t over)
 {
 	event->dir.over = over;

@@ -67,7 +67,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 					     S_ISDIR(entry->mode));
 	if (!entry->dir || entry->dir->dev != entry->id.dev)
 		devices_add(session, entry->id.dev);
-
+	if (entry->id.over && !entry->subvolume && (!entry->dir || entry->dir->over != entry->id.over))
+		devices_add(session, entry->id.over);
 	if (error == 0 && session->find_links && entry->st->st_nlink > 1 && !S_ISDIR(entry->mode))
 		error = links_note(session, entry);
 	if (error < 0)
@@ -173,7 +174,7 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 
 	*ret = (struct scan){
 		.watched = maps->watched,
-		.learned = session->learn_probe < 0 ? -1 : maps->learned,
+		.learned = session->learn_probes[0] > 0 ? maps->learned : -1,
 		.context = visit,
 		.flags = visit_flags,
 		.entry = visit_entry,

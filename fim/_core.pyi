@@ -1,6 +1,6 @@
 """The extension: the hot path in C. Types and documentation live here."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 EVENT_ABI: int
 """Version of the wire format (bpf_c/event.h) that this extension reads."""
@@ -65,7 +65,7 @@ class Session:
         """`host` and `labels` are JSON objects; `seed` is 16 random bytes."""
 
     def tap(self, maps: Tuple[int, int, int, int, int, int, int], pages: int, entries: int,
-            learn_function: Optional[str], learn_program: int) -> None:
+            learn_functions: Sequence[Optional[str]], learn_program: int) -> None:
         """Read from one more set of attached programs. `maps` are the descriptors of
         watched, sequence, counters, settings, learned, events and wanted; they stay the caller's."""
 

@@ -133,7 +133,7 @@ def attach(kernel, entries, without=()):
         raise
     attachment.hooks = [hook for hook in chosen
                         if (hook.function, hook.program) in attachment.probes]
-    attachment.learn = learn[0] if learn else None
+    attachment.learn = learn
     return attachment
 
 
@@ -142,7 +142,7 @@ def request(kernel, entries, chosen, learn):
     text = source()
     pairs = dict.fromkeys((hook.function, hook.program) for hook in chosen)
     return {"release": kernel.release, "text": text, "cflags": cflags(kernel, entries), "maps": list(MAPS),
-            "load": [hook.program for hook in learn], "attach": [list(pair) for pair in pairs],
+            "load": sorted({hook.program for hook in learn}), "attach": [list(pair) for pair in pairs],
             "stages": stages(),
             "programs": sorted({program for _, program in pairs} | {p for _, p in stages()})}
 

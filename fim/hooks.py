@@ -17,6 +17,11 @@ def present(kernel, hook):
     return kernel.has(hook.function)
 
 
+def getattr_asks_once(kernel, hook):
+    """Since 6.7 a stat of overlayfs asks the security hook for the merged inode only."""
+    return kernel.has(hook.function) and "FIM_HAS_GETATTR_NOSEC" in kernel.headers
+
+
 def getattr_takes_path(kernel, hook):
     """3.10 passes (mnt, dentry), 4.2 and later a path."""
     return kernel.has(hook.function) and "FIM_HAS_GETATTR_PATH" in kernel.headers
@@ -122,6 +127,8 @@ LEARN = tuple(Hook(*row) for row in (
     ("scan", "learn", "security_inode_getattr", "fim_getattr_path", getattr_takes_path,
      "stat's numbers are not the kernel's on overlayfs and btrfs"),
     ("scan", "learn", "security_inode_getattr", "fim_getattr_dentry", present, "the same on 3.10"),
+    ("scan", "beneath", "vfs_getattr_nosec", "fim_getattr_path", getattr_asks_once,
+     "overlayfs calls it for the real inode"),
 ))
 
 # Parts without which the operation can still be seen.

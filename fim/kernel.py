@@ -27,6 +27,7 @@ MEMBERS = (
     ("FIM_HAS_USER_PATH", "linux/fs.h", r"\bfile_user_path\("),
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_setattr\(struct (user_namespace|mnt_idmap) "),
+    ("FIM_HAS_GETATTR_NOSEC", "uapi/linux/fcntl.h", r"\bAT_GETATTR_NOSEC\b"),
     ("FIM_HAS_GETATTR_PATH", "linux/security.h",
      r"\bsecurity_inode_getattr\(const struct path"),
 )

@@ -127,8 +127,8 @@ class Monitor:
         learn = attachment.learn
         try:
             self.session.tap(tuple(attachment.maps[name] for name in MAP_ORDER), self.ring_pages,
-                             attachment.entries, learn.function if learn else None,
-                             attachment.programs[learn.program] if learn else -1)
+                             attachment.entries, ([hook.function for hook in learn] + [None] * 2)[:2],
+                             attachment.programs[learn[0].program] if learn else -1)
         except OSError as error:
             raise KernelError("fim: perf rings of %d pages: %s: try a smaller --ring-pages"
                               % (self.ring_pages, error.strerror))
