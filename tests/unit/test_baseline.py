@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every kind of change is found, with before and after; what is accepted is what was shown."""
+import json
 import os
 import socket
 import struct
 import subprocess
+import sys
 
 import pytest
 
+from core_build import ROOT
 from trees import Tree
 
 NEW, REMOVED, CHANGED = 1, 2, 4
@@ -297,3 +300,23 @@ def test_our_own_files_are_no_findings(tree):
     tree.init()
     assert tree.check()[:2] == (0, {})
     assert tree.check()[:2] == (0, {})
+
+
+@ROOT_ONLY
+def test_what_is_covered_is_not_called_removed(tree):
+    """Something is mounted over a directory that will not be looked into."""
+    tree.init()
+    os.unlink(tree.path("a"))
+    script = ('mount -t proc none "$1"; shift; exec "$@"')
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation", "private", "sh", "-euc", script, "sh", tree.path("dir"),
+         sys.executable, "-m", "fim", "check", "--state", tree.state, "--format", "json"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode == 1:
+        pytest.skip("no mount namespaces here: %s" % done.stderr.decode())
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == REMOVED | CHANGED
+    assert {(record["kind"], record.get("path"), record.get("state")) for record in records} == {
+        ("finding", tree.path("a"), "removed"), ("finding", tree.path("dir"), "changed"),
+        ("finding", tree.path("dir/in"), "unreadable"), ("withheld", tree.path("dir"), None),
+        ("check", None, None)}
