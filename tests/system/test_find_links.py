@@ -41,6 +41,10 @@ def test_names_inside_are_known_anyway(attachment, each_tree):
 def test_the_others_are_found(attachment, each_tree):
     names = prepare(each_tree)
     with listening(attachment, each_tree + "/watched", find_links=True) as listener:
+        if "/btrfs/" in each_tree:  # its numbers are not the kernel's: said, and counted
+            assert listener.said("withheld")
+            assert listener.monitor.counts()["links_missing"] == 2
+            return
         assert listener.said("found") == {(name, FOUND) for name in names[2:]}
         append(names[3])
         record = last(listener)
