@@ -178,13 +178,17 @@ int examine(struct examiner *examiner, int at, const char *name, bool shut, stru
 	error = look(examiner, at, name, shut, &st, out);
 	if (error == MOVED && st.st_size <= RETRY_MAX)
 		error = look(examiner, at, name, shut, &st, out);
+	if (error < 0 && (error == -ENOENT || out->length == 0))
+		return error;
 	if (error == MOVED)
 		facts_add(FACTS_UNSTABLE, bytes_of("", 0), out);
-	else if (error < 0 && error != -ENOENT && out->length)
+	if (error < 0)
 		facts_add_number(FACTS_UNREADABLE, (uint32_t)-error, out);
-	else if (error < 0)
-		return error;
-	return out->error;
+	if (out->error)
+		return out->error;
+	if (error == MOVED)
+		return S_ISREG(st.st_mode) ? EXAMINE_MOVING : 0;
+	return -error;
 }
 
 int examine_prefix(struct examiner *examiner, const char *path, uint64_t size,

@@ -23,9 +23,13 @@ struct examiner; /* one for each thread: its buffers */
 struct examiner *examiner_new(struct examine_options *options);
 void examiner_free(struct examiner *examiner);
 
+#define EXAMINE_MOVING 0x10000 /* no errno */
+
 /* The facts of `name` in the open directory `at` (or AT_FDCWD), no link
- * followed, into `out`. What cannot be read is among the facts. `shut` is a
- * directory that must not be opened (an automount point). -ENOENT: it is gone. */
+ * followed, into `out`. `shut` is a directory that must not be opened (an
+ * automount point). -ENOENT: it is gone, -errno: there are no facts. Above 0 they
+ * lack what could not be read (errno), or are of no one moment of a file that
+ * moves (EXAMINE_MOVING), and say so. */
 int examine(struct examiner *examiner, int at, const char *name, bool shut, struct buffer *out);
 
 /* The digest of the first `size` bytes. */

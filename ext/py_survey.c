@@ -104,24 +104,30 @@ static PyObject *pair_of(const struct survey_entry *entry)
 			     entry->facts.data, (Py_ssize_t)entry->facts.length);
 }
 
+static int notice(struct survey *survey, const struct survey_entry *entry)
+{
+	struct bytes path = bytes_of(entry->path.data, entry->path.length - 1);
+
+	if (entry->error == EXAMINE_MOVING)
+		return survey_notice(survey, path, 0, "it changed while it was read");
+	return survey_notice(survey, path, entry->error < 0 ? entry->error : -entry->error, NULL);
+}
+
 static int add_entry(struct survey *survey, PyObject *list, const struct survey_entry *entry)
 {
 	PyObject *pair;
-	int error = 0;
+	int error;
 
 	if (entry->error == -ENOENT)
 		return 0; // gone between its directory's reading and now
-	if (entry->error == -ENOMEM || (entry->error < 0 &&
-	    survey_notice(survey, bytes_of(entry->path.data, entry->path.length - 1),
-			  entry->error, NULL) < 0)) {
+	if (entry->error == -ENOMEM || (entry->error != 0 && notice(survey, entry) < 0)) {
 		PyErr_NoMemory();
 		return -1;
 	}
 	if (entry->error < 0)
 		return 0;
 	pair = pair_of(entry);
-	if (!pair || PyList_Append(list, pair) < 0)
-		error = -1;
+	error = pair ? PyList_Append(list, pair) : -1;
 	Py_XDECREF(pair);
 	return error;
 }

@@ -39,7 +39,7 @@ struct survey_entry {
 	struct buffer facts;
 	size_t name; /* where it begins in the path */
 	bool shut;
-	int error; /* -ENOENT: gone */
+	int error; /* what examine() gave */
 };
 
 struct survey_batch {

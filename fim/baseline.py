@@ -100,6 +100,11 @@ def batches(survey, progress):
             yield batch
 
 
+def notices_of(survey):
+    """What was not looked at, in order; the walk and the examination may both have met it."""
+    return sorted(set(survey.notices()), key=lambda notice: notice[:2])
+
+
 def no_progress(names, read):
     """Told to nobody."""
 
@@ -121,7 +126,7 @@ def initialise(database, scope, pace=0, replace=False, progress=no_progress):
             seal = database.replace(scope.text(), batches(survey, progress),
                                     database_files(database))
             database.put("content_bytes", str(survey.read()))
-        return seal, survey.notices()
+        return seal, notices_of(survey)
     finally:
         survey.close()
 
@@ -259,7 +264,7 @@ def check(database, paths=(), quick=False, pace=0, progress=no_progress):
                 row for row in approved.rows
                 if any(is_below(row[0], root) for root in result.roots))
             collect(result, scope, rows, survey, progress)
-            result.notices = survey.notices()
+            result.notices = notices_of(survey)
         except ValueError:
             approved.exhaust()  # no facts: somebody altered them, which expect() says
         finally:

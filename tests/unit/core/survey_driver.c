@@ -12,7 +12,7 @@
 static void print(const struct survey_batch *batch)
 {
 	for (unsigned int i = 0; i < batch->count; i++)
-		if (batch->entries[i].error == 0)
+		if (batch->entries[i].error >= 0)
 			printf("%s %zu\n", batch->entries[i].path.data,
 			       batch->entries[i].facts.length);
 }
