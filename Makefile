@@ -5,13 +5,14 @@ PATHS ?= /etc /usr/bin /usr/sbin /boot
 PYTEST = $(PYTHON) -m pytest -q -p no:cacheprovider $(ARGS)
 VM = $(PYTHON) tests/vm/run.py
 SUITE ?= bookworm
+DISKS = --disk ext4 --disk xfs --disk btrfs
 Q = $(if $(V),,@)
 
 # A kernel of your own: make test-vm VMLINUZ=... HEADERS=... RELEASE=...
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm fuzz bench bench-baseline clean \
+.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench bench-baseline clean \
 	packages-run packages-test
 
 help: ## this list
@@ -50,7 +51,14 @@ build/packages: packages-test
 
 test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
-	$(Q)$(VM) $(KERNEL) --disk ext4 --disk xfs --timeout 3600 -- $(PYTEST) tests/system
+	$(Q)$(VM) $(KERNEL) $(DISKS) --timeout 5400 -- $(PYTEST) tests/system
+
+coverage: packages-test build ## operation x way x file system: the table, and build/coverage/*.json
+	$(Q)$(MAKE) -s -C tests/system/workloads
+	$(Q)mkdir -p build/coverage
+	$(Q)$(VM) $(KERNEL) $(DISKS) --share build/coverage --timeout 5400 -- \
+		sh -c 'FIM_TEST_MATRIX=/mnt/share/$$(uname -r).json exec "$$@"' coverage $(PYTEST) \
+		$(addprefix tests/system/test_,acts.py content.py ways.py)
 
 bench: packages-test build ## guest instructions per operation, and the inode table
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk

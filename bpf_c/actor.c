@@ -43,7 +43,7 @@ fim_inline int fim_aim_exe(struct fim_scratch *s, struct task_struct *task)
 	if (!fim_aim_file(s, FIM_TEXT_EXE, exe))
 		return 0;
 	dentry = s->walk.dentry;
-	fim_inode_id(fim_dentry_inode(dentry), &id);
+	fim_inode_own_id(fim_dentry_inode(dentry), &id);
 	s->event.actor.exe_ino = id.ino;
 	s->event.actor.exe_dev = id.dev;
 	if (fim_dentry_unhashed(dentry))

@@ -28,7 +28,7 @@ fim_inline int fim_remember(void *object, struct inode *inode)
 	struct fim_id id = {};
 	__u64 thread;
 
-	if (!fim_find(inode, &id))
+	if (!fim_find(inode, &id) || fim_underneath(&id))
 		return 0;
 	before.object = (__u64)object;
 	fim_fill_file(inode, &before.file);
@@ -99,7 +99,7 @@ fim_inline int fim_attributes_set(struct pt_regs *ctx, struct dentry *dentry,
 	if (!operations)
 		return 0;
 	self = fim_find(inode, &id);
-	if (!self)
+	if (!self || fim_underneath(&id))
 		return 0;
 	recalled = fim_recall(dentry, &before);
 	// O_TRUNC of what is empty changes nothing.
@@ -133,7 +133,7 @@ fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *d
 	struct fim_watched *self = fim_find(inode, &id);
 	struct fim_scratch *s;
 
-	if (!self)
+	if (!self || fim_underneath(&id))
 		return 0;
 	s = fim_begin(op, self, 0);
 	if (!s)
@@ -167,10 +167,12 @@ int fim_post_remove_acl(struct pt_regs *ctx, void *idmap, struct dentry *dentry,
 	return fim_xattr_changed(ctx, FIM_OP_REMOVEXATTR, dentry, name, 0, 0);
 }
 
-int fim_file_ioctl(struct pt_regs *ctx, struct file *file, unsigned int cmd)
+int fim_file_ioctl(struct pt_regs *ctx, struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct dentry *dentry = 0;
 
+	if (fim_is_loop(cmd))
+		return fim_loop_ioctl(ctx, file, cmd, arg);
 	if (cmd != FIM_SETFLAGS && cmd != FIM_SETFLAGS32 && cmd != FIM_FSSETXATTR &&
 	    cmd != FIM_VERITY)
 		return 0;

@@ -13,15 +13,16 @@
  * ->atomic_open (NFS, FUSE, 9p) where they splice another dentry.
  */
 
-fim_inline int fim_expect(struct inode *dir, struct fim_pending *pending_entry)
+/* `id` is the watched inode by which the creation is of interest. */
+fim_inline int fim_expect(struct fim_id *id, struct fim_pending *entry)
 {
-	struct fim_id id = {};
-	__u64 thread;
+	__u64 thread = bpf_get_current_pid_tgid();
 
-	if (!fim_find(dir, &id))
+	if (fim_underneath(id))
 		return 0;
-	thread = bpf_get_current_pid_tgid();
-	if (pending.update(&thread, pending_entry))
+	entry->over = id->over;
+	entry->time = bpf_ktime_get_ns();
+	if (pending.update(&thread, entry))
 		fim_count(FIM_COUNTER_PENDING_FAILED);
 	return 0;
 }
@@ -30,11 +31,14 @@ fim_inline int fim_expect_name(struct inode *dir, struct dentry *dentry, __u32 o
 			       const char *target)
 {
 	struct fim_pending entry = {};
+	struct fim_id id = {};
 
+	if (!fim_find(dir, &id))
+		return 0;
 	entry.dentry = dentry;
 	entry.op = op;
 	entry.target = target;
-	return fim_expect(dir, &entry);
+	return fim_expect(&id, &entry);
 }
 
 int fim_inode_create(struct pt_regs *ctx, struct inode *dir, struct dentry *dentry)
@@ -63,20 +67,18 @@ int fim_inode_symlink(struct pt_regs *ctx, struct inode *dir, struct dentry *den
 int fim_inode_link(struct pt_regs *ctx, struct dentry *existing, struct inode *dir,
 		   struct dentry *dentry)
 {
+	struct inode *inode = fim_dentry_inode(existing);
 	struct fim_pending entry = {};
 	struct fim_id id = {};
 
+	if (fim_copied_up(ctx, existing, dentry))
+		return 0;
+	if (!fim_find(inode, &id) && !fim_find(dir, &id))
+		return 0;
 	entry.dentry = dentry;
 	entry.existing = existing;
 	entry.op = FIM_OP_LINK;
-	if (fim_find(fim_dentry_inode(existing), &id)) {
-		__u64 thread = bpf_get_current_pid_tgid();
-
-		if (pending.update(&thread, &entry))
-			fim_count(FIM_COUNTER_PENDING_FAILED);
-		return 0;
-	}
-	return fim_expect(dir, &entry);
+	return fim_expect(&id, &entry);
 }
 
 fim_inline int fim_created(struct pt_regs *ctx, struct fim_pending *entry,

@@ -19,13 +19,14 @@
  * History
  *   1  first light
  *   2  attributes, truncation, mappings; fim_file.flags, FIM_EVENT_BEFORE
+ *   3  fim_id.over, copying up
  */
 #ifndef FIM_EVENT_H
 #define FIM_EVENT_H
 
 #include <linux/types.h>
 
-#define FIM_EVENT_ABI 2
+#define FIM_EVENT_ABI 3
 #define FIM_UNSET 0xffffffffu
 
 /* number, NAME, the contract's word */
@@ -40,6 +41,7 @@
 	X(8, RENAME, "rename")        \
 	X(9, MODIFY, "modify")        \
 	X(10, CLOSE, "close")         \
+	X(11, OPEN, "open")           \
 	X(12, TRUNCATE, "truncate")   \
 	X(13, CHMOD, "chmod")         \
 	X(14, CHOWN, "chown")         \
@@ -47,7 +49,9 @@
 	X(16, SETXATTR, "setxattr")   \
 	X(17, REMOVEXATTR, "removexattr") \
 	X(18, SETFLAGS, "setflags")   \
-	X(19, MMAP, "mmap")
+	X(19, MMAP, "mmap")           \
+	X(20, MOUNT, "mount")         \
+	X(21, UMOUNT, "umount")
 
 enum fim_operation {
 #define FIM_OPERATION_ENUM(number, NAME, word) FIM_OP_##NAME = number,
@@ -60,7 +64,8 @@ enum fim_operation {
  * WALK texts are the names of a path from the leaf up, each with its NUL. */
 #define FIM_TEXTS(X)                                                         \
 	X(0, PATH)       /* WALK: the file; rename: its old name */          \
-	X(1, PATH2)      /* WALK: rename: the new name; link: the existing */ \
+	X(1, PATH2)      /* WALK: rename: the new name; link: the existing; \
+			  * mount acts: PATH within its superblock */       \
 	X(2, EXE)        /* WALK: executable of the process */               \
 	X(3, PARENT_EXE) /* WALK: executable of its parent */                \
 	X(4, CWD)        /* WALK: working directory */                       \
@@ -76,12 +81,17 @@ enum fim_text_slot {
 	FIM_TEXT_END
 };
 
-/* What is watched: the inode, as the kernel numbers it (not stat). */
+/* What is watched: the inode, as the kernel numbers it (not stat). Of a file on
+ * overlayfs that is the real one, in a layer; `over` is zero in the keys of the
+ * hash, so that it is the same file by whatever way it is reached. */
 struct fim_id {
 	__u64 ino;
-	__u32 dev; /* the kernel's dev_t: 12 bits major, 20 bits minor */
-	__u32 pad;
+	__u32 dev;  /* the kernel's dev_t: 12 bits major, 20 bits minor */
+	__u32 over; /* device of the overlay it was reached through, 0 none */
 };
+
+/* A block device instead of an inode: its number in place of the inode's. */
+#define FIM_DEVICE 0xffffffffu
 
 enum fim_text_state {
 	FIM_TEXT_ABSENT = 0,  /* not asked for, or there is none (kernel thread) */
@@ -158,6 +168,10 @@ enum fim_event_flag {
 	FIM_EVENT_CANARY = 128,      /* the monitor's own proof that a hook fires */
 	FIM_EVENT_NAMES_ONLY = 256,  /* a name in a directory watched for some names */
 	FIM_EVENT_BEFORE = 512,      /* `other` is `file` as it was before */
+	FIM_EVENT_COPIED_UP = 2048,  /* no act: `file` is what `other` was until now */
+	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
+	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
+	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
 };
 
 struct fim_event {
@@ -169,7 +183,7 @@ struct fim_event {
 	__u64 seq;  /* of this CPU, from 1, without holes */
 	__u32 cpu;
 	__u32 flags;
-	__u64 count;           /* close: modifications while it was open;
+	__u64 count;           /* close: modifications while it was open, or watched;
 				* setxattr: bytes of the value */
 	struct fim_id dir;     /* directory that holds PATH's first name */
 	struct fim_id dir2;    /* and PATH2's */
@@ -200,6 +214,8 @@ enum fim_watch_flag {
 	FIM_WATCH_INHERIT = 1, /* a directory: what appears in it is watched */
 	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, those wanted inherited */
 	FIM_WATCH_CANARY = 4,  /* the monitor's own scratch */
+	FIM_WATCH_OPEN_BEFORE = 8, /* a descriptor older than the monitor may change it */
+	FIM_WATCH_ABOVE = 64,  /* a directory above: alone, only its own renaming counts */
 };
 
 struct fim_watched {
@@ -221,16 +237,20 @@ struct fim_wanted {
 struct fim_settings {
 	__u32 scanner_tid;   /* thread whose getattr calls are learned from, 0 none */
 	__u32 mnt_ns_offset; /* of the inode number in struct mnt_namespace, 0 unknown */
+	__u32 mark;          /* enum fim_watch_flag that what the scanner stats is given */
+	__u32 pad;
 };
 
 /* What the kernel saw the scanner's thread stat: identities by its own numbers.
- * `calls` only grows; the identity of call n is in slot[n % FIM_LEARN_SLOTS].
- * On a stacked file system one stat is several calls, the outermost first. */
+ * `calls` only grows; the identity of call n is in slot[n % FIM_LEARN_SLOTS],
+ * that of a merged inode when its real one is known. */
 #define FIM_LEARN_SLOTS 4
 #define FIM_MNT_NS_BYTES 128
 
 struct fim_learned {
 	__u64 calls;
+	__u64 merged; /* address of a merged inode whose real one comes next ... */
+	__u64 over;   /* ... and the device of its overlay */
 	struct fim_id slot[FIM_LEARN_SLOTS];
 	__u32 mnt_ns[FIM_MNT_NS_BYTES / 4]; /* head of the thread's struct mnt_namespace */
 };
@@ -242,7 +262,7 @@ _Static_assert(sizeof(struct fim_actor) == 88, "fim_actor");
 _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
 _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
-_Static_assert(sizeof(struct fim_settings) == 8, "fim_settings");
-_Static_assert(sizeof(struct fim_learned) == 200, "fim_learned");
+_Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");
+_Static_assert(sizeof(struct fim_learned) == 216, "fim_learned");
 
 #endif

@@ -3,8 +3,8 @@
  * filter.c - is this inode watched, and the record that starts if it is.
  *
  * Every hook asks fim_find once per inode it touches and leaves at once when
- * the answer is no; everything dearer comes after. Joined first: the other
- * files use what stands here.
+ * the answer is no; everything dearer comes after. The other files use what
+ * stands here.
  */
 
 fim_inline void fim_count(__u32 counter)
@@ -16,12 +16,31 @@ fim_inline void fim_count(__u32 counter)
 }
 
 /* The entry of an inode in the allow-list, or 0; its identity in `id`. */
-fim_inline struct fim_watched *fim_find(struct inode *inode, struct fim_id *id)
+fim_inline struct fim_watched *fim_find_any(struct inode *inode, struct fim_id *id)
 {
+	struct fim_id key = {};
+
 	if (!inode)
 		return 0;
 	fim_inode_id(inode, id);
-	return watched.lookup(id);
+	if (id->over) {
+		key.dev = id->over;
+		if (!watched.lookup(&key))
+			return 0; // an overlay that nobody watches
+	}
+	key.ino = id->ino;
+	key.dev = id->dev;
+	return watched.lookup(&key);
+}
+
+/* The same for what is watched itself, not only above what is. */
+fim_inline struct fim_watched *fim_find(struct inode *inode, struct fim_id *id)
+{
+	struct fim_watched *entry = fim_find_any(inode, id);
+
+	if (entry && entry->flags == FIM_WATCH_ABOVE)
+		return 0;
+	return entry;
 }
 
 /* Whether either entry is there. The barriers keep LLVM from testing several
@@ -42,6 +61,7 @@ fim_inline int fim_is_wanted(struct fim_id *dir, struct dentry *dentry)
 	const unsigned char *name = 0;
 
 	key.dir = *dir;
+	key.dir.over = 0;
 	FIM_READ(name, &dentry->d_name.name);
 	bpf_probe_read_str(key.name, sizeof(key.name), name);
 	return wanted.lookup(&key) != 0;
@@ -53,6 +73,7 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 			     struct dentry *dentry, struct fim_id *id, __u32 mode)
 {
 	struct fim_watched child = {}, *known;
+	struct fim_id key = {};
 	int error;
 
 	if (!parent)
@@ -62,27 +83,32 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 	child.flags = parent->flags & FIM_WATCH_CANARY;
 	if (S_ISDIR(mode))
 		child.flags |= FIM_WATCH_INHERIT;
-	known = watched.lookup(id);
+	key.ino = id->ino;
+	key.dev = id->dev;
+	known = watched.lookup(&key);
 	if (known) {
 		// Perhaps for less, or left by a file that had this number.
 		known->flags |= child.flags;
 		return 0;
 	}
-	error = watched.insert(id, &child);
+	error = watched.insert(&key, &child);
 	if (error == -EEXIST)
 		return 0; // the scanner or another CPU was faster
 	fim_count(error ? FIM_COUNTER_INSERT_FAILED : FIM_COUNTER_INSERTED);
 	return error ? FIM_EVENT_INSERT_FAILED : FIM_EVENT_NEW;
 }
 
+/* What overlayfs does not keep up to date in a merged inode is the real one's;
+ * the links are the merged one's, since a removed lower file keeps its own. */
 fim_inline void fim_fill_file(struct inode *inode, struct fim_file *ret)
 {
+	struct inode *merged = inode;
 	struct super_block *sb = 0;
 	loff_t size = 0;
 	unsigned long magic = 0;
 	dev_t rdev = 0;
 
-	fim_inode_id(inode, &ret->id);
+	inode = fim_inode_id(inode, &ret->id);
 	FIM_READ(size, &inode->i_size);
 	ret->size = size;
 	fim_inode_times(inode, ret);
@@ -90,7 +116,7 @@ fim_inline void fim_fill_file(struct inode *inode, struct fim_file *ret)
 	ret->mode = fim_inode_mode(inode);
 	FIM_READ(ret->uid, &inode->i_uid);
 	FIM_READ(ret->gid, &inode->i_gid);
-	FIM_READ(ret->nlink, &inode->i_nlink);
+	FIM_READ(ret->nlink, &merged->i_nlink);
 	FIM_READ(rdev, &inode->i_rdev);
 	ret->rdev = rdev;
 	FIM_READ(sb, &inode->i_sb);

@@ -4,17 +4,69 @@
  *
  * stat(2) does not always tell: overlayfs and btrfs show numbers of their own.
  * security_inode_getattr runs below every stat and sees the inode itself. It
- * answers to one thread only and is attached only while a scan is going on.
+ * answers to one thread only and is attached only while a scan is going on. It
+ * can mark what it sees; an update of the hash from outside could not, since
+ * that would take back the count of modifications.
+ *
+ * overlayfs stats the real inode with the mounter's credentials: what is known
+ * of an overlay (overlay.c) is learned here, before a key of it is inserted.
+ *
+ * Since 6.7 that inner stat asks no security hook (Linux kernel commit
+ * 8a924db2d7b5 ("fs: Pass AT_GETATTR_NOSEC flag to getattr interface function")
+ * (in v6.7)): there vfs_getattr_nosec is attached to as well.
  *
  * Linux kernel commit 3f7036a071b8 ("switch security_inode_getattr() to struct
  * path *") (in v4.2): before, the arguments were (mnt, dentry).
  */
 
+fim_inline void fim_try_form(struct fim_merged *parts, __u32 form, struct inode *inode)
+{
+	__u32 zero = 0;
+
+	if (fim_lower_inode(parts, form) == inode)
+		lower_form.update(&zero, &form);
+}
+
+/* Of the inode that overlayfs stats for a merged one. */
+fim_inline void fim_learn_overlay(struct inode *merged, struct inode *inode, __u64 credentials)
+{
+	struct fim_merged parts = {};
+	__u32 one = 1;
+
+	mounters.update(&credentials, &one);
+	FIM_READ(parts, merged + 1);
+	fim_try_form(&parts, FIM_LOWER_INODE, inode);
+	fim_try_form(&parts, FIM_LOWER_PATH, inode);
+	fim_try_form(&parts, FIM_LOWER_ENTRY, inode);
+}
+
+/* The identity that a call tells; 0 when it tells none. */
+fim_inline int fim_learn_id(struct fim_learned *l, struct inode *inode, struct fim_id *ret)
+{
+	__u64 credentials = fim_overridden_credentials();
+	__u64 magic = fim_inode_own_id(inode, ret);
+
+	if (credentials && !l->merged)
+		return 0; // the same again, or the lower one that it was copied from
+	if (credentials) {
+		fim_learn_overlay((struct inode *)l->merged, inode, credentials);
+		ret->over = l->over;
+		l->merged = 0;
+		return 1;
+	}
+	l->merged = magic == FIM_OVERLAY_MAGIC ? (__u64)inode : 0;
+	l->over = ret->dev;
+	return !l->merged;
+}
+
 fim_inline int fim_learn(struct dentry *dentry)
 {
 	__u32 zero = 0;
 	struct fim_settings *set = settings.lookup(&zero);
+	struct inode *inode = fim_dentry_inode(dentry);
+	struct fim_watched *self;
 	struct fim_learned *l;
+	struct fim_id id = {};
 	void *mnt_ns;
 
 	if (!set || set->scanner_tid != (__u32)bpf_get_current_pid_tgid())
@@ -22,7 +74,12 @@ fim_inline int fim_learn(struct dentry *dentry)
 	l = learned.lookup(&zero);
 	if (!l)
 		return 0;
-	fim_inode_id(fim_dentry_inode(dentry), &l->slot[l->calls & (FIM_LEARN_SLOTS - 1)]);
+	self = fim_find(inode, &id);
+	if (self)
+		self->flags |= set->mark;
+	if (!fim_learn_id(l, inode, &id))
+		return 0;
+	l->slot[l->calls & (FIM_LEARN_SLOTS - 1)] = id;
 	mnt_ns = fim_task_mnt_ns((struct task_struct *)bpf_get_current_task());
 	bpf_probe_read(l->mnt_ns, sizeof(l->mnt_ns), mnt_ns);
 	l->calls++;

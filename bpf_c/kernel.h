@@ -16,6 +16,7 @@
 
 #include <uapi/linux/ptrace.h>
 #include <linux/fs.h>
+#include <linux/fdtable.h>
 #include <linux/dcache.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
@@ -76,25 +77,35 @@ fim_inline __u32 fim_inode_mode(struct inode *inode)
 	return mode;
 }
 
+/* Not in RHEL 7's linux/magic.h. */
+#define FIM_OVERLAY_MAGIC 0x794c7630
+#define FIM_BTRFS_MAGIC 0x9123683e
+
 /* i_sb and i_ino lie close together in every tree from 3.10 to 7.3, so that one
- * read fetches both: on inodes that nobody watches this is all that is done. */
+ * read fetches both, as another does s_dev and s_magic: on inodes that nobody
+ * watches this is all that is done. */
 #define FIM_ID_START offsetof(struct inode, i_sb)
 #define FIM_ID_BYTES (offsetof(struct inode, i_ino) + sizeof(__u64) - FIM_ID_START)
 _Static_assert(offsetof(struct inode, i_ino) > FIM_ID_START && FIM_ID_BYTES <= 64,
 	       "i_sb and i_ino have moved apart");
+#define FIM_SB_START offsetof(struct super_block, s_dev)
+#define FIM_SB_BYTES (offsetof(struct super_block, s_magic) + sizeof(__u64) - FIM_SB_START)
+_Static_assert(offsetof(struct super_block, s_magic) > FIM_SB_START && FIM_SB_BYTES <= 96,
+	       "s_dev and s_magic have moved apart");
 
-fim_inline void fim_inode_id(struct inode *inode, struct fim_id *ret)
+/* The inode's own identity, a merged one's included; returns the magic of its
+ * superblock. fim_inode_id (overlay.c) looks through. */
+fim_inline __u64 fim_inode_own_id(struct inode *inode, struct fim_id *ret)
 {
 	__u64 part[FIM_ID_BYTES / 8] = {};
-	struct super_block *sb;
-	dev_t dev = 0;
+	__u64 super[FIM_SB_BYTES / 8];
 
 	bpf_probe_read(part, sizeof(part), (const char *)inode + FIM_ID_START);
-	sb = (struct super_block *)part[0];
-	FIM_READ(dev, &sb->s_dev);
+	bpf_probe_read(super, sizeof(super), (const char *)part[0] + FIM_SB_START);
 	ret->ino = part[FIM_ID_BYTES / 8 - 1];
-	ret->dev = dev;
-	ret->pad = 0;
+	ret->dev = (__u32)super[0];
+	ret->over = 0;
+	return super[FIM_SB_BYTES / 8 - 1];
 }
 
 /* Linux kernel commits 12cd44023651 ("fs: rename inode i_atime and i_mtime
@@ -152,7 +163,7 @@ fim_inline struct dentry *fim_mount_root(struct vfsmount *mnt)
 	return root;
 }
 
-/* Process start, ns since boot, suspended time included: /proc/PID/stat's 22nd.
+/* A thread's start, ns since boot, suspended time included: /proc/PID/stat's 22nd.
  * Linux kernel commits ccbf62d8a284 ("sched: Make task->real_start_time
  * nanoseconds based") (in v3.17), cf25e24db61c ("time: Rename tsk->real_start_time
  * to ->start_boottime") (in v5.5). */
@@ -174,6 +185,15 @@ fim_inline __u64 fim_task_start(struct task_struct *task)
 	FIM_READ(start, &task->real_start_time);
 	return start.tv_sec * 1000000000ull + start.tv_nsec;
 #endif
+}
+
+/* Of its first thread. */
+fim_inline __u64 fim_process_start(struct task_struct *task)
+{
+	struct task_struct *leader = 0;
+
+	FIM_READ(leader, &task->group_leader);
+	return fim_task_start(leader);
 }
 
 fim_inline void fim_task_audit(struct task_struct *task, struct fim_actor *ret)

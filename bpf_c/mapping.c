@@ -39,5 +39,5 @@ int fim_mapped(struct pt_regs *ctx, struct vm_area_struct *vma)
 	else if (opened.update(&key, &first))
 		fim_count(FIM_COUNTER_PENDING_FAILED);
 	s = fim_begin(FIM_OP_MMAP, self, 0);
-	return s ? fim_send_file(ctx, s, file, inode) : 0;
+	return s ? fim_send_file(ctx, s, file) : 0;
 }

@@ -51,7 +51,19 @@ struct fim_pending {
 	struct dentry *existing; /* link: the name that was there before */
 	const char *target;      /* symlink */
 	__u32 op;
-	__u32 pad;
+	__u32 over; /* device of the overlay, 0 none */
+	__u64 time;
+};
+
+/* For so long a creation on overlayfs is believed to be going on. */
+#define FIM_PENDING_NS 60000000000ull
+
+/* A file that overlayfs is copying up (copy_up.c). */
+struct fim_copying {
+	struct fim_id lower;
+	struct fim_id dir; /* the upper directory that it comes to */
+	__u32 flags;       /* of the lower one's entry */
+	__u32 mode;
 };
 
 /* What a thread is about to change the attributes of. */
@@ -60,10 +72,11 @@ struct fim_before {
 	struct fim_file file;
 };
 
-/* An open file. */
+/* What an inode was like before an open file could change it. */
 struct fim_opened {
-	__u32 writes; /* modifications of its inode when it was opened */
-	__u32 mapped; /* 1: it was mapped shared and writable */
+	__u64 allocated; /* fim_inode_state() before the first fallocate, 0 none */
+	__u32 writes;    /* modifications of it before the open */
+	__u32 mapped;    /* 1: it was mapped shared and writable */
 };
 
 /* One process that has modified an inode since its last close on it. */
@@ -73,7 +86,7 @@ struct fim_modifier {
 	__u32 pid;
 };
 
-/* The allow-list. Written by the scanner and by inheriting hooks, emptied by
+/* The allow-list; {0, device} is a watched overlay. Written by the scanner and by inheriting hooks, emptied by
  * fim_forget and the monitor; read by every hook. A plain preallocated hash:
  * an LRU would forget a watched inode in silence. */
 BPF_TABLE("hash", struct fim_id, struct fim_watched, watched, FIM_WATCHED_ENTRIES);
@@ -87,11 +100,19 @@ BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
  * evicted, a live one would have to outlive 8,192 others. */
 BPF_TABLE("lru_hash", __u64, struct fim_pending, pending, 8192);
 
+/* {pid, tid} -> what it is copying up; LRU as above. */
+BPF_TABLE("lru_hash", __u64, struct fim_copying, copying, 8192);
+
+/* Credentials of those who mounted the watched overlays, by address -> 1. An
+ * evicted entry costs records of what overlayfs does in the layers. */
+BPF_TABLE("lru_hash", __u64, __u32, mounters, 1024);
+BPF_ARRAY(lower_form, __u32, 1); /* enum fim_lower_form */
+
 /* {pid, tid} -> attributes before the change. LRU for the same reason. */
 BPF_TABLE("lru_hash", __u64, struct fim_before, befores, 8192);
 
-/* struct file * of a file opened for writing. A missing or evicted entry counts
- * as opened before the monitor started. */
+/* struct file * -> its inode when it was opened for writing. A missing or
+ * evicted entry counts as opened before the monitor started. */
 BPF_TABLE("lru_hash", __u64, struct fim_opened, opened, 65536);
 
 /* -> start of the process. An evicted entry costs one repeated `modify`. */

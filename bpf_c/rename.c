@@ -17,27 +17,26 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 	struct fim_id id = {}, dir_id = {}, dir2_id = {}, other_id = {};
 	struct fim_watched *from, *to, *self, *over;
 	struct fim_scratch *s;
-	__u32 flags;
 
 	from = fim_find(fim_dentry_inode(fim_dentry_parent(dentry)), &dir_id);
 	to = fim_find(fim_dentry_inode(fim_dentry_parent(target)), &dir2_id);
-	self = fim_find(inode, &id);
+	self = fim_find_any(inode, &id);
 	over = fim_find(other, &other_id);
-	if (!fim_either(from, to) && !fim_either(self, over))
+	if ((!fim_either(from, to) && !fim_either(self, over)) || fim_underneath(&dir_id))
 		return 0;
-	flags = fim_inherit(to, &dir2_id, target, &id, fim_inode_mode(inode));
-	if (kind & FIM_EVENT_EXCHANGE && other)
-		fim_inherit(from, &dir_id, dentry, &other_id, fim_inode_mode(other));
 	s = fim_begin(FIM_OP_RENAME, self, to);
 	if (!s)
 		return 0;
+	s->event.flags |= fim_inherit(to, &dir2_id, target, &id, fim_inode_mode(inode));
+	if (kind & FIM_EVENT_EXCHANGE && other)
+		fim_inherit(from, &dir_id, dentry, &other_id, fim_inode_mode(other));
 	if (from) {
 		from->stamp = s->event.time;
 		s->event.flags |= fim_record_flags(from);
 	}
 	if (over)
 		over->stamp = s->event.time;
-	s->event.flags |= flags | (other ? kind : 0);
+	s->event.flags |= other ? kind : 0;
 	s->event.dir = dir_id;
 	s->event.dir2 = dir2_id;
 	fim_fill_file(inode, &s->event.file);
@@ -50,6 +49,8 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 
 int fim_d_move(struct pt_regs *ctx, struct dentry *dentry, struct dentry *target)
 {
+	if (fim_copied_up(ctx, dentry, target))
+		return 0;
 	return fim_renamed(ctx, dentry, target, FIM_EVENT_REPLACED);
 }
 

@@ -8,7 +8,9 @@
  * clear_inode(inode) runs in every file system's eviction before the inode
  * number can be given out again: the only moment at which the key of a removed
  * inode can be dropped without losing writes to a file that is deleted and
- * open, and without taking the key of a new file with the same number.
+ * open, and without taking the key of a new file with the same number. Not on
+ * btrfs, where a file of another subvolume can have that key; numbers are not
+ * given out again there, and the monitor drops it.
  *
  * Cannot see: names removed by the server of a network file system, and NFS's
  * renaming of an open file in place of its removal.
@@ -23,7 +25,7 @@ int fim_d_delete(struct pt_regs *ctx, struct dentry *dentry)
 	struct fim_watched *parent = fim_find(dir, &dir_id);
 	struct fim_scratch *s;
 
-	if (!fim_either(self, parent))
+	if (!fim_either(self, parent) || fim_underneath(&dir_id))
 		return 0;
 	s = fim_begin(S_ISDIR(fim_inode_mode(inode)) ? FIM_OP_RMDIR : FIM_OP_UNLINK,
 		      self, parent);
@@ -38,11 +40,14 @@ int fim_d_delete(struct pt_regs *ctx, struct dentry *dentry)
 int fim_clear_inode(struct pt_regs *ctx, struct inode *inode)
 {
 	unsigned int nlink = 1;
-	struct fim_id id = {};
+	struct fim_id id = {}, own = {};
 
 	FIM_READ(nlink, &inode->i_nlink);
-	if (nlink || !fim_find(inode, &id))
+	if (nlink || !fim_find_any(inode, &id))
 		return 0;
+	if (fim_inode_own_id(inode, &own) == FIM_BTRFS_MAGIC)
+		return 0;
+	id.over = 0;
 	watched.delete(&id);
 	fim_count(FIM_COUNTER_REMOVED);
 	return 0;

@@ -19,7 +19,7 @@ static bool inherits(const struct session *session, const struct fim_id *dir)
 	return inode_table_known(&session->inodes, dir, &flags) && !(flags & INODE_NAMES_ONLY);
 }
 
-static bool wanted_name(const struct session *session, const struct fim_id *dir, struct bytes name)
+bool apply_wants(const struct session *session, const struct fim_id *dir, struct bytes name)
 {
 	const struct session_wanted *w = session->wanted;
 
@@ -34,6 +34,9 @@ static bool names_only(const struct session *session, const struct fim_event *ev
 {
 	uint32_t flags;
 
+	// In the hash, and not known by a name: it is above what is watched.
+	if (event->op == FIM_OP_RENAME && event->matched == FIM_MATCHED_INODE)
+		return false;
 	if (event->flags & FIM_EVENT_NAMES_ONLY)
 		return true;
 	// A change of an inode asks no directory in the kernel.
@@ -51,22 +54,35 @@ static bool known_for_itself(const struct session *session, const struct fim_eve
 	       (!(flags & INODE_NAMES_ONLY) || event_is_of_name(event));
 }
 
+static bool replaces_known(const struct session *session, const struct fim_event *event)
+{
+	return event->op == FIM_OP_RENAME &&
+	       inode_table_known(&session->inodes, &event->other.id, NULL);
+}
+
 bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
-	return names_only(session, event) && !known_for_itself(session, event) &&
-	       !wanted_name(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
-	       !wanted_name(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
+	return event->op != FIM_OP_OPEN && names_only(session, event) &&
+	       !known_for_itself(session, event) && !replaces_known(session, event) &&
+	       !apply_wants(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
+	       !apply_wants(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));
+}
+
+void apply_drop_key(struct session *session, const struct fim_id *id)
+{
+	struct fim_id key = scan_key(id);
+
+	for (unsigned i = 0; i < SESSION_TAPS; i++)
+		if (session->taps[i])
+			bpf_map_delete(session->taps[i]->maps.watched, &key);
 }
 
 static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
 {
-	struct session *session = context;
-
 	(void)flags;
-	for (unsigned i = 0; i < SESSION_TAPS; i++)
-		if (session->taps[i])
-			bpf_map_delete(session->taps[i]->maps.watched, id);
+	if (!way_other_knows(context, id))
+		apply_drop_key(context, id);
 }
 
 void apply_let_go(struct session *session, const struct fim_id *id)
@@ -74,6 +90,20 @@ void apply_let_go(struct session *session, const struct fim_id *id)
 	if (!inode_table_known(&session->inodes, id, NULL))
 		drop_key(session, id, 0);
 	inode_table_forget_tree(&session->inodes, id, drop_key, session);
+}
+
+void apply_drop_device(struct session *session, uint32_t dev)
+{
+	const struct fim_id overlay = {.dev = dev};
+	struct inode_cursor cursor = {0};
+	struct fim_id id;
+
+	while (inode_table_next(&session->inodes, &cursor, &id, NULL))
+		if (id.dev == dev || id.over == dev) {
+			drop_key(session, &id, 0);
+			inode_table_forget(&session->inodes, &id);
+		}
+	apply_drop_key(session, &overlay);
 }
 
 // A record that is older than the last scan can be about an inode that is gone,
@@ -99,13 +129,28 @@ static void add_name(struct session *session, const struct fim_id *dir, struct b
 static unsigned appears(struct session *session, const struct fim_id *dir, struct bytes name,
 			const struct fim_file *file)
 {
+	if (withhold_name(session, dir, name))
+		return APPLY_NOTHING;
 	if (inherits(session, dir)) {
 		if (S_ISDIR(file->mode) && !inode_table_known(&session->inodes, &file->id, NULL))
 			session_unread(session, &file->id);
 		add_name(session, dir, name, file);
 		return APPLY_NOTHING;
 	}
-	return name.data && wanted_name(session, dir, name) ? APPLY_SCAN : APPLY_NOTHING;
+	return name.data && apply_wants(session, dir, name) ? APPLY_SCAN : APPLY_NOTHING;
+}
+
+// Whether it has a name that is watched: not one that --find-links found.
+static bool has_name_inside(const struct session *session, const struct fim_id *id)
+{
+	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
+	struct fim_id dir;
+	struct bytes name;
+
+	while (inode_table_next_name(&session->inodes, &cursor, &dir, &name))
+		if (inherits(session, &dir) || apply_wants(session, &dir, name))
+			return true;
+	return false;
 }
 
 // `file` has lost a name. Without links the kernel drops its key by itself,
@@ -117,10 +162,12 @@ static unsigned disappears(struct session *session, const struct fim_id *dir, st
 
 	if (name.data)
 		inode_table_remove_name(&session->inodes, dir, name, &file->id);
-	if (inode_table_name_count(&session->inodes, &file->id) > 0 ||
+	if (has_name_inside(session, &file->id) ||
 	    !inode_table_known(&session->inodes, &file->id, &flags) || flags & INODE_ROOT)
 		return APPLY_NOTHING;
 	if (file->nlink == 0 || S_ISDIR(file->mode)) {
+		if (subvolume_has(file))
+			subvolume_removed(session, &file->id);
 		inode_table_forget(&session->inodes, &file->id);
 		return APPLY_NOTHING;
 	}
@@ -174,7 +221,7 @@ static unsigned went_out(const struct session *session, const struct fim_id *id)
 
 	if (!inode_table_known(&session->inodes, id, &flags) || flags & INODE_ROOT)
 		return APPLY_NOTHING;
-	return inode_table_name_count(&session->inodes, id) == 0 ? APPLY_LET_GO : APPLY_NOTHING;
+	return has_name_inside(session, id) ? APPLY_NOTHING : APPLY_LET_GO;
 }
 
 static unsigned apply_rename(struct session *session, const struct fim_event *event)

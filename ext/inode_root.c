@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mount_table.h"
+
 static struct inode_root *find(const struct inode_table *table, uint32_t node)
 {
 	for (size_t i = 0; i < table->root_count; i++)
@@ -62,6 +64,37 @@ void inode_root_drop_all(struct inode_table *table)
 	free(table->roots);
 	table->roots = NULL;
 	table->root_count = 0;
+}
+
+static int move(struct inode_root *root, size_t from, struct bytes to)
+{
+	size_t rest = root->length - from;
+	char *path = malloc(to.length + rest);
+
+	if (!path)
+		return -ENOMEM;
+	memcpy(path, to.data, to.length);
+	memcpy(path + to.length, root->path + from, rest);
+	free(root->path);
+	root->path = path;
+	root->length = to.length + rest;
+	return 0;
+}
+
+int inode_root_move(struct inode_table *table, struct bytes from, struct bytes to)
+{
+	int moved = 0;
+
+	for (size_t i = 0; i < table->root_count; i++) {
+		struct inode_root *root = &table->roots[i];
+
+		if (!path_is_below(bytes_of(root->path, root->length), from))
+			continue;
+		if (move(root, from.length, to) < 0)
+			return -ENOMEM;
+		moved++;
+	}
+	return moved;
 }
 
 struct bytes inode_root_path(const struct inode_table *table, uint32_t node)

@@ -19,6 +19,8 @@ int inode_root_set(struct inode_table *table, uint32_t node,
 /* No-op for a node that is no root. */
 void inode_root_drop(struct inode_table *table, uint32_t node);
 void inode_root_drop_all(struct inode_table *table);
+/* inode_table_move_roots() */
+int inode_root_move(struct inode_table *table, struct bytes from, struct bytes to);
 struct bytes inode_root_path(const struct inode_table *table, uint32_t node);
 
 #endif

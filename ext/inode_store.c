@@ -47,7 +47,7 @@ size_t inode_store_memory(const struct inode_store *store)
 static uint32_t hash_id(const struct inode_store *store,
 			const struct fim_id *id)
 {
-	uint64_t key[2] = {id->ino, id->dev};
+	uint64_t key[2] = {id->ino, (uint64_t)id->over << 32 | id->dev};
 
 	return (uint32_t)siphash(store->seed, key, sizeof(key));
 }
@@ -72,7 +72,8 @@ uint32_t inode_store_node(const struct inode_store *store,
 	     i = slots_after(slots, i)) {
 		const struct inode_node *node = &store->nodes[n];
 
-		if (node->ino == id->ino && node->dev == id->dev)
+		if (node->ino == id->ino && node->dev == id->dev &&
+		    node->over == id->over)
 			return n;
 	}
 	return 0;
@@ -104,7 +105,7 @@ struct fim_id inode_store_id(const struct inode_store *store, uint32_t node)
 {
 	const struct inode_node *cell = &store->nodes[node];
 
-	return (struct fim_id){.ino = cell->ino, .dev = cell->dev};
+	return (struct fim_id){cell->ino, cell->dev, cell->over};
 }
 
 /* Room for cell `end` in an array that has `*room`; the array, or NULL. */
@@ -153,6 +154,7 @@ int inode_store_add_node(struct inode_store *store, const struct fim_id *id,
 	store->nodes[n] = (struct inode_node){
 		.ino = id->ino,
 		.dev = id->dev,
+		.over = id->over,
 		.hash = hash_id(store, id),
 	};
 	slots_add(&store->by_id, store->nodes, n);
@@ -172,6 +174,19 @@ void inode_store_remove_node(struct inode_store *store, uint32_t node)
 	};
 	store->node_free = node;
 	store->node_count--;
+}
+
+void inode_store_rekey(struct inode_store *store, uint32_t node,
+		       const struct fim_id *id)
+{
+	struct inode_node *cell = &store->nodes[node];
+
+	slots_remove(&store->by_id, store->nodes, node);
+	cell->ino = id->ino;
+	cell->dev = id->dev;
+	cell->over = id->over;
+	cell->hash = hash_id(store, id);
+	slots_add(&store->by_id, store->nodes, node);
 }
 
 /* Copy the names still in use; all or none, so the room comes first. */

@@ -25,11 +25,12 @@
 struct inode_node {
 	uint64_t ino;
 	uint32_t dev;
-	uint32_t flags;
 	uint32_t hash;
 	uint32_t first_name;
 	uint32_t first_child;
-	uint32_t names; /* how many */
+	uint64_t flags : 20;
+	uint64_t over : 20;  /* anonymous devices have a minor number only */
+	uint64_t names : 24; /* how many */
 };
 
 /* A name: `child` is called that in `dir`. */
@@ -49,7 +50,7 @@ struct inode_store {
 	struct inode_link *links;
 	uint32_t node_end, node_room, node_free, node_count;
 	uint32_t link_end, link_room, link_free, link_count;
-	uint32_t limit;
+	uint32_t limit; /* less than 1 << 24 */
 	struct slots by_id;
 	struct slots by_name;
 	struct arena texts;
@@ -76,6 +77,9 @@ int inode_store_add_node(struct inode_store *store, const struct fim_id *id,
 int inode_store_add_link(struct inode_store *store, uint32_t dir,
 			 struct bytes name, uint32_t child, uint32_t *ret);
 void inode_store_remove_link(struct inode_store *store, uint32_t link);
+/* Give a node another identity, which no node has. */
+void inode_store_rekey(struct inode_store *store, uint32_t node,
+		       const struct fim_id *id);
 /* It must have neither names nor children. */
 void inode_store_remove_node(struct inode_store *store, uint32_t node);
 

@@ -99,7 +99,8 @@ int inode_table_add_name(struct inode_table *table, const struct fim_id *dir,
 	int r;
 
 	if (!can_be_a_name(name) ||
-	    (dir->ino == child->ino && dir->dev == child->dev))
+	    (dir->ino == child->ino && dir->dev == child->dev &&
+	     dir->over == child->over))
 		return -EINVAL;
 	memcpy(copy, name.data, name.length);
 	name.data = copy;
@@ -135,6 +136,19 @@ bool inode_table_remove_name(struct inode_table *table,
 	return true;
 }
 
+int inode_table_rekey(struct inode_table *table, const struct fim_id *id,
+		      const struct fim_id *as)
+{
+	uint32_t n = inode_store_node(&table->store, id);
+
+	if (!n)
+		return -ENOENT;
+	if (inode_store_node(&table->store, as))
+		return -EEXIST;
+	inode_store_rekey(&table->store, n, as);
+	return 0;
+}
+
 int inode_table_set_root(struct inode_table *table, const struct fim_id *id,
 			 struct bytes path, uint32_t flags)
 {
@@ -150,6 +164,11 @@ int inode_table_set_root(struct inode_table *table, const struct fim_id *id,
 		return refuse(table, r);
 	table->store.nodes[n].flags |= flags & ~INODE_FLAGS_OF_TABLE;
 	return 0;
+}
+
+int inode_table_move_roots(struct inode_table *table, struct bytes from, struct bytes to)
+{
+	return inode_root_move(table, from, to);
 }
 
 void inode_table_unset_root(struct inode_table *table, const struct fim_id *id)

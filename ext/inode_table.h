@@ -19,8 +19,10 @@
  *   - a directory that was never told of is entered without a name when a name
  *     is added in it, and gets its path when its own name comes.
  *
- * Names are 1 to 255 arbitrary bytes, without '/' and NUL.  `pad` of a
- * struct fim_id is ignored.  Memory: 32 bytes an inode, 32 bytes and the text
+ * An inode of an overlay's layer has one entry for the merged tree and another
+ * for the layer's own (fim_id.over), each with the names it has there.
+ *
+ * Names are 1 to 255 arbitrary bytes, without '/' and NUL.  Memory: 32 bytes an inode, 32 bytes and the text
  * plus one a name, two hash slots of 4 bytes at a load of 0.35 to 0.7.  The
  * hashes are keyed by a secret seed, since names are chosen by the watched.
  * What is freed is used again but not given back before _deinit().
@@ -34,7 +36,8 @@
 #include "event.h"
 #include "inode_store.h"
 
-/* Flags of an inode.  The low byte is the table's, the rest the caller's. */
+/* Flags of an inode.  The low byte is the table's, the twelve bits above are
+ * the caller's. */
 #define INODE_DIR 1u  /* a directory */
 #define INODE_ROOT 2u /* has a fixed path: inode_table_set_root() */
 #define INODE_FLAGS_OF_TABLE 0xffu
@@ -69,11 +72,20 @@ bool inode_table_remove_name(struct inode_table *table,
 			     const struct fim_id *dir, struct bytes name,
 			     const struct fim_id *child);
 
+/* What is known of `id` is from now on known of `as`.  -ENOENT: nothing is;
+ * -EEXIST: something is known of `as` already. */
+int inode_table_rekey(struct inode_table *table, const struct fim_id *id,
+		      const struct fim_id *as);
+
 /* Make `id` a root, or give the root another path: absolute, without a slash
  * at its end unless it is "/".  `flags` are added.  A root in another root has
  * its own fixed path. */
 int inode_table_set_root(struct inode_table *table, const struct fim_id *id,
 			 struct bytes path, uint32_t flags);
+
+/* A directory above roots was renamed: those at or below the path `from` are at
+ * or below `to` now. Returns how many, or -ENOMEM. */
+int inode_table_move_roots(struct inode_table *table, struct bytes from, struct bytes to);
 
 /* It is no root any more; it keeps its names. */
 void inode_table_unset_root(struct inode_table *table, const struct fim_id *id);

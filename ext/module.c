@@ -7,7 +7,6 @@
 
 static PyMethodDef methods[] = {
 	{"decode", core_decode, METH_O, core_decode_doc},
-	{"count_names", core_count_names, METH_VARARGS, core_count_names_doc},
 	{"examine", core_examine, METH_VARARGS, core_examine_doc},
 	{"digest_prefix", core_digest_prefix, METH_VARARGS, core_digest_prefix_doc},
 	{NULL, NULL, 0, NULL},

@@ -31,18 +31,16 @@ static const struct {
 	{"nsfs", MOUNT_PSEUDO},
 	{"resctrl", MOUNT_PSEUDO},
 	{"autofs", MOUNT_AUTOFS},
+	{"fuse", MOUNT_FUSE},
+	{"fuseblk", MOUNT_FUSE},
 	{"nfs", MOUNT_NETWORK},
 	{"nfs4", MOUNT_NETWORK},
 	{"cifs", MOUNT_NETWORK},
 	{"smb3", MOUNT_NETWORK},
 	{"ceph", MOUNT_NETWORK},
 	{"glusterfs", MOUNT_NETWORK},
-	{"fuse.ceph", MOUNT_NETWORK},
-	{"fuse.glusterfs", MOUNT_NETWORK},
-	{"fuse.rclone", MOUNT_NETWORK},
-	{"fuse.s3fs", MOUNT_NETWORK},
-	{"fuse.sshfs", MOUNT_NETWORK},
 	{"9p", MOUNT_NETWORK},
+	{"virtiofs", MOUNT_NETWORK},
 	{"afs", MOUNT_NETWORK},
 	{"lustre", MOUNT_NETWORK},
 	{"gpfs", MOUNT_NETWORK},
@@ -51,6 +49,10 @@ static const struct {
 
 enum mount_kind mount_kind_of(struct bytes type)
 {
+	const char *dot = memchr(type.data, '.', type.length);
+
+	if (dot) /* "fuse.sshfs": the kernel's type, and its server's word */
+		type.length = (size_t)(dot - type.data);
 	for (size_t i = 0; i < sizeof(not_entered) / sizeof(*not_entered); i++)
 		if (bytes_equal(type, bytes_of_string(not_entered[i].type)))
 			return not_entered[i].kind;
@@ -63,6 +65,7 @@ const char *mount_kind_word(enum mount_kind kind)
 		[MOUNT_LOCAL] = "local",
 		[MOUNT_PSEUDO] = "pseudo",
 		[MOUNT_NETWORK] = "network",
+		[MOUNT_FUSE] = "fuse",
 		[MOUNT_AUTOFS] = "autofs",
 	};
 

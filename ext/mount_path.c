@@ -3,8 +3,11 @@
  * mount_path.c - what the mount table is asked: from a path within a
  * superblock to paths of the namespace.
  */
-#include "front.h"
 #include "mount_table.h"
+
+#include <stdlib.h>
+
+#include "front.h"
 
 size_t mount_table_of_dev(const struct mount_table *table, uint32_t dev)
 {
@@ -13,6 +16,22 @@ size_t mount_table_of_dev(const struct mount_table *table, uint32_t dev)
 	for (size_t i = 0; i < table->count; i++)
 		count += table->mounts[i].dev == dev;
 	return count;
+}
+
+const struct mount *mount_table_same(const struct mount_table *table,
+				     const struct mount *mount, size_t *hint)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		size_t at = (*hint + i) % table->count;
+		const struct mount *other = &table->mounts[at];
+
+		if (other->id == mount->id && other->dev == mount->dev &&
+		    bytes_equal(other->root, mount->root)) {
+			*hint = at + 1;
+			return other;
+		}
+	}
+	return NULL;
 }
 
 bool path_is_below(struct bytes path, struct bytes top)
@@ -74,6 +93,18 @@ const struct mount *mount_table_at(const struct mount_table *table,
 	return mount;
 }
 
+const struct mount *mount_table_on(const struct mount_table *table,
+				   struct bytes path)
+{
+	const struct mount key = {.point = path}, *at = &key;
+
+	if (!bsearch(&at, table->by_point, table->count, sizeof(at),
+		     mount_compare_points))
+		return NULL;
+	at = mount_table_at(table, path); /* it may be covered, or below one that is */
+	return at && bytes_equal(at->point, path) ? at : NULL;
+}
+
 static int path_through(const struct mount *mount, struct bytes inside,
 			char *buffer, size_t size, struct bytes *ret)
 {
@@ -88,6 +119,34 @@ static int path_through(const struct mount *mount, struct bytes inside,
 	if (mount->point.length > 1 || rest.length == 0)
 		front_put(&front, mount->point);
 	return front_text(&front, ret);
+}
+
+static const struct mount *mount_of_id(const struct mount_table *table,
+				       uint32_t id)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->mounts[i].id == id)
+			return &table->mounts[i];
+	return NULL;
+}
+
+const struct mount *mount_table_covering(const struct mount_table *table,
+					 uint32_t dev, struct bytes inside, char *buffer, size_t size)
+{
+	const struct mount *found = NULL;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct mount *mount = &table->mounts[i];
+		const struct mount *under = mount_of_id(table, mount->parent);
+		struct bytes point;
+
+		if (under && under->dev == dev &&
+		    path_is_below(inside, under->root) &&
+		    path_through(under, inside, buffer, size, &point) == 0 &&
+		    bytes_equal(point, mount->point))
+			found = mount;
+	}
+	return found;
 }
 
 /* Whether the path through `mount` leads there, or another mount is in front. */

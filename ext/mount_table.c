@@ -27,7 +27,7 @@ static bool is_octal(const char *at)
 }
 
 /* \040 and the like, in place: the kernel escapes space, tab, newline, # and
- * the backslash itself. */
+ * the backslash itself. A NUL comes behind, in place of the separator. */
 static struct bytes unescape(char *text, size_t length)
 {
 	size_t to = 0;
@@ -42,6 +42,7 @@ static struct bytes unescape(char *text, size_t length)
 				  (at[3] - '0'));
 		from += 3;
 	}
+	text[to] = '\0';
 	return bytes_of(text, to);
 }
 
@@ -90,8 +91,8 @@ static bool skip_optional(struct bytes *line)
 /* 36 35 98:0 /root /point options optional... - type source options */
 static bool parse_line(struct bytes line, char *text, struct mount *ret)
 {
-	struct bytes *texts[] = {&ret->root, &ret->point, &ret->type,
-				 &ret->source};
+	struct bytes *texts[] = {&ret->root, &ret->point, &ret->options,
+				 &ret->type, &ret->source, &ret->super};
 
 	if (!parse_number(next_word(&line), &ret->id) ||
 	    !parse_number(next_word(&line), &ret->parent) ||
@@ -99,16 +100,19 @@ static bool parse_line(struct bytes line, char *text, struct mount *ret)
 		return false;
 	ret->root = next_word(&line);
 	ret->point = next_word(&line);
+	ret->options = next_word(&line);
 	if (!skip_optional(&line))
 		return false;
 	ret->type = next_word(&line);
 	ret->source = next_word(&line);
+	ret->super = next_word(&line);
 	if (!ret->source.data || ret->root.data[0] != '/' ||
 	    ret->point.data[0] != '/')
 		return false;
-	for (size_t i = 0; i < 4; i++)
-		*texts[i] = unescape(text + (texts[i]->data - text),
-				     texts[i]->length);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i]->data)
+			*texts[i] = unescape(text + (texts[i]->data - text),
+					     texts[i]->length);
 	ret->kind = mount_kind_of(ret->type);
 	return true;
 }
@@ -139,18 +143,37 @@ static void parse(struct mount_table *table, size_t length)
 	}
 }
 
+int mount_compare_points(const void *a, const void *b)
+{
+	struct bytes x = (*(const struct mount *const *)a)->point;
+	struct bytes y = (*(const struct mount *const *)b)->point;
+	int order = memcmp(x.data, y.data, x.length < y.length ? x.length : y.length);
+
+	return order ? order : (x.length > y.length) - (x.length < y.length);
+}
+
+static void sort(struct mount_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		table->by_point[i] = &table->mounts[i];
+	qsort(table->by_point, table->count, sizeof(*table->by_point),
+	      mount_compare_points);
+}
+
 int mount_table_init_text(struct mount_table *table, struct bytes text)
 {
 	*table = (struct mount_table){0};
 	table->text = malloc(text.length + 1);
 	table->mounts = calloc(count_lines(text), sizeof(*table->mounts));
-	if (!table->text || !table->mounts) {
+	table->by_point = calloc(count_lines(text), sizeof(*table->by_point));
+	if (!table->text || !table->mounts || !table->by_point) {
 		mount_table_deinit(table);
 		return -ENOMEM;
 	}
 	if (text.length)
 		memcpy(table->text, text.data, text.length);
 	parse(table, text.length);
+	sort(table);
 	return 0;
 }
 
@@ -185,6 +208,7 @@ int mount_table_init(struct mount_table *table, const char *path)
 
 void mount_table_deinit(struct mount_table *table)
 {
+	free(table->by_point);
 	free(table->mounts);
 	free(table->text);
 	*table = (struct mount_table){0};

@@ -5,7 +5,8 @@
  * the host, and which mounts a watch enters.
  *
  * The table is a snapshot: read it anew when the mounts change (poll(2) of
- * mountinfo gives POLLPRI).  All texts live in the table, decoded.
+ * mountinfo gives POLLPRI), and compare.  All texts live in the table, decoded, each
+ * with a NUL behind.
  */
 #ifndef FIM_MOUNT_TABLE_H
 #define FIM_MOUNT_TABLE_H
@@ -18,6 +19,7 @@ enum mount_kind {
 	MOUNT_LOCAL,
 	MOUNT_PSEUDO,  /* no files of anybody: proc, sysfs, cgroup ... */
 	MOUNT_NETWORK, /* changed by other machines, may hang */
+	MOUNT_FUSE,    /* served by a process, may hang */
 	MOUNT_AUTOFS,  /* looking at it mounts it */
 };
 
@@ -28,15 +30,18 @@ struct mount {
 	enum mount_kind kind;
 	struct bytes root;  /* path within the superblock that is mounted */
 	struct bytes point; /* path in the namespace it is mounted at */
+	struct bytes options; /* of the mount: "ro,nosuid" */
 	struct bytes type;
 	struct bytes source;
+	struct bytes super; /* options of the superblock */
 };
 
 struct mount_table {
 	struct mount *mounts; /* in the order of mountinfo */
 	size_t count;
 	size_t malformed; /* lines not understood */
-	char *text;       /* private */
+	const struct mount **by_point; /* private */
+	char *text;                    /* private */
 };
 
 /* `path` is "/proc/self/mountinfo" or another process's. -errno of reading. */
@@ -47,7 +52,7 @@ void mount_table_deinit(struct mount_table *table);
 
 /* Whether it is one that a watch enters, by the type's name. */
 enum mount_kind mount_kind_of(struct bytes type);
-/* "local", "pseudo", "network", "autofs" */
+/* "local", "pseudo", "network", "fuse", "autofs" */
 const char *mount_kind_word(enum mount_kind kind);
 
 /* How many mounts show this superblock (the kernel's dev_t). */
@@ -56,6 +61,21 @@ size_t mount_table_of_dev(const struct mount_table *table, uint32_t dev);
 /* The mount that an absolute path of the namespace ends in, as path resolution
  * finds it: a mount that another one covers is not seen.  NULL: none. */
 const struct mount *mount_table_at(const struct mount_table *table,
+				   struct bytes path);
+
+/* The mount of `table` that is the same one: by its id and what it shows.  Where
+ * it is mounted may differ, and its options.  NULL: none.  Tables are alike, so
+ * that a search begins at `*hint` and leaves it behind what was found. */
+const struct mount *mount_table_same(const struct mount_table *table,
+				     const struct mount *mount, size_t *hint);
+
+/* The last mount that lies on the place `inside` of the superblock `dev`, NULL
+ * when none does.  `buffer` is scratch. */
+const struct mount *mount_table_covering(const struct mount_table *table,
+					 uint32_t dev, struct bytes inside, char *buffer, size_t size);
+
+/* The mount whose mount point is exactly this path. NULL: it is none. */
+const struct mount *mount_table_on(const struct mount_table *table,
 				   struct bytes path);
 
 /* The path in the namespace of `inside`, an absolute path within the
@@ -67,6 +87,9 @@ const struct mount *mount_table_at(const struct mount_table *table,
 int mount_table_path(const struct mount_table *table, uint32_t dev,
 		     struct bytes inside, char *buffer, size_t size,
 		     struct bytes *ret);
+
+/* Of two `const struct mount *`, for the order of by_point. */
+int mount_compare_points(const void *a, const void *b);
 
 /* Whether `path` is `top` or lies below it. */
 bool path_is_below(struct bytes path, struct bytes top);

@@ -68,7 +68,7 @@ void notice_found(struct bytes path, const struct fim_id *id, mode_t mode, const
 	json_key(out, "file");
 	json_begin_object(out);
 	json_key(out, "dev");
-	json_dev(out, id->dev);
+	json_dev(out, id->over ? id->over : id->dev);
 	json_key(out, "ino");
 	json_number_text(out, id->ino);
 	json_key(out, "type");

@@ -9,7 +9,6 @@
 
 #include "decode.h"
 #include "record.h"
-#include "scan.h"
 
 PyObject *core_raise(int error, const char *what)
 {
@@ -71,23 +70,4 @@ PyObject *core_decode(PyObject *module, PyObject *bytes)
 	buffer_deinit(&out);
 	free(copy);
 	return result;
-}
-
-const char core_count_names_doc[] =
-	"count_names(path, limit)\n--\n\n"
-	"How many names the tree at path (bytes) has, counted without stat up to limit.";
-
-PyObject *core_count_names(PyObject *module, PyObject *args)
-{
-	const char *path;
-	unsigned long long limit;
-	uint64_t count;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "yK:count_names", &path, &limit))
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	count = scan_count(path, limit);
-	Py_END_ALLOW_THREADS
-	return PyLong_FromUnsignedLongLong(count);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "session.h"
+#include "visit.h"
 
 struct py_session {
 	PyObject_HEAD
@@ -43,16 +44,16 @@ static int copy_texts(struct py_session *self, const char *const given[4])
 static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
 	static char *names[] = {"stream", "boot_id", "host", "labels", "seed", "text",
-				"utc", "one_file_system", NULL};
+				"utc", "one_file_system", "find_links", NULL};
 	struct py_session *self = (struct py_session *)object;
 	struct session_options options = {0};
 	const char *texts[4], *seed;
-	int text = 0, utc = 0, one = 0, error;
+	int text = 0, utc = 0, one = 0, links = 0, error;
 	Py_ssize_t seed_length;
 
-	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|ppp:Session", names, &texts[0],
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|pppp:Session", names, &texts[0],
 					 &texts[1], &texts[2], &texts[3], &seed, &seed_length,
-					 &text, &utc, &one))
+					 &text, &utc, &one, &links))
 		return -1;
 	if (self->ready || seed_length != SESSION_SEED_SIZE) {
 		PyErr_SetString(PyExc_ValueError, "Session: made twice, or a seed of a wrong size");
@@ -60,7 +61,7 @@ static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 	}
 	error = copy_texts(self, texts);
 	options = (struct session_options){self->texts[0], self->texts[1], self->texts[2],
-					   self->texts[3], seed, text, utc, one};
+					   self->texts[3], seed, text, utc, one, links};
 	if (error == 0)
 		error = session_init(&self->session, &options);
 	self->ready = error == 0;
@@ -107,15 +108,16 @@ static PyObject *session_py_tap(PyObject *self, PyObject *args)
 {
 	struct tap_maps maps;
 	unsigned long long pages, entries;
-	const char *function;
+	const char *functions[SESSION_LEARN];
 	struct session *session;
 	int program, error;
 
-	if (!PyArg_ParseTuple(args, "(iiiiiii)KKzi:tap", &maps.watched, &maps.sequence,
+	if (!PyArg_ParseTuple(args, "(iiiiiii)KK(zz)i:tap", &maps.watched, &maps.sequence,
 			      &maps.counters, &maps.settings, &maps.learned, &maps.events,
-			      &maps.wanted, &pages, &entries, &function, &program) || !(session = enter(self)))
+			      &maps.wanted, &pages, &entries, &functions[0], &functions[1], &program) ||
+	    !(session = enter(self)))
 		return NULL;
-	error = session_tap(session, &maps, pages, entries, function, program);
+	error = session_tap(session, &maps, pages, entries, functions, program);
 	return leave(self, error, "perf ring");
 }
 
@@ -152,6 +154,32 @@ static PyObject *session_py_watch_nothing(PyObject *self, PyObject *unused)
 	return call_plain(self, session_watch_nothing, "watched");
 }
 
+// One that takes its time.
+static PyObject *call_long(PyObject *self, plain_call *call, const char *what)
+{
+	struct session *session = enter(self);
+	int error;
+
+	if (!session)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = call(session);
+	Py_END_ALLOW_THREADS
+	return leave(self, error, what);
+}
+
+static PyObject *session_py_find_older(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_long(self, session_find_older, "open descriptors");
+}
+
+static PyObject *session_py_find_links(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return call_long(self, session_find_links, "other names");
+}
+
 static PyObject *session_py_hold(PyObject *self, PyObject *args)
 {
 	struct session *session;
@@ -184,9 +212,57 @@ static PyObject *session_py_watch(PyObject *self, PyObject *args)
 	return call_path(self, args, session_watch);
 }
 
+static PyObject *session_py_roots(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	struct buffer paths = {0};
+	PyObject *result;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	result = leave(self, session_roots(session, &paths), "roots");
+	Py_XDECREF(result);
+	if (result)
+		result = PyBytes_FromStringAndSize(paths.data, (Py_ssize_t)paths.length);
+	buffer_deinit(&paths);
+	return result;
+}
+
 static PyObject *session_py_watch_canary(PyObject *self, PyObject *args)
 {
 	return call_path(self, args, session_watch_canary);
+}
+
+static PyObject *session_py_count_names(PyObject *self, PyObject *args)
+{
+	unsigned long long limit, count;
+	struct session *session;
+	const char *path;
+
+	if (!PyArg_ParseTuple(args, "yK:count_names", &path, &limit) || !(session = enter(self)))
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	count = visit_count(session, path, limit);
+	Py_END_ALLOW_THREADS
+	((struct py_session *)self)->busy = false;
+	return PyLong_FromUnsignedLongLong(count);
+}
+
+static PyObject *session_py_exclude(PyObject *self, PyObject *args)
+{
+	return call_path(self, args, session_exclude);
+}
+
+static PyObject *session_py_own(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	int descriptor, error;
+
+	if (!PyArg_ParseTuple(args, "i:own", &descriptor) || !(session = enter(self)))
+		return NULL;
+	error = session_own(session, descriptor);
+	return leave(self, error, "output");
 }
 
 static PyObject *take_lines(struct session *session)
@@ -294,7 +370,7 @@ static PyObject *session_py_unread(PyObject *self, PyObject *unused)
 
 static PyMethodDef session_methods[] = {
 	{"tap", session_py_tap, METH_VARARGS,
-	 "tap(maps, pages, entries, learn_function, learn_program)\n--\n\n"
+	 "tap(maps, pages, entries, learn_functions, learn_program)\n--\n\n"
 	 "Read from one more set of attached programs."},
 	{"switch", session_py_switch, METH_NOARGS,
 	 "switch()\n--\n\nThe second set of programs takes over."},
@@ -305,6 +381,18 @@ static PyMethodDef session_methods[] = {
 	 "hold(flag)\n--\n\nWhile true, records are read and wait for their names."},
 	{"watch", session_py_watch, METH_VARARGS,
 	 "watch(path)\n--\n\nWatch a tree, a file, or a name. OSError(ENOSPC): no room."},
+	{"roots", session_py_roots, METH_NOARGS,
+	 "roots()\n--\n\nThe paths watched, as they are now, each with a NUL."},
+	{"count_names", session_py_count_names, METH_VARARGS,
+	 "count_names(path, limit)\n--\n\nHow many names watch(path) would enter."},
+	{"exclude", session_py_exclude, METH_VARARGS,
+	 "exclude(pattern)\n--\n\nNames that match this pattern are not wanted."},
+	{"own", session_py_own, METH_VARARGS,
+	 "own(descriptor)\n--\n\nWhat we write there is not told."},
+	{"find_links", session_py_find_links, METH_NOARGS,
+	 "find_links()\n--\n\nSearch for the other names of watched files."},
+	{"find_older", session_py_find_older, METH_NOARGS,
+	 "find_older()\n--\n\nFind what is open for writing since before the monitor."},
 	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,
 	 "watch_nothing()\n--\n\nEmpty the hash of watched inodes."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,

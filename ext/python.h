@@ -19,8 +19,6 @@ extern PyType_Spec core_survey_spec;
 
 PyObject *core_decode(PyObject *module, PyObject *bytes);
 extern const char core_decode_doc[];
-PyObject *core_count_names(PyObject *module, PyObject *args);
-extern const char core_count_names_doc[];
 PyObject *core_examine(PyObject *module, PyObject *args);
 extern const char core_examine_doc[];
 PyObject *core_digest_prefix(PyObject *module, PyObject *args);

@@ -28,13 +28,12 @@ void record_head(const struct fim_stream *stream, const char *kind,
 					    : bytes_of_string("{}"));
 }
 
-/* Hooks run after success only: there is no record of an attempt yet. */
-static void put_operation(const struct fim_event *event, struct buffer *out)
+static void put_operation(const struct fim_view *view, struct buffer *out)
 {
 	json_key(out, "op");
-	json_string(out, event_op_word(event->op));
+	json_string(out, event_op_word(view->event->op));
 	json_key(out, "result");
-	json_string(out, "success");
+	json_string(out, view->result == VIEW_SUCCESS ? "success" : "unknown");
 	json_key(out, "errno");
 	json_null(out);
 }
@@ -140,19 +139,20 @@ static void put_owner(struct buffer *out, const char *key, uint32_t id)
 		json_unsigned(out, id);
 }
 
-static void put_id(const struct fim_id *id, struct buffer *out)
+static void put_id(uint64_t ino, uint32_t dev, struct buffer *out)
 {
 	json_key(out, "dev");
-	json_dev(out, id->dev);
+	json_dev(out, dev);
 	json_key(out, "ino");
-	json_number_text(out, id->ino);
+	json_number_text(out, ino);
 }
 
 static void put_file(const struct fim_file *file, const struct fim_id *id,
 		     struct buffer *out)
 {
+	id = id ? id : &file->id;
 	json_begin_object(out);
-	put_id(id ? id : &file->id, out);
+	put_id(id->ino, id->over ? id->over : id->dev, out);
 	json_key(out, "type");
 	json_string(out, record_file_type(file->mode));
 	json_key(out, "mode");
@@ -206,6 +206,35 @@ static void put_close(const struct fim_event *event, struct buffer *out)
 	json_null(out);
 }
 
+static void put_text(struct buffer *out, const char *key, struct bytes text)
+{
+	json_key(out, key);
+	json_text(out, text);
+}
+
+static void put_mount(const struct mount *mount, struct buffer *out)
+{
+	static const struct mount unknown;
+
+	mount = mount ? mount : &unknown;
+	json_key(out, "mount");
+	json_begin_object(out);
+	put_text(out, "source", mount->source);
+	put_text(out, "type", mount->type);
+	put_text(out, "options", mount->options);
+	json_end_object(out);
+}
+
+/* A block device opened, or a file that a loop device shows. */
+static void put_open(const struct fim_view *view, struct buffer *out)
+{
+	const struct fim_event *event = view->event;
+
+	json_key(out, "rdev");
+	json_dev(out, S_ISBLK(event->file.mode) ? event->file.rdev : event->other.rdev);
+	record_path(out, "holds", "holds_b64", view->holds);
+}
+
 static void put_device(const struct fim_file *file, struct buffer *out)
 {
 	if (!S_ISCHR(file->mode) && !S_ISBLK(file->mode))
@@ -229,8 +258,15 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 	case FIM_OP_MKNOD:
 		put_device(&view->event->file, out);
 		break;
+	case FIM_OP_OPEN:
+		put_open(view, out);
+		break;
 	case FIM_OP_CLOSE:
 		put_close(view->event, out);
+		break;
+	case FIM_OP_MOUNT:
+	case FIM_OP_UMOUNT:
+		put_mount(view->mount, out);
 		break;
 	default:
 		record_change_json(view->event, out);
@@ -241,7 +277,7 @@ static void put_kernel(const struct fim_event *event, struct buffer *out)
 {
 	json_key(out, "kernel");
 	json_begin_object(out);
-	put_id(&event->file.id, out);
+	put_id(event->file.id.ino, event->file.id.dev, out);
 	put_number(out, "generation", event->file.generation);
 	json_end_object(out);
 	put_number(out, "mono_ns", event->time);
@@ -254,7 +290,7 @@ void fim_render_json(const struct fim_view *view,
 
 	json_begin_object(out);
 	record_head(stream, "event", view->time_ns, out);
-	put_operation(event, out);
+	put_operation(view, out);
 	put_path(view, out);
 	put_details(view, out);
 	put_known_paths(view, out);

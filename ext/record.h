@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "bytes.h"
 #include "event.h"
+#include "mount_table.h"
 
 #define FIM_SCHEMA 1
 
@@ -23,6 +24,12 @@ enum view_mount {
 	VIEW_MOUNT_EXACT,
 	VIEW_MOUNT_ONLY,
 	VIEW_MOUNT_GUESSED,
+};
+
+/* Most hooks run after success only; the others say. */
+enum view_result {
+	VIEW_SUCCESS,
+	VIEW_UNKNOWN,
 };
 
 /* What an event became.  Paths are bytes; `.data` NULL is null.  {0} with
@@ -43,6 +50,10 @@ struct fim_view {
 	bool deleted; /* or the record's own FIM_EVENT_DELETED */
 	bool late;
 	bool created; /* link: it is the file's first name (O_TMPFILE) */
+
+	enum view_result result;
+	struct bytes holds; /* open of a block device: where its file system is mounted */
+	const struct mount *mount; /* mount, umount: what was; NULL unknown */
 
 	const struct fim_id *stat_id; /* what stat says, NULL: event->file.id */
 
@@ -74,7 +85,9 @@ struct fim_stream {
  *	target_path created		link
  *	target				symlink
  *	rdev				mknod of a device
+ *	rdev holds			open
  *	count bytes			close
+ *	mount				mount, umount
  *	changed				truncate, chmod, chown, utimes, setflags
  *	flags				setflags
  *	xattr				setxattr, removexattr

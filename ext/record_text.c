@@ -100,6 +100,35 @@ static void put_device(const struct fim_file *file, struct buffer *out)
 			      file->rdev >> 20, file->rdev & 0xfffff);
 }
 
+static void put_open(const struct fim_view *view, struct buffer *out)
+{
+	const struct fim_file *loop = &view->event->other;
+
+	put_device(&view->event->file, out);
+	if (loop->rdev)
+		buffer_format(out, " (as loop device %u:%u)", loop->rdev >> 20,
+			      loop->rdev & 0xfffff);
+	if (view->holds.data) {
+		buffer_add_string(out, " (for writing, below ");
+		terminal_text(view->holds, out);
+		buffer_add_byte(out, ')');
+	}
+}
+
+/* What is mounted, and how: "tmpfs from none, ro,nosuid" */
+static void put_mount(const struct mount *mount, struct buffer *out)
+{
+	if (!mount)
+		return;
+	buffer_add_string(out, " (");
+	terminal_text(mount->type, out);
+	buffer_add_string(out, " from ");
+	terminal_text(mount->source, out);
+	buffer_add_string(out, ", ");
+	terminal_text(mount->options, out);
+	buffer_add_byte(out, ')');
+}
+
 static void put_remarks(const struct fim_view *view, struct buffer *out)
 {
 	const struct fim_event *event = view->event;
@@ -111,6 +140,11 @@ static void put_remarks(const struct fim_view *view, struct buffer *out)
 	record_change_text(event, out);
 	if (event->op == FIM_OP_MKNOD)
 		put_device(&event->file, out);
+	if (event->op == FIM_OP_OPEN)
+		put_open(view, out);
+	put_mount(view->mount, out);
+	if (view->result == VIEW_UNKNOWN)
+		buffer_add_string(out, " (whether it succeeded is not known)");
 	if (event->op == FIM_OP_LINK && view->created)
 		buffer_add_string(out, " (created)");
 	if (event->flags & FIM_EVENT_REPLACED)

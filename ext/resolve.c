@@ -7,7 +7,9 @@
 // a watched file) has the walk: whole where the hook knew the mount, else
 // within its superblock and completed from the mount table.
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "decode.h"
 #include "session.h"
@@ -65,6 +67,9 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 	struct bytes inside;
 	int ways;
 
+	// Opened by a handle, a file can have no name in the kernel's cache.
+	if (!text->names && !S_ISDIR(event->file.mode))
+		return;
 	if (event_path(event, slot, EVENT_ALL_NAMES, session->text[0], EVENT_PATH_SIZE, &inside) < 0)
 		return;
 	if (text->mounted) {
@@ -74,14 +79,28 @@ static void by_whole_walk(struct session *session, const struct fim_event *event
 		ret->complete = true;
 		return;
 	}
-	ways = mount_table_path(&session->mounts, event->file.id.dev, inside, room,
-				EVENT_PATH_SIZE, &ret->path);
+	ways = mount_table_path(&session->mounts, way_device(session, &event->file.id), inside,
+				room, EVENT_PATH_SIZE, &ret->path);
 	if (ways <= 0) {
 		ret->path = bytes_of(NULL, 0);
 		return;
 	}
 	ret->mount = ways == 1 ? VIEW_MOUNT_ONLY : VIEW_MOUNT_GUESSED;
 	ret->complete = true;
+}
+
+bool resolve_walk(struct session *session, const struct fim_event *event, char *room)
+{
+	struct place place = {.path = {NULL, 0}};
+
+	if (event_text_whole(event, FIM_TEXT_PATH))
+		by_whole_walk(session, event, FIM_TEXT_PATH, room, &place);
+	if (!place.complete || (event->text[FIM_TEXT_PATH].mounted &&
+				place.mount != VIEW_MOUNT_EXACT))
+		return false;
+	memmove(room, place.path.data, place.path.length);
+	room[place.path.length] = '\0';
+	return true;
 }
 
 static struct place resolve_place(struct session *session, const struct fim_event *event,
@@ -93,6 +112,21 @@ static struct place resolve_place(struct session *session, const struct fim_even
 	    !by_cut_walk(session, event, slot, room, &place))
 		by_whole_walk(session, event, slot, room, &place);
 	return place;
+}
+
+// From another namespace's point of view the path says nothing here: the place
+// within the superblock does.
+static struct place resolve_point(struct session *session, const struct fim_event *event)
+{
+	if (same_namespace(session, event))
+		return resolve_place(session, event, FIM_TEXT_PATH, &(struct fim_id){0},
+				     session->text[1]);
+	return resolve_place(session, event, FIM_TEXT_PATH2, &event->dir, session->text[1]);
+}
+
+struct bytes resolve_mountpoint(struct session *session, const struct fim_event *event)
+{
+	return resolve_point(session, event).path;
 }
 
 // The path below the actor's own root, where the walk met it.
@@ -116,9 +150,25 @@ static struct bytes actor_path(const struct fim_event *event, enum fim_text_slot
 	return bytes_of(start, path.length + 1);
 }
 
+static bool known_room(struct session *session, size_t count)
+{
+	size_t room = session->known_room * 2;
+	struct bytes *known;
+
+	if (count < session->known_room)
+		return true;
+	known = realloc(session->known, room * sizeof(*known));
+	if (!known)
+		return false;
+	session->known = known;
+	session->known_room = room;
+	return true;
+}
+
+// For want of memory one is left out: names_known says how many there are.
 static void add_known(struct session *session, size_t *count, struct bytes path)
 {
-	if (*count == session->known_room)
+	if (!known_room(session, *count))
 		return;
 	buffer_add(&session->known_text, path.data, path.length);
 	session->known[(*count)++].length = path.length;
@@ -156,6 +206,7 @@ static void resolve_known(struct session *session, const struct fim_event *event
 {
 	const struct fim_id *id = &event->file.id;
 	size_t count = 0, at = 0;
+	struct fim_id other;
 	bool outside;
 
 	buffer_reset(&session->known_text);
@@ -163,6 +214,8 @@ static void resolve_known(struct session *session, const struct fim_event *event
 		  ret->path_complete && !names_gone(event);
 	if (outside)
 		add_known(session, &count, ret->path);
+	for (size_t way = 0; way_to_same(session, &way, id, &other);)
+		add_names(session, &other, ret->path, &count);
 	// The buffer may have moved while it grew: point into it only now.
 	for (size_t i = 0; i < count; i++) {
 		session->known[i].data = session->known_text.data + at;
@@ -206,8 +259,9 @@ static void resolve_second(struct session *session, const struct fim_event *even
 static void resolve_paths(struct session *session, const struct fim_event *event,
 			  struct fim_view *ret)
 {
-	struct place first = resolve_place(session, event, FIM_TEXT_PATH, &event->dir,
-					   session->text[1]);
+	struct place first = mounts_is_act(event)
+		? resolve_point(session, event)
+		: resolve_place(session, event, FIM_TEXT_PATH, &event->dir, session->text[1]);
 	enum fim_text_slot own = event->op == FIM_OP_RENAME ? FIM_TEXT_PATH2 : FIM_TEXT_PATH;
 	struct bytes actor;
 
@@ -215,7 +269,7 @@ static void resolve_paths(struct session *session, const struct fim_event *event
 	ret->path_mount = first.mount;
 	ret->path_complete = first.complete;
 	ret->created = event->op == FIM_OP_LINK && event->file.nlink == 1;
-	if (event->text[FIM_TEXT_PATH2].state != FIM_TEXT_ABSENT)
+	if (event->text[FIM_TEXT_PATH2].state != FIM_TEXT_ABSENT && !mounts_is_act(event))
 		resolve_second(session, event, ret);
 	resolve_known(session, event, ret);
 	resolve_watched_name(session, event, ret);
@@ -233,6 +287,9 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
+	if (event->op == FIM_OP_OPEN)
+		devices_opened(session, ret);
+	overlay_stat(session, event, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

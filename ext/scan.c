@@ -5,18 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "bpf_map.h"
+#include "tree.h"
 
 uint32_t scan_kernel_dev(dev_t dev)
 {
 	return (major(dev) << 20) | (minor(dev) & 0xfffff);
 }
 
-// What the kernel saw since the last look: the outermost of the new calls.
-static bool scan_learn(struct scan *scan, struct fim_id *ret)
+// The outermost of the new calls.
+bool scan_learn(struct scan *scan, struct fim_id *ret)
 {
 	struct fim_learned learned;
 	uint32_t zero = 0;
@@ -31,55 +34,110 @@ static bool scan_learn(struct scan *scan, struct fim_id *ret)
 	return true;
 }
 
+static bool is_btrfs(int at, const char *name)
+{
+	struct statfs st;
+
+	return (at == AT_FDCWD ? statfs(name, &st) : fstatfs(at, &st)) == 0 &&
+	       st.f_type == BTRFS_SUPER_MAGIC;
+}
+
 int scan_identify(struct scan *scan, int at, const char *name, int flags,
 		  struct fim_id *ret, mode_t *mode)
 {
-	struct stat st;
+	struct stat *st = &scan->st;
 	struct fim_id earlier;
 
+	scan->subvolume = false;
 	scan_learn(scan, &earlier); // of other stats of this thread, such as fdopendir's
-	if (fstatat(at, name, &st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+	if (fstatat(at, name, st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return -errno;
-	*mode = st.st_mode;
-	*ret = (struct fim_id){.ino = st.st_ino, .dev = scan_kernel_dev(st.st_dev)};
+	*mode = st->st_mode;
+	*ret = (struct fim_id){.ino = st->st_ino, .dev = scan_kernel_dev(st->st_dev)};
 	if (!scan_learn(scan, ret))
 		scan->unlearned++;
+	else if (!ret->over && ret->dev != scan_kernel_dev(st->st_dev))
+		scan->subvolume = is_btrfs(at, name);
+	if (scan->subvolume)
+		ret->over = minor(st->st_dev);
 	scan->scanned++;
 	return 0;
 }
 
+struct fim_id scan_key(const struct fim_id *id)
+{
+	return (struct fim_id){.ino = id->ino, .dev = id->dev};
+}
+
+// An overlay is watched from the first of its inodes on (bpf_c/overlay.c).
+static void insert_overlay(struct scan *scan, uint32_t over)
+{
+	struct fim_id key = {.dev = over};
+	struct fim_watched value = {0};
+	int error;
+
+	if (over == scan->over)
+		return;
+	error = bpf_map_insert(scan->watched, &key, &value);
+	if (error == 0 || error == -EEXIST)
+		scan->over = over;
+}
+
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 {
-	struct fim_watched value = {.flags = flags | scan->flags};
-	int error = bpf_map_insert(scan->watched, id, &value);
+	struct fim_watched value = {.flags = flags};
+	struct fim_id key = scan_key(id);
+	int error;
 
+	if (id->over && !scan->subvolume)
+		insert_overlay(scan, id->over);
+	error = bpf_map_insert(scan->watched, &key, &value);
 	if (error == -EEXIST && flags != 0 &&
-	    bpf_map_lookup(scan->watched, id, &value) == 0 &&
+	    bpf_map_lookup(scan->watched, &key, &value) == 0 &&
 	    (value.flags & flags) != flags) {
 		// Known for less than it is wanted for now, such as a directory of
 		// which only some names were.
-		value.flags = (value.flags & ~(uint32_t)FIM_WATCH_NAMES) | flags;
-		return bpf_map_update(scan->watched, id, &value);
+		if (flags & FIM_WATCH_INHERIT)
+			value.flags &= ~(uint32_t)FIM_WATCH_NAMES;
+		value.flags |= flags;
+		return bpf_map_update(scan->watched, &key, &value);
 	}
 	if (error == -EEXIST)
 		return 0;
 	return error == -E2BIG || error == -ENOMEM ? -ENOSPC : error < 0 ? error : 1;
 }
 
-static uint32_t key_flags(mode_t mode)
+static uint32_t key_flags(struct scan *scan, const struct scan_entry *entry)
 {
-	return S_ISDIR(mode) ? FIM_WATCH_INHERIT : 0;
+	uint32_t flags = scan->flags ? scan->flags(scan->context, &entry->id) : 0;
+
+	return S_ISDIR(entry->mode) ? flags | FIM_WATCH_INHERIT : flags;
+}
+
+static bool may_enter(struct scan *scan, struct scan_entry *entry)
+{
+	entry->path = buffer_bytes(&scan->path);
+	return scan->enter(scan->context, entry);
+}
+
+static void tell_unreadable(struct scan *scan, struct scan_entry *entry, int error)
+{
+	entry->path = buffer_bytes(&scan->path);
+	scan->unreadable(scan->context, entry, error);
 }
 
 // Key in, then told. Returns 0 or what ends the scan.
 static int scan_one(struct scan *scan, struct scan_entry *entry)
 {
-	int inserted = scan_insert(scan, &entry->id, key_flags(entry->mode));
+	int inserted = scan_insert(scan, &entry->id, key_flags(scan, entry));
 	int error;
 
 	if (inserted < 0)
 		return inserted;
 	entry->inserted = inserted == 1;
+	entry->subvolume = scan->subvolume;
+	entry->path = buffer_bytes(&scan->path);
+	entry->st = &scan->st;
 	error = scan->entry(scan->context, entry);
 	if (error == 0 && scan->scanned % SCAN_PUMP == 0)
 		error = scan->pump(scan->context);
@@ -114,21 +172,34 @@ static void forget_all(struct subdirectory *list)
 	}
 }
 
-// One name of a directory: a subdirectory waits until this one is read to its
-// end, anything else is done here.
+// A subdirectory waits until this one is read to its end, anything else is done
+// here.
+static int look_at(struct scan *scan, int fd, struct scan_entry *entry, struct subdirectory **subs)
+{
+	const char *name = entry->name.data;
+	int error;
+
+	if (!may_enter(scan, entry))
+		return 0;
+	error = scan_identify(scan, fd, name, 0, &entry->id, &entry->mode);
+	if (error == -ENOENT)
+		return 0; // gone again; its removal is a record
+	if (error < 0) {
+		tell_unreadable(scan, entry, error);
+		return 0;
+	}
+	return S_ISDIR(entry->mode) ? remember(subs, name) : scan_one(scan, entry);
+}
+
 static int scan_name(struct scan *scan, int fd, const struct fim_id *dir, const char *name,
 		     struct subdirectory **subs)
 {
 	struct scan_entry entry = {.dir = dir, .name = bytes_of_string(name)};
-	int error = scan_identify(scan, fd, name, 0, &entry.id, &entry.mode);
+	size_t length = tree_push(&scan->path, name);
+	int error = look_at(scan, fd, &entry, subs);
 
-	if (error == -ENOENT)
-		return 0; // gone again; its removal is a record
-	if (error < 0) {
-		scan->unreadable(scan->context, &entry, error);
-		return 0;
-	}
-	return S_ISDIR(entry.mode) ? remember(subs, name) : scan_one(scan, &entry);
+	scan->path.length = length;
+	return error;
 }
 
 static int scan_names(struct scan *scan, int fd, const struct fim_id *dir,
@@ -164,7 +235,10 @@ static int scan_subdirectories(struct scan *scan, int fd, const struct fim_id *d
 	for (; error == 0 && subs; subs = subs->next) {
 		struct scan_entry entry = {.dir = dir, .name = bytes_of_string(subs->name)};
 
+		size_t length = tree_push(&scan->path, subs->name);
+
 		error = scan_directory(scan, fd, subs->name, &entry);
+		scan->path.length = length;
 	}
 	return error;
 }
@@ -176,7 +250,7 @@ static int scan_contents(struct scan *scan, int fd, struct scan_entry *entry)
 	int error = scan_names(scan, fd, &entry->id, &subs);
 
 	if (error < 0 && error != -ENOSPC && error != -ENOMEM) {
-		scan->unreadable(scan->context, entry, error);
+		tell_unreadable(scan, entry, error);
 		error = 0;
 	}
 	if (error == 0)
@@ -192,15 +266,10 @@ static int scan_directory(struct scan *scan, int at, const char *name, struct sc
 	if (fd < 0) {
 		error = -errno;
 		if (error != -ENOENT && error != -ENOTDIR && error != -ELOOP)
-			scan->unreadable(scan->context, entry, error);
+			tell_unreadable(scan, entry, error);
 		return 0;
 	}
 	error = scan_identify(scan, fd, "", AT_EMPTY_PATH, &entry->id, &entry->mode);
-	if (error == 0 && entry->dir && entry->id.dev != entry->dir->dev &&
-	    !scan->enter(scan->context, entry)) {
-		close(fd);
-		return 0;
-	}
 	if (error == 0)
 		error = scan_one(scan, entry);
 	if (error == 0)
@@ -216,34 +285,11 @@ int scan_tree(struct scan *scan, const char *path)
 
 	if (error < 0)
 		return error;
-	if (S_ISDIR(top.mode))
-		return scan_directory(scan, AT_FDCWD, path, &top);
-	return scan_one(scan, &top);
-}
-
-static uint64_t count_names(int at, const char *name, uint64_t limit)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t count = 1;
-	struct dirent *d;
-
-	if (!stream) {
-		if (fd >= 0)
-			close(fd);
-		return 1;
-	}
-	while (count < limit && (d = readdir(stream))) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		count += d->d_type == DT_DIR || d->d_type == DT_UNKNOWN
-			? count_names(fd, d->d_name, limit - count) : 1;
-	}
-	closedir(stream);
-	return count;
-}
-
-uint64_t scan_count(const char *path, uint64_t limit)
-{
-	return count_names(AT_FDCWD, path, limit);
+	buffer_add_string(&scan->path, path);
+	error = S_ISDIR(top.mode) ? scan_directory(scan, AT_FDCWD, path, &top)
+				  : scan_one(scan, &top);
+	if (error == 0)
+		error = scan->path.error;
+	buffer_deinit(&scan->path);
+	return error;
 }

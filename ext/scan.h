@@ -19,31 +19,41 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "buffer.h"
 #include "bytes.h"
 #include "event.h"
 
 struct scan_entry {
 	const struct fim_id *dir; /* NULL: the top of the scan */
 	struct bytes name;
+	struct bytes path; /* valid during the call that tells of it */
 	struct fim_id id;
 	mode_t mode;
+	const struct stat *st; /* valid as long as `path` */
+	bool subvolume; /* id.over is a subvolume's device, not an overlay's */
 	bool inserted; /* it was not in the hash before */
 };
 
 struct scan {
 	int watched; /* maps */
 	int learned;
-	uint32_t flags; /* of enum fim_watch_flag, for every key */
 	void *context;
 	/* Every inode, a directory before what is in it. Not 0 ends the scan. */
 	int (*entry)(void *context, const struct scan_entry *entry);
-	/* Whether to enter a directory on another device than its parent. */
+	/* Flags (enum fim_watch_flag) for its key beside those of its type; NULL: none. */
+	uint32_t (*flags)(void *context, const struct fim_id *id);
+	/* Whether to look at it at all: asked by its path before any stat, since a
+	 * stat of a mount point whose server is gone never returns. */
 	bool (*enter)(void *context, const struct scan_entry *entry);
 	/* What could not be looked at: -errno. */
 	void (*unreadable)(void *context, const struct scan_entry *entry, int error);
 	/* Called every SCAN_PUMP entries: the rings must not fill meanwhile. */
 	int (*pump)(void *context);
 
+	uint32_t over;      /* overlay whose own entry is in the hash */
+	bool subvolume;     /* the last one identified is in one */
+	struct buffer path; /* private: of what is being looked at */
+	struct stat st;     /* private: the last */
 	uint64_t calls;     /* fim_learned.calls when last read */
 	uint64_t scanned;   /* inodes */
 	uint64_t unlearned; /* identities taken from stat */
@@ -56,15 +66,20 @@ struct scan {
 int scan_identify(struct scan *scan, int at, const char *name, int flags,
 		  struct fim_id *ret, mode_t *mode);
 
-/* Put one key in. 1 it is new, 0 it was there, -ENOSPC the hash is full. */
+/* The identity that the kernel saw this thread stat since the last call; false:
+ * it saw none. */
+bool scan_learn(struct scan *scan, struct fim_id *ret);
+
+/* The key of an identity in the hash. */
+struct fim_id scan_key(const struct fim_id *id);
+
+/* Put one key in, and that of its overlay. 1 it is new, 0 it was there, -ENOSPC
+ * the hash is full. */
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);
 
 /* Walk the tree at `path`, which may be anything but a symbolic link to be
  * followed. -ENOSPC: the hash is full. */
 int scan_tree(struct scan *scan, const char *path);
-
-/* How many inodes a tree has, roughly: names, counted without stat. */
-uint64_t scan_count(const char *path, uint64_t limit);
 
 /* The kernel's dev_t of a stat's. */
 uint32_t scan_kernel_dev(dev_t dev);

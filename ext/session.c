@@ -18,7 +18,7 @@
 #define KNOWN_PATHS 64
 #define HASH_FULL "the hash of watched inodes was full"
 
-// --- clocks and mounts -------------------------------------------------
+// --- clocks ------------------------------------------------------------
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -26,18 +26,6 @@ static int64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int read_mounts(struct session *session)
-{
-	struct mount_table mounts;
-	int error = mount_table_init(&mounts, "/proc/self/mountinfo");
-
-	if (error < 0)
-		return error;
-	mount_table_deinit(&session->mounts);
-	session->mounts = mounts;
-	return 0;
 }
 
 // Two readings are some microseconds apart: only a real change is taken over, so
@@ -82,7 +70,7 @@ static void tell_unslotted(struct session *session, uint64_t since, uint64_t now
 	session->unslotted = count;
 }
 
-// Once a second: the mounts may have changed, the wall clock may have been set.
+// Once a second: the wall clock may have been set.
 static void refresh(struct session *session, uint64_t now)
 {
 	int64_t before = session->wall_offset;
@@ -93,7 +81,6 @@ static void refresh(struct session *session, uint64_t now)
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
-	read_mounts(session); // on failure the old table goes on serving
 }
 
 // --- events ------------------------------------------------------------
@@ -145,29 +132,11 @@ static void move_root(struct session *session, const struct fim_view *view)
 	const struct fim_id *id = &view->event->file.id;
 	uint32_t flags;
 
+	// What is mounted keeps its mount point's.
 	if (view->event->op == FIM_OP_RENAME && view->path.data && view->path_complete &&
-	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT)
+	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT &&
+	    !(flags & INODE_MOUNTED))
 		inode_table_set_root(&session->inodes, id, view->path, 0);
-}
-
-// A name of a names-only directory that nobody asked for. It can have been
-// inherited all the same: the kernel compares the start of a long name only.
-static void withhold(struct session *session, const struct fim_event *event)
-{
-	session->counts[SESSION_WITHHELD]++;
-	if (!session->withheld++)
-		session->withheld_since = event->time;
-	if (event->flags & FIM_EVENT_NEW)
-		apply_let_go(session, &event->file.id);
-}
-
-static void tell_withheld(struct session *session, uint64_t now, bool final)
-{
-	if (!session->withheld || (!final && now - session->withheld_since < SESSION_WITHHELD_NS))
-		return;
-	emit_withheld(session, "other names in a directory that is watched for some",
-		      bytes_of(NULL, 0), session->withheld, session->withheld_since);
-	session->withheld = 0;
 }
 
 // An ioctl that sets flags is told when it is over, whatever came of it. What it
@@ -183,7 +152,7 @@ static bool has_failed(const struct session *session, const struct fim_event *ev
 	       record_wall_ns(event->time, session->wall_offset) - changed > CLOCK_TICK_NS;
 }
 
-static void session_event(struct session *session, const struct fim_event *event)
+static void session_event(struct session *session, struct fim_event *event)
 {
 	struct fim_view view;
 	unsigned after;
@@ -192,17 +161,31 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->canary |= 1ull << event->op;
 		return;
 	}
-	if (apply_is_withheld(session, event)) {
-		withhold(session, event);
+	if (event->flags & FIM_EVENT_COPIED_UP) {
+		overlay_copied_up(session, event);
+		overlay_mirror(session, event);
 		return;
 	}
+	if (mounts_is_act(event)) {
+		mounts_act(session, event);
+		return;
+	}
+	if (subvolume_is_foreign(session, event)) {
+		withhold_foreign(session, event);
+		return;
+	}
+	if (cover_is_stale(session, event) || withhold_event(session, event))
+		return;
 	if (has_failed(session, event)) {
 		session->counts[SESSION_FAILED]++;
 		return;
 	}
+	overlay_mirror(session, event);
 	after = apply_event(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
+	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
+		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
 	if (after & APPLY_SCAN)
 		watch_appeared(session, &view);
@@ -212,14 +195,26 @@ static void session_event(struct session *session, const struct fim_event *event
 		session->delivered = event->time;
 }
 
+// A change that only its close could tell of gives both records.
+static void told_by_close(struct session *session, struct fim_event *event)
+{
+	if (event->op == FIM_OP_CLOSE && event->flags & FIM_EVENT_UNTOLD) {
+		event->op = FIM_OP_MODIFY;
+		session_event(session, event);
+		event->op = FIM_OP_CLOSE;
+	}
+}
+
 static void deliver(struct session *session, uint64_t until)
 {
 	struct fim_event *event;
 	unsigned tap;
 
 	while (!session->out.error && (event = order_pop(&session->order, until, &tap))) {
-		if (accept(session, event, tap))
+		if (accept(session, event, tap)) {
+			told_by_close(session, event);
 			session_event(session, event);
+		}
 		free(event);
 	}
 	watch_unread(session);
@@ -242,7 +237,7 @@ static void look_at_room(struct session *session)
 
 int session_pump(struct session *session, int timeout_ms, bool final)
 {
-	uint64_t now;
+	uint64_t now, until;
 	int error = tap_wait(session->taps[0], final ? 0 : timeout_ms);
 
 	if (error < 0 && error != -EINTR)
@@ -254,9 +249,12 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	if (error < 0)
 		return error;
 	refresh(session, now);
-	if (!session->held || final)
-		deliver(session, final ? UINT64_MAX : now - SESSION_HOLD_NS);
-	tell_withheld(session, now, final);
+	until = final ? UINT64_MAX : now - SESSION_HOLD_NS;
+	if (!session->held || final) {
+		deliver(session, until);
+		mounts_look(session, until);
+	}
+	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
 }
@@ -264,7 +262,8 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 // --- life --------------------------------------------------------------
 
 int session_tap(struct session *session, const struct tap_maps *maps, size_t pages,
-		uint64_t entries, const char *learn_function, int learn_program)
+		uint64_t entries, const char *const learn_functions[SESSION_LEARN],
+		int learn_program)
 {
 	unsigned place = session->taps[0] ? 1 : 0;
 	struct tap *tap = session->taps[place] ? NULL : malloc(sizeof(*tap));
@@ -281,10 +280,17 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 	session->taps[place] = tap;
 	session->entries = entries;
 	session->need_room = false;
-	free(session->learn_function);
-	session->learn_function = learn_function ? strdup(learn_function) : NULL;
-	session->learn_program = session->learn_function ? learn_program : -1;
-	return 0;
+	for (unsigned i = 0; i < SESSION_LEARN; i++) {
+		free(session->learn_functions[i]);
+		session->learn_functions[i] = learn_functions[i] ? strdup(learn_functions[i]) : NULL;
+	}
+	session->learn_program = learn_program;
+	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
+}
+
+int session_exclude(struct session *session, const char *pattern)
+{
+	return exclude_add(&session->exclude, pattern);
 }
 
 int session_switch(struct session *session)
@@ -339,10 +345,11 @@ int session_init(struct session *session, const struct session_options *options)
 
 	memset(session, 0, sizeof(*session));
 	session->learn_program = -1;
-	session->learn_probe = -1;
+	session->mountinfo = -1;
 	session->text_format = options->text_format;
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
+	session->find_links = options->find_links;
 	session->stream.stream = options->stream;
 	session->stream.boot_id = options->boot_id;
 	session->stream.host = bytes_of_string(options->host);
@@ -354,7 +361,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)
-		error = read_mounts(session);
+		error = mounts_init(session);
 	if (error < 0)
 		session_deinit(session);
 	return error;
@@ -377,23 +384,29 @@ void session_deinit(struct session *session)
 			tap_deinit(session->taps[i]);
 		free(session->taps[i]);
 	}
-	if (session->learn_probe >= 0)
-		close(session->learn_probe);
+	session_unlearn(session);
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
-	free(session->learn_function);
+	free(session->ways);
+	free(session->linked);
+	for (unsigned i = 0; i < SESSION_LEARN; i++)
+		free(session->learn_functions[i]);
 	forget_wanted(session);
+	exclude_deinit(&session->exclude);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);
 	order_deinit(&session->order);
 	users_deinit(&session->users);
-	mount_table_deinit(&session->mounts);
+	mounts_deinit(session);
+	cover_deinit(session);
+	roots_deinit(session);
+	devices_deinit(session);
 	inode_table_deinit(&session->inodes);
 	memset(session, 0, sizeof(*session));
-	session->learn_probe = -1;
+	session->mountinfo = -1;
 }
 
 uint64_t session_counted(const struct session *session, enum session_count count)

@@ -76,6 +76,16 @@ static void emit_with_path(struct session *session, const char *kind,
 	buffer_deinit(&message);
 }
 
+void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
+		const char *reason)
+{
+	struct buffer members = {0};
+
+	notice_found(path, id, mode, reason, &members);
+	emit_with_path(session, "found", &members, path, reason);
+	buffer_deinit(&members);
+}
+
 void emit_error(struct session *session, struct bytes where, const char *message)
 {
 	struct buffer members = {0};

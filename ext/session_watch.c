@@ -31,9 +31,9 @@ int session_drain(struct session *session)
 	return error < 0 ? error : 0;
 }
 
-static int set_settings(struct session *session, uint32_t scanner)
+int session_scanner(struct session *session, uint32_t tid, uint32_t mark)
 {
-	struct fim_settings settings = {scanner, session->mnt_ns_offset};
+	struct fim_settings settings = {tid, session->mnt_ns_offset, mark, 0};
 	uint32_t zero = 0;
 
 	return bpf_map_update(session_newest(session)->maps.settings, &zero, &settings);
@@ -59,25 +59,37 @@ static void find_mnt_ns(struct session *session)
 
 int session_scan_begin(struct session *session)
 {
-	int error = set_settings(session, (uint32_t)syscall(__NR_gettid));
+	mounts_refresh(session);
+	return session_learn(session);
+}
+
+int session_learn(struct session *session)
+{
+	int error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
 
 	if (error < 0)
 		return error;
-	session->learn_probe = -1;
-	if (session->learn_program >= 0)
-		session->learn_probe = probe_attach(session->learn_function,
-						    session->learn_program);
+	for (unsigned i = 0; i < SESSION_LEARN && session->learn_functions[i]; i++)
+		session->learn_probes[i] = probe_attach(session->learn_functions[i],
+							session->learn_program);
 	find_mnt_ns(session);
-	return set_settings(session, (uint32_t)syscall(__NR_gettid));
+	return session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
+}
+
+void session_unlearn(struct session *session)
+{
+	for (unsigned i = 0; i < SESSION_LEARN; i++) {
+		if (session->learn_probes[i] > 0)
+			close(session->learn_probes[i]);
+		session->learn_probes[i] = 0;
+	}
 }
 
 int session_scan_end(struct session *session)
 {
-	if (session->learn_probe >= 0)
-		close(session->learn_probe);
-	session->learn_probe = -1;
+	session_unlearn(session);
 	session->scanned_until = tap_now();
-	return set_settings(session, 0);
+	return session_scanner(session, 0, 0);
 }
 
 void session_hold(struct session *session, bool hold)
@@ -85,10 +97,9 @@ void session_hold(struct session *session, bool hold)
 	session->held = hold;
 }
 
-// Have the kernel inherit what appears by this name.
-static int want_in_kernel(struct session *session, const struct fim_id *dir, const char *name)
+int watch_wanted(struct session *session, const struct fim_id *dir, const char *name)
 {
-	struct fim_wanted key = {.dir = *dir};
+	struct fim_wanted key = {.dir = scan_key(dir)};
 	uint32_t one = 1;
 
 	strncpy(key.name, name, sizeof(key.name) - 1);
@@ -98,8 +109,11 @@ static int want_in_kernel(struct session *session, const struct fim_id *dir, con
 static int want(struct session *session, const struct fim_id *dir, const char *name)
 {
 	size_t length = strlen(name);
-	struct session_wanted *wanted = malloc(sizeof(*wanted) + length + 1);
+	struct session_wanted *wanted;
 
+	if (apply_wants(session, dir, bytes_of(name, length)))
+		return 0;
+	wanted = malloc(sizeof(*wanted) + length + 1);
 	if (!wanted)
 		return -ENOMEM;
 	wanted->dir = *dir;
@@ -123,6 +137,8 @@ static int watch_name(struct session *session, const char *dir, const char *name
 	error = scan_identify(&scan, AT_FDCWD, dir, 0, ret, &mode);
 	if (error < 0)
 		return error;
+	if (ret->over && way_seen(session, ret->over, scan.subvolume) < 0)
+		return -ENOMEM;
 	if (inode_table_known(&session->inodes, ret, &known) && !(known & INODE_NAMES_ONLY))
 		return 0;
 	error = scan_insert(&scan, ret, FIM_WATCH_NAMES);
@@ -131,7 +147,7 @@ static int watch_name(struct session *session, const char *dir, const char *name
 	error = inode_table_set_root(&session->inodes, ret, bytes_of_string(dir),
 				     INODE_DIR | INODE_NAMES_ONLY);
 	if (error == 0)
-		error = want_in_kernel(session, ret, name);
+		error = watch_wanted(session, ret, name);
 	return error < 0 ? error : want(session, ret, name);
 }
 
@@ -152,28 +168,23 @@ static int watch_file(struct session *session, const char *path)
 	if (error >= 0)
 		error = visit_run(session, &visit, path);
 	free(dir);
-	return error == -ENOENT ? 0 : error;
+	if (error == 0 || error == -ENOENT)
+		error = above_watch(session, path);
+	return error;
 }
 
 int session_watch(struct session *session, const char *path)
 {
 	struct visit visit = {.root = path};
 	struct stat st;
-	struct scan scan;
-	struct fim_id id;
-	mode_t mode;
-	int error;
+	int error = roots_add(session, bytes_of_string(path));
 
+	if (error < 0)
+		return error;
 	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return watch_file(session, path);
 	error = visit_run(session, &visit, path);
-	if (error < 0)
-		return error;
-	// A root that only was a names-only directory before inherits now.
-	visit_prepare(session, &visit, &scan);
-	if (scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode) == 0)
-		inode_table_set_flags(&session->inodes, &id, 0, INODE_NAMES_ONLY);
-	return 0;
+	return error < 0 ? error : above_watch(session, path);
 }
 
 int session_watch_nothing(struct session *session)
@@ -199,8 +210,13 @@ int session_watch_canary(struct session *session, const char *path)
 	if (error < 0)
 		return error;
 	error = scan_insert(&scan, &id, FIM_WATCH_INHERIT | FIM_WATCH_CANARY);
+	id = (struct fim_id){.dev = FIM_DEVICE}; // device 0:0, which nobody has
+	if (error >= 0)
+		error = scan_insert(&scan, &id, FIM_WATCH_CANARY);
 	return error < 0 ? error : 0;
 }
+
+static const char moved_in[] = "in a directory that was moved in";
 
 void watch_appeared(struct session *session, const struct fim_view *view)
 {
@@ -217,9 +233,10 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 	copy = bytes_of(memcpy(session->text[5], view->path.data, view->path.length),
 			view->path.length);
 	session->text[5][copy.length] = '\0';
-	session->found = S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR;
+	if (S_ISDIR(event->file.mode) && event->op != FIM_OP_MKDIR)
+		session->found = moved_in;
 	visit_run(session, &visit, session->text[5]);
-	session->found = false;
+	session->found = NULL;
 	session_scan_end(session);
 }
 
@@ -266,7 +283,7 @@ void watch_unread(struct session *session)
 
 	if (!session->unread_count || session_scan_begin(session) < 0)
 		return;
-	session->found = true;
+	session->found = moved_in;
 	for (size_t i = 0; i < session->unread_count; i++) {
 		struct fim_id id = session->unread[i]; // the list may grow and move
 
@@ -274,6 +291,6 @@ void watch_unread(struct session *session)
 			session->unread[left++] = id;
 	}
 	session->unread_count = left;
-	session->found = false;
+	session->found = NULL;
 	session_scan_end(session);
 }

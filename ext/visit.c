@@ -6,31 +6,15 @@
 #include <sys/stat.h>
 
 #include "decode.h"
-#include "notice.h"
+#include "tree.h"
 
-static int visit_path(const struct visit *visit, const struct scan_entry *entry, struct bytes *ret)
+// What is mounted on a watched directory has that path; the name is, and stays,
+// that of the directory underneath.
+static bool is_mounted(const struct session *session, const struct scan_entry *entry)
 {
-	struct session *session = visit->session;
+	uint32_t flags;
 
-	if (!entry->dir) {
-		*ret = entry->name; // the top is told by its whole path
-		return 0;
-	}
-	return inode_table_path_in(&session->inodes, entry->dir, entry->name, session->text[4],
-				   EVENT_PATH_SIZE, ret);
-}
-
-static void emit_found(const struct visit *visit, const struct scan_entry *entry)
-{
-	struct session *session = visit->session;
-	struct buffer members = {0};
-	struct bytes path;
-
-	if (visit_path(visit, entry, &path) < 0)
-		return;
-	notice_found(path, &entry->id, entry->mode, "in a directory that was moved in", &members);
-	session_emit(session, "found", buffer_bytes(&members), path);
-	buffer_deinit(&members);
+	return inode_table_known(&session->inodes, &entry->id, &flags) && flags & INODE_MOUNTED;
 }
 
 static int visit_top(struct visit *visit, const struct scan_entry *entry)
@@ -40,67 +24,148 @@ static int visit_top(struct visit *visit, const struct scan_entry *entry)
 	visit->top = entry->id;
 	if (visit->root)
 		return inode_table_set_root(&session->inodes, &entry->id,
-					    bytes_of_string(visit->root), 0);
+					    bytes_of_string(visit->root), visit->flags);
+	if (is_mounted(session, entry))
+		return 0;
 	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
 				    S_ISDIR(entry->mode));
+}
+
+// A larger hash is told again what the smaller one knew.
+static uint32_t visit_flags(void *context, const struct fim_id *id)
+{
+	const struct session *session = ((struct visit *)context)->session;
+	uint32_t known;
+
+	return inode_table_known(&session->inodes, id, &known) &&
+	       known & (INODE_OPEN_BEFORE | INODE_MAPPED_BEFORE) ? FIM_WATCH_OPEN_BEFORE : 0;
+}
+
+// It may have been watched for some names until now, or known for one by the path
+// that it had outside.
+static void watched_wholly(const struct visit *visit, const struct scan_entry *entry)
+{
+	struct inode_table *inodes = &visit->session->inodes;
+	uint32_t flags = 0;
+
+	inode_table_known(inodes, &entry->id, &flags);
+	if (flags & INODE_OUTSIDE && (entry->dir || !visit->root))
+		inode_table_unset_root(inodes, &entry->id);
+	inode_table_set_flags(inodes, &entry->id, 0, INODE_NAMES_ONLY | INODE_OUTSIDE);
 }
 
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	int error = entry->dir
-		? inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
-				       S_ISDIR(entry->mode))
-		: visit_top(visit, entry);
+	int error = 0;
 
+	if (!entry->dir)
+		error = visit_top(visit, entry);
+	else if (!is_mounted(session, entry))
+		error = inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
+					     S_ISDIR(entry->mode));
+	if (!entry->dir || entry->dir->dev != entry->id.dev)
+		devices_add(session, entry->id.dev);
+	if (entry->id.over && !entry->subvolume && (!entry->dir || entry->dir->over != entry->id.over))
+		devices_add(session, entry->id.over);
+	if (error == 0 && session->find_links && entry->st->st_nlink > 1 && !S_ISDIR(entry->mode))
+		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
+	if (entry->id.over && way_seen(session, entry->id.over, entry->subvolume) < 0)
+		session->counts[SESSION_REFUSED]++;
+	if (S_ISDIR(entry->mode))
+		watched_wholly(visit, entry);
 	if (entry->dir && session->found && entry->inserted)
-		emit_found(visit, entry);
+		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
 	return 0;
 }
 
 static const char *const not_entered[] = {
 	[MOUNT_PSEUDO] = "not entered: a pseudo file system",
 	[MOUNT_NETWORK] = "not entered: a network file system",
+	[MOUNT_FUSE] = "not entered: a file system served by a process",
 	[MOUNT_AUTOFS] = "not entered: an automount point",
 };
 
+// Why a mount point is not entered, or NULL.
+static const char *mount_refused(const struct session *session, struct bytes path)
+{
+	const struct mount *mount = mount_table_on(&session->mounts, path);
+
+	if (!mount)
+		return NULL;
+	return session->one_file_system ? "not entered: --one-file-system"
+					: not_entered[mount->kind];
+}
+
+bool visit_may_enter(struct session *session, struct bytes path)
+{
+	const char *why = mount_refused(session, path);
+
+	if (why)
+		emit_withheld(session, why, path, 1, tap_now());
+	return !why;
+}
+
 static bool visit_enter(void *context, const struct scan_entry *entry)
 {
-	struct visit *visit = context;
-	struct session *session = visit->session;
-	const struct mount *mount;
-	struct bytes path;
+	struct session *session = ((struct visit *)context)->session;
+	const char *why = mount_refused(session, entry->path);
 
-	if (visit_path(visit, entry, &path) < 0)
-		return true;
-	mount = mount_table_at(&session->mounts, path);
-	if (session->one_file_system) {
-		emit_withheld(session, "not entered: --one-file-system", path, 1, tap_now());
+	if (exclude_matches(&session->exclude, entry->path)) {
+		withhold_count(session, WITHHELD_EXCLUDED, tap_now());
 		return false;
 	}
-	if (!mount || mount->kind == MOUNT_LOCAL)
-		return true;
-	emit_withheld(session, not_entered[mount->kind], path, 1, tap_now());
-	return false;
+	if (why)
+		emit_withheld(session, why, entry->path, 1, tap_now());
+	return !why;
 }
 
 static void visit_unreadable(void *context, const struct scan_entry *entry, int error)
 {
 	struct visit *visit = context;
-	struct bytes path;
 
 	visit->refused = visit->refused || !entry->dir;
 	visit->session->counts[SESSION_UNREADABLE]++;
-	if (visit_path(visit, entry, &path) == 0)
-		emit_error(visit->session, path, strerror(-error));
+	emit_error(visit->session, entry->path, strerror(-error));
 }
 
 static int visit_pump(void *context)
 {
 	return session_drain(((struct visit *)context)->session);
+}
+
+struct count {
+	const struct session *session;
+	uint64_t count, limit;
+};
+
+static int count_name(void *context, int dir, const struct dirent *d, struct bytes path)
+{
+	struct count *count = context;
+
+	(void)dir;
+	(void)d;
+	(void)path;
+	return ++count->count >= count->limit;
+}
+
+static bool count_enter(void *context, struct bytes path)
+{
+	const struct session *session = ((struct count *)context)->session;
+
+	return !mount_refused(session, path) && !exclude_matches(&session->exclude, path);
+}
+
+uint64_t visit_count(struct session *session, const char *path, uint64_t limit)
+{
+	struct count count = {session, 1, limit};
+	struct tree tree = {.context = &count, .name = count_name, .enter = count_enter};
+
+	tree_walk(&tree, path);
+	return count.count;
 }
 
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret)
@@ -109,8 +174,9 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 
 	*ret = (struct scan){
 		.watched = maps->watched,
-		.learned = session->learn_probe < 0 ? -1 : maps->learned,
+		.learned = session->learn_probes[0] > 0 ? maps->learned : -1,
 		.context = visit,
+		.flags = visit_flags,
 		.entry = visit_entry,
 		.enter = visit_enter,
 		.unreadable = visit_unreadable,

@@ -11,7 +11,8 @@
 /* One scan of one tree. */
 struct visit {
 	struct session *session;
-	const char *root;         /* the scan's top is a root with this path */
+	const char *root;         /* the scan's top is a root with this path ... */
+	uint32_t flags;           /* ... and these flags of the inode table */
 	const struct fim_id *dir; /* or has this name in this directory */
 	struct bytes name;
 	struct fim_id top; /* what was found there */
@@ -21,6 +22,11 @@ struct visit {
 /* A scan with the maps in force, whose findings go to `visit`; for single
  * identities `visit` may be NULL. */
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret);
+
+/* Whether a watch enters what is mounted at `path`; said where not. */
+bool visit_may_enter(struct session *session, struct bytes path);
+/* How many names the tree at `path` has that a scan would enter, up to `limit`. */
+uint64_t visit_count(struct session *session, const char *path, uint64_t limit);
 
 /* Scan the tree at `path`. -ENOSPC: the hash is full. */
 int visit_run(struct session *session, struct visit *visit, const char *path);

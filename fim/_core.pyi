@@ -1,6 +1,6 @@
 """The extension: the hot path in C. Types and documentation live here."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 EVENT_ABI: int
 """Version of the wire format (bpf_c/event.h) that this extension reads."""
@@ -14,10 +14,6 @@ OPERATIONS: Dict[str, int]
 
 def decode(record: bytes) -> bytes:
     """The JSON of one raw record, with nothing looked up. ValueError: malformed or foreign."""
-
-
-def count_names(path: bytes, limit: int) -> int:
-    """How many names the tree at `path` has, counted without stat, at most about `limit`."""
 
 
 ATTRIBUTES: Tuple[Tuple[str, str, str, str], ...]
@@ -64,11 +60,12 @@ class Session:
     """
 
     def __init__(self, stream: str, boot_id: str, host: str, labels: str, seed: bytes,
-                 text: bool = False, utc: bool = False, one_file_system: bool = False) -> None:
+                 text: bool = False, utc: bool = False, one_file_system: bool = False,
+                 find_links: bool = False) -> None:
         """`host` and `labels` are JSON objects; `seed` is 16 random bytes."""
 
     def tap(self, maps: Tuple[int, int, int, int, int, int, int], pages: int, entries: int,
-            learn_function: Optional[str], learn_program: int) -> None:
+            learn_functions: Sequence[Optional[str]], learn_program: int) -> None:
         """Read from one more set of attached programs. `maps` are the descriptors of
         watched, sequence, counters, settings, learned, events and wanted; they stay the caller's."""
 
@@ -87,6 +84,29 @@ class Session:
     def watch(self, path: bytes) -> None:
         """Watch a tree, a file, or a name that is not there yet; absolute, no link at its
         end is followed. OSError(ENOSPC): the hash is full."""
+
+    def roots(self) -> bytes:
+        """What was given to watch(), by the paths it has now, each with a NUL behind."""
+
+    def exclude(self, pattern: bytes) -> None:
+        """Names that match this shell pattern are not wanted: the last name of a path, or
+        the whole path when the pattern has a slash."""
+
+    def own(self, descriptor: int) -> None:
+        """What this process writes to the file `descriptor` is withheld, and said once. To be
+        called within a scan."""
+
+    def find_links(self) -> None:
+        """Search the rest of their file systems for the names that are not known of files
+        scanned since the session was made with `find_links`."""
+
+    def find_older(self) -> None:
+        """Look at the descriptors and mappings of all processes, once everything is scanned:
+        the close of those that can write to what is watched is told even if nothing else is."""
+
+    def count_names(self, path: bytes, limit: int) -> int:
+        """How many names the tree at `path` has that watch() would enter, counted without
+        stat, at most about `limit`."""
 
     def watch_nothing(self) -> None:
         """Empty the hash: the programs stay attached and have nothing to say."""

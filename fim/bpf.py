@@ -14,8 +14,8 @@ from fim.errors import KernelError
 
 __all__ = ["Attachment", "attach", "source", "stages"]
 
-SOURCES = ("filter.c", "create.c", "unlink.c", "rename.c", "write.c", "mapping.c",
-           "attribute.c", "identity.c", "walk.c", "actor.c")
+SOURCES = ("overlay.c", "filter.c", "copy_up.c", "create.c", "unlink.c", "rename.c", "write.c",
+           "mapping.c", "device.c", "attribute.c", "mount.c", "identity.c", "walk.c", "actor.c")
 HEADERS = ("event.h", "kernel.h", "maps.h")
 # `stages` is held only because a program array is emptied when its last
 # descriptor closes (Linux: bpf_map_put_uref).
@@ -133,7 +133,7 @@ def attach(kernel, entries, without=()):
         raise
     attachment.hooks = [hook for hook in chosen
                         if (hook.function, hook.program) in attachment.probes]
-    attachment.learn = learn[0] if learn else None
+    attachment.learn = learn
     return attachment
 
 
@@ -142,7 +142,7 @@ def request(kernel, entries, chosen, learn):
     text = source()
     pairs = dict.fromkeys((hook.function, hook.program) for hook in chosen)
     return {"release": kernel.release, "text": text, "cflags": cflags(kernel, entries), "maps": list(MAPS),
-            "load": [hook.program for hook in learn], "attach": [list(pair) for pair in pairs],
+            "load": sorted({hook.program for hook in learn}), "attach": [list(pair) for pair in pairs],
             "stages": stages(),
             "programs": sorted({program for _, program in pairs} | {p for _, p in stages()})}
 

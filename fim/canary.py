@@ -4,10 +4,12 @@ A symbol can be in kallsyms, be attached, and yet be inlined where it matters.
 """
 
 import contextlib
+import ctypes
 import fcntl
 import mmap
 import os
 import shutil
+import stat
 import tempfile
 import time
 
@@ -46,6 +48,36 @@ def set_flags(path):
         fcntl.ioctl(file, FS_IOC_SETFLAGS, flags)
 
 
+CLONE_NEWNS = 0x20000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+
+
+def open_device(path):
+    """A block device that is not there: the attempt is the proof."""
+    os.mknod(path, stat.S_IFBLK | 0o600, 0)
+    os.close(os.open(path, os.O_WRONLY))
+
+
+def mount_and_unmount(directory):
+    """In a mount namespace of a child's own: nobody else's is touched. What is mounted
+    takes device nodes, which /run often does not."""
+    libc = ctypes.CDLL(None)
+    mount, unmount, unshare = libc.mount, libc.umount2, libc.unshare
+    mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
+    point = os.fsencode(directory)
+    child = os.fork()
+    if child == 0:
+        try:
+            private = unshare(CLONE_NEWNS) or mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+            if private == 0:
+                mount(b"none", point, b"tmpfs", 0, None)
+                open_device(os.path.join(point, b"b"))
+        finally:
+            unmount(point, 0)
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
 # What is done, in an order in which each finds what it needs.
 ACTS = (
     ("create", lambda d: create(d + "/a")),
@@ -63,6 +95,7 @@ ACTS = (
     ("symlink", lambda d: os.symlink("a", d + "/s")),
     ("mknod", lambda d: os.mkfifo(d + "/p")),
     ("mkdir", lambda d: os.mkdir(d + "/d")),
+    ("mount", lambda d: mount_and_unmount(d + "/d")),
     ("rmdir", lambda d: os.rmdir(d + "/d")),
     ("unlink", lambda d: os.unlink(d + "/c")),
 )

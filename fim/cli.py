@@ -84,6 +84,11 @@ def add_watch(verbs):
     verb.add_argument("--map-entries", metavar="N", type=positive,
                       help="room for watched inodes at the start (twice what is there)")
     verb.add_argument("--one-file-system", action="store_true", help="enter no mount below a PATH")
+    verb.add_argument("--find-links", action="store_true",
+                      help="search the rest of their file systems for other names of files below")
+    verb.add_argument("--exclude", metavar="PATTERN", action="append", default=[],
+                      help="names not wanted, such as '*.swp'; paths where it has a slash; "
+                      "may be repeated")
     verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
     verb.set_defaults(run=watch, failed=ACT_ERROR)
 
@@ -149,11 +154,12 @@ def watch(options):
     stop = Stop()
     monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
                       map_entries=options.map_entries, text=options.format == "text",
-                      utc=options.utc, one_file_system=options.one_file_system)
+                      utc=options.utc, one_file_system=options.one_file_system,
+                      find_links=options.find_links, exclude=options.exclude)
     for path in monitor.missing:
         complain("fim: %s does not exist yet: waiting for it" % path)
     with opened(options.output) as sink, ready_file(options.ready_file) as ready:
-        monitor.open()
+        monitor.open(sink.descriptor)
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
         try:

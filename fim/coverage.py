@@ -6,11 +6,9 @@ __all__ = ["coverage", "headline", "not_seen"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
 CANARY_TYPE = "tmpfs"  # of /run, where the canary sings
-STACKED = {"overlay": "known by the merged inode, whose number can change, or collide without xino=on"}
+# What must be attached beside an operation's own functions.
+STACKED = {"overlay": ("security_inode_copy_up", "a lower file is not followed when it is copied up")}
 ELSEWHERE = "the canary ran on %s only" % CANARY_TYPE
-
-# In the contract, and not built yet.
-LATER = ("open", "mount", "umount")
 
 
 def coverage(attachment, canary, types):
@@ -18,11 +16,8 @@ def coverage(attachment, canary, types):
     missing = hooks.uncovered(attachment.hooks)
     missing.update({operation: why for operation, why in failures(attachment).items()
                     if operation in missing})
-    rows = {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
+    return {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
             for operation in hooks.OPERATIONS}
-    later = {"state": NOT_SEEN, "hook": None, "why": "not built yet"}
-    rows.update({operation: {kind: dict(later) for kind in types} for operation in LATER})
-    return rows
 
 
 def failures(attachment):
@@ -47,8 +42,9 @@ def row(operation, kind, attachment, canary, missing):
         return {"state": ASSUMED, "hook": names, "why": why}
     if operation not in canary.seen:
         return {"state": NOT_SEEN, "hook": names, "why": "attached, but silent on the canary"}
-    if kind in STACKED:
-        return {"state": DEGRADED, "hook": names, "why": STACKED[kind]}
+    function, why = STACKED.get(kind, (None, None))
+    if function and function not in {hook.function for hook in attachment.hooks}:
+        return {"state": DEGRADED, "hook": names, "why": why}
     if kind != CANARY_TYPE:
         return {"state": ASSUMED, "hook": names, "why": ELSEWHERE}
     return {"state": COVERED, "hook": names, "why": None}
@@ -57,8 +53,7 @@ def row(operation, kind, attachment, canary, missing):
 def not_seen(rows):
     """{operation: why} of what fim should see and does not."""
     return {operation: next(iter(kinds.values()))["why"] for operation, kinds in rows.items()
-            if operation not in LATER and kinds
-            and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
+            if kinds and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
 
 
 def headline(rows, canary):

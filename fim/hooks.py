@@ -17,6 +17,11 @@ def present(kernel, hook):
     return kernel.has(hook.function)
 
 
+def getattr_asks_once(kernel, hook):
+    """Since 6.7 a stat of overlayfs asks the security hook for the merged inode only."""
+    return kernel.has(hook.function) and "FIM_HAS_GETATTR_NOSEC" in kernel.headers
+
+
 def getattr_takes_path(kernel, hook):
     """3.10 passes (mnt, dentry), 4.2 and later a path."""
     return kernel.has(hook.function) and "FIM_HAS_GETATTR_PATH" in kernel.headers
@@ -25,6 +30,11 @@ def getattr_takes_path(kernel, hook):
 def setattr_takes_idmap(kernel, hook):
     """5.12 put a namespace, later an idmap, before the dentry."""
     return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" in kernel.headers
+
+
+def with_btrfs(kernel, hook):
+    """btrfs is built in, or its module is loaded."""
+    return kernel.has(hook.function) and kernel.has("btrfs_ioctl")
 
 
 CREATED = "security_d_instantiate", "fim_d_instantiate", present, "after the file system succeeded"
@@ -67,6 +77,12 @@ HOOKS = tuple(Hook(*row) for row in (
      "every write path up to 5.10; mmap, tmpfs and others after"),
     ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
     ("modify", "iocb", "kiocb_modified", "fim_kiocb_modified", present, "xfs from 6.0"),
+    ("modify", "copy_up", "security_inode_copy_up", "fim_copy_up", present,
+     "overlayfs: what is written to becomes another inode; arguments as in 3.10"),
+    ("modify", "privs", "file_remove_privs", "fim_file_remove_privs", with_btrfs,
+     "btrfs's write(2) up to 6.12; the program asks for the file system"),
+    ("close", "allocate", "vfs_fallocate", "fim_fallocate", present,
+     "fallocate on 3.10, and on tmpfs and btrfs up to 5.10, passes none of modify's"),
     ("close", "open", "security_file_open", "fim_file_open", present,
      "first argument unchanged; what was modified before the open does not count"),
     ("close", "done", "locks_remove_file", "fim_file_close", present,
@@ -89,6 +105,21 @@ HOOKS = tuple(Hook(*row) for row in (
      "such an ioctl is over"),
     ("mmap", "done", "perf_event_mmap", "fim_mapped", present,
      AFTER + " of mmap and mprotect, whether anyone profiles or not"),
+    ("open", "device", "blkdev_open", "fim_blkdev_open", present,
+     "only block devices are opened by it; nothing else of open is told"),
+    ("open", "loop", "security_file_ioctl", "fim_file_ioctl", present,
+     "a file is given to the loop driver by an ioctl"),
+    ("mount", "mount", "security_sb_mount", "fim_sb_mount", present,
+     "every way of mount(2), before it; the mount table tells what became of it"),
+    ("mount", "move", "security_move_mount", "fim_move_mount", present,
+     "move_mount(2), by which the newer calls attach everything"),
+    ("mount", "pivot", "security_sb_pivotroot", "fim_pivot_root", present, "before it"),
+    ("mount", "setattr", "__x64_sys_mount_setattr", "fim_mount_setattr", present,
+     "mount_setattr(2) asks no security hook"),
+    ("mount", "setattr", "__arm64_sys_mount_setattr", "fim_mount_setattr", present, "the same"),
+    ("mount", "compat", "__ia32_sys_mount_setattr", "fim_mount_setattr", present,
+     "the same for 32-bit programs"),
+    ("umount", "umount", "security_sb_umount", "fim_sb_umount", present, "before it"),
 ))
 
 # Learns the kernel's own name for what the scanner stats; attached while scanning.
@@ -96,10 +127,13 @@ LEARN = tuple(Hook(*row) for row in (
     ("scan", "learn", "security_inode_getattr", "fim_getattr_path", getattr_takes_path,
      "stat's numbers are not the kernel's on overlayfs and btrfs"),
     ("scan", "learn", "security_inode_getattr", "fim_getattr_dentry", present, "the same on 3.10"),
+    ("scan", "beneath", "vfs_getattr_nosec", "fim_getattr_path", getattr_asks_once,
+     "overlayfs calls it for the real inode"),
 ))
 
 # Parts without which the operation can still be seen.
-OPTIONAL = {"exchange", "file", "modified", "iocb", "forget", "before", "acl", "compat"}
+OPTIONAL = {"exchange", "file", "modified", "iocb", "copy_up", "privs", "allocate", "forget",
+            "before", "acl", "compat", "move", "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 

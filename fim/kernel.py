@@ -23,8 +23,11 @@ MEMBERS = (
     ("FIM_HAS_I_MTIME_SEC", "linux/fs.h", r"\bi_mtime_sec;"),
     ("FIM_HAS___I_MTIME", "linux/fs.h", r"\b__i_mtime;"),
     ("FIM_HAS___I_CTIME", "linux/fs.h", r"\b__i_ctime;"),
+    ("FIM_HAS_FILE_UNDERNEATH", "linux/fs.h", r"\b(open_with_fake_path|FMODE_BACKING)\b"),
+    ("FIM_HAS_USER_PATH", "linux/fs.h", r"\bfile_user_path\("),
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_setattr\(struct (user_namespace|mnt_idmap) "),
+    ("FIM_HAS_GETATTR_NOSEC", "uapi/linux/fcntl.h", r"\bAT_GETATTR_NOSEC\b"),
     ("FIM_HAS_GETATTR_PATH", "linux/security.h",
      r"\bsecurity_inode_getattr\(const struct path"),
 )

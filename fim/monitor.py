@@ -12,6 +12,7 @@ from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
+from fim.roots import filesystem_types, roots
 
 __all__ = ["Monitor", "RING_PAGES"]
 
@@ -33,6 +34,8 @@ class Monitor:
     ring_pages       pages of the ring of each CPU, a power of two
     map_entries      room for watched inodes (None: twice what is there); it grows by itself
     one_file_system  enter no mount below a path
+    find_links       search the rest of their file systems for other names of watched files
+    exclude          shell patterns of names not wanted, of paths where they have a slash
     labels           {name: value} for every record
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
                      monitor closes; one monitor at a time may use them
@@ -43,8 +46,8 @@ class Monitor:
     """
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
-                 one_file_system=False, labels=None, text=False, utc=False, kernel=None,
-                 attachment=None):
+                 one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
+                 utc=False, kernel=None, attachment=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -63,15 +66,24 @@ class Monitor:
         self.ready = False
         self.closed = False
         self.lines = []
+        self.output = None
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
-            one_file_system=one_file_system)
+            one_file_system=one_file_system, find_links=find_links)
+        self.find_links = find_links
+        for pattern in exclude:
+            self.session.exclude(os.fsencode(pattern))
 
     # --- start ---
 
-    def open(self):
-        """Attach, scan, prove. When it returns, every change is seen."""
+    def open(self, output=None):
+        """Attach, scan, prove. When it returns, every change is seen.
+
+        `output` is the descriptor that the records go to: what is written there by us is
+        no change to tell.
+        """
+        self.output = output
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
         self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
@@ -84,6 +96,7 @@ class Monitor:
             canary = Canary(self.session).prove(self.gather)
             self.session.hold(True)
             self.scan()
+            self.find()
             self.tell_coverage(canary)
         except BaseException:
             self.abandon()
@@ -102,7 +115,7 @@ class Monitor:
 
     def entries(self):
         """Room for twice what is there now."""
-        there = sum(_core.count_names(os.fsencode(path), MAX_ENTRIES) for path in self.roots)
+        there = sum(self.session.count_names(os.fsencode(path), MAX_ENTRIES) for path in self.roots)
         return min(max(MIN_ENTRIES, 2 * there), MAX_ENTRIES)
 
     def load(self, entries):
@@ -114,8 +127,8 @@ class Monitor:
         learn = attachment.learn
         try:
             self.session.tap(tuple(attachment.maps[name] for name in MAP_ORDER), self.ring_pages,
-                             attachment.entries, learn.function if learn else None,
-                             attachment.programs[learn.program] if learn else -1)
+                             attachment.entries, ([hook.function for hook in learn] + [None] * 2)[:2],
+                             attachment.programs[learn[0].program] if learn else -1)
         except OSError as error:
             raise KernelError("fim: perf rings of %d pages: %s: try a smaller --ring-pages"
                               % (self.ring_pages, error.strerror))
@@ -128,12 +141,30 @@ class Monitor:
             self.gather(PUMP_MS)
             full = self.session.wants_room()
 
+    def paths(self):
+        """What to scan; what was renamed since it was first seen has another path."""
+        if self.ready:
+            return list(dict.fromkeys(self.session.roots().split(b"\0")[:-1]))
+        return [os.fsencode(path) for path in self.roots]
+
+    def find(self):
+        """What is open for writing since before the hooks were there, and other names."""
+        try:
+            self.session.find_older()
+            if self.find_links:
+                self.session.find_links()
+        except OSError as error:
+            raise FimError("fim: looking at %s: %s" % (os.fsdecode(error.filename),
+                                                       error.strerror))
+
     def scanned(self):
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
-            for path in self.roots:
-                self.session.watch(os.fsencode(path))
+            if self.output is not None:
+                self.session.own(self.output)
+            for path in self.paths():
+                self.session.watch(path)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 return False
@@ -259,31 +290,3 @@ class Monitor:
                 for line in self.pump().splitlines():
                     yield Record.of_line(line)
                     quiet = time.monotonic()
-
-
-def roots(paths):
-    """Absolute paths to watch: a symbolic link, and what it leads to."""
-    if not paths:
-        raise UsageError("fim: nothing to watch: name at least one path")
-    found = []
-    for path in paths:
-        path = os.fspath(path)
-        directory, name = os.path.split(os.path.abspath(path))
-        if not os.path.isdir(directory):
-            raise UsageError("fim: %s: there is no directory %s: name a path in one that exists"
-                             % (path, directory))
-        link = os.path.join(os.path.realpath(directory), name) if name else directory
-        found.append(link)
-        if os.path.islink(link) and os.path.exists(link):
-            found.append(os.path.realpath(link))
-    return list(dict.fromkeys(found))
-
-
-def filesystem_types(paths):
-    """The types of the file systems that `paths` are on, by mountinfo."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
-        rows = [line.split(" - ") for line in lines]
-    mounts = {left.split()[2]: right.split()[0] for left, right in rows}
-    devices = (os.stat(path if os.path.exists(path) else os.path.dirname(path)).st_dev
-               for path in paths)
-    return {mounts.get("%d:%d" % (os.major(dev), os.minor(dev))) for dev in devices} - {None}

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,6 +88,22 @@ static void do_mkdir_rmdir(void)
 	check(rmdir("dir"), "rmdir");
 }
 
+static void do_chmod(void)
+{
+	static int turn;
+
+	check(chmod("file", turn ? 0600 : 0640), "chmod");
+	turn = !turn;
+}
+
+static void do_map(void)
+{
+	void *at = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, kept, 0);
+
+	check(at == MAP_FAILED ? -1 : 0, "mmap");
+	check(munmap(at, 1), "munmap");
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -99,6 +116,8 @@ static const struct {
 	{"create, close, unlink", do_create_unlink},
 	{"rename", do_rename},
 	{"mkdir, rmdir", do_mkdir_rmdir},
+	{"chmod", do_chmod},
+	{"mmap shared, munmap", do_map},
 };
 
 static double seconds(void)

@@ -88,7 +88,8 @@ WATCHERS = (("nothing", nothing, None), ("inotifywait", inotifywait, "inotifywai
 
 
 OPERATIONS = ("stat", "open read-only, close", "read 1 byte", "write 1 byte",
-              "open, write, close", "create, close, unlink", "rename", "mkdir, rmdir")
+              "open, write, close", "create, close, unlink", "rename", "mkdir, rmdir",
+              "chmod", "mmap shared, munmap")
 SETTLE = 1.5  # seconds; a watcher is done with what it was told by then
 
 

@@ -2,25 +2,31 @@
 """The system ring: root, a kernel with kprobes, real file systems.
 
 FIM_TEST_FORCE=1         a skip is a failure (set in the virtual machine)
-FIM_TEST_FILESYSTEMS     which of `ext4 xfs tmpfs` must be there (forced: all)
+FIM_TEST_FILESYSTEMS     which of PLACES must be there (forced: DEFAULT, as far as this kernel
+                         has them); `overlay` is mounted here, over ext4
 FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS   how much of the long tests
 
 One monitor serves the whole session, since starting one is a compile; each test
 has directories of its own and takes the records of its own time.
 """
+import contextlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
 
+from matrix import Cell, Matrix
 from watcher import ROOT, Watcher
 from workload import Workloads, build
 
 sys.path.insert(0, ROOT)  # fim itself
 FORCED = os.environ.get("FIM_TEST_FORCE") == "1"
-PLACES = {"ext4": "/mnt/ext4", "xfs": "/mnt/xfs", "tmpfs": "/tmp"}
+PLACES = {"ext4": "/mnt/ext4", "xfs": "/mnt/xfs", "btrfs": "/mnt/btrfs", "tmpfs": "/tmp",
+          "overlay": "/mnt/overlay"}
+DEFAULT = ("ext4", "xfs", "btrfs", "tmpfs")
 NAME = "fim-test-%d" % os.getpid()
 
 
@@ -30,13 +36,38 @@ def mounted(kind):
         return any(line.split()[1:3] == [PLACES[kind], kind] for line in lines)
 
 
+def lacking():
+    """The types of DEFAULT that this kernel does not have."""
+    with open("/proc/filesystems") as lines:
+        known = {line.split()[-1] for line in lines}
+    return [kind for kind in DEFAULT if kind not in known]
+
+
 def wanted():
     """The types to test on."""
-    named = os.environ.get("FIM_TEST_FILESYSTEMS", " ".join(PLACES) if FORCED else "")
-    return named.split() or [kind for kind in PLACES if mounted(kind)] or list(PLACES)
+    named = os.environ.get("FIM_TEST_FILESYSTEMS", "").split()
+    have = [kind for kind in DEFAULT if kind not in lacking()]
+    return named or [kind for kind in have if FORCED or mounted(kind)] or have
 
 
 KINDS = wanted()
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Matrix(), "matrix")
+
+
+@pytest.fixture
+def cell(request):
+    """Notes a cell of the table of what is seen."""
+    return Cell(request.config.pluginmanager.get_plugin("matrix"), request.node.user_properties)
+
+
+def pytest_report_header():
+    """What is left out is said."""
+    missing = lacking()
+    return "file systems: %s%s" % (" ".join(KINDS), "; this kernel has no " + " ".join(missing)
+                                   if missing else "")
 
 
 def incapable():
@@ -69,16 +100,36 @@ def capable():
         pytest.skip(reason)
 
 
+@contextlib.contextmanager
+def layers():
+    """An overlay of two directories of the ext4 disk, if it is wanted."""
+    if "overlay" not in KINDS or mounted("overlay"):
+        yield
+        return
+    below, merged = os.path.join(PLACES["ext4"], NAME + "-layers"), PLACES["overlay"]
+    for path in [merged] + [os.path.join(below, name) for name in ("lower", "upper", "work")]:
+        os.makedirs(path, exist_ok=True)
+    subprocess.run(["mount", "-t", "overlay", "overlay", merged, "-o",
+                    "lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work".format(below)],
+                   check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", merged], check=True)
+        shutil.rmtree(below)
+
+
 @pytest.fixture(scope="session")
 def base(capable):
     """{type: a directory of ours on it}"""
-    bases = {kind: os.path.join(PLACES[kind], NAME) for kind in KINDS if mounted(kind)}
-    for path in bases.values():
-        os.makedirs(os.path.join(path, "watched"))
-        os.makedirs(os.path.join(path, "outside"))
-    yield bases
-    for path in bases.values():
-        shutil.rmtree(path, ignore_errors=True)
+    with layers():
+        bases = {kind: os.path.join(PLACES[kind], NAME) for kind in KINDS if mounted(kind)}
+        for path in bases.values():
+            os.makedirs(os.path.join(path, "watched"))
+            os.makedirs(os.path.join(path, "outside"))
+        yield bases
+        for path in bases.values():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -101,13 +152,46 @@ def watcher(base, scratch):
     """The monitor of the session; beside the trees it watches names (test_single.py)."""
     lone = scratch / "lone"
     lone.mkdir()
+    both = scratch / "both"
+    (both / "below").mkdir(parents=True)
     (lone / "file").write_text("as it was\n")
     (lone / "over").write_text("as it was\n")
     names = ["file", "over", "later", "soon", "long" * 40]
     paths = [os.path.join(path, "watched") for path in base.values()]
     paths += [str(lone / name) for name in names]
+    paths += [str(both / "below" / "file"), str(both)]  # a name, then the tree it is in
     with Watcher(scratch / "watch", paths) as watcher:
         yield watcher.wait_ready()
+
+
+@pytest.fixture(scope="session")
+def attachment(capable):
+    """Programs for monitors of this process (listener.py), one at a time."""
+    from fim import bpf, kernel
+    attachment = bpf.attach(kernel.Kernel.of_this_host(), 65536)
+    yield attachment
+    attachment.close()
+
+
+def make_tree(base, request, kind):
+    """A new directory with `watched` and `outside` in it, neither watched yet."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    path = os.path.join(base[kind], "outside", "tree-" + name)
+    os.makedirs(path + "/watched")
+    os.makedirs(path + "/outside")
+    return path
+
+
+@pytest.fixture
+def tree(base, request):
+    """One on one file system."""
+    return make_tree(base, request, "ext4" if "ext4" in base else next(iter(base)))
+
+
+@pytest.fixture(params=KINDS)
+def each_tree(base, request):
+    """One on each file system."""
+    return make_tree(base, request, request.param)
 
 
 class Room:

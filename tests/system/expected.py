@@ -42,12 +42,27 @@ def cgroup(line):
     return line.split(":", 2)[2] if line else "/"  # no hierarchy is mounted: the root
 
 
+def kernel_dev(path, dev):
+    """What a hook sees: of a btrfs the mount's, where stat tells one for each subvolume; of
+    an overlay the upper layer's."""
+    with open("/proc/self/mountinfo") as lines:
+        for fields in (line.split() for line in lines):
+            if not path.startswith(fields[4] + "/"):
+                continue
+            if "btrfs" in fields:
+                return fields[2]
+            if "overlay" in fields:
+                layer = os.stat(fields[-1].split("upperdir=")[1].split(",")[0]).st_dev
+                return "%d:%d" % (os.major(layer), os.minor(layer))
+    return dev
+
+
 def event(report, op, path, file, **members):
     """One record of a workload, without what is volatile."""
     record = {
         "op": op, "result": "success", "errno": None, "path": path, "path_complete": True,
         "path_mount": "exact", "deleted": False, "names_known": 1, "file": file, "late": False,
-        "kernel": {"dev": file["dev"], "ino": file["ino"]}, "process": process(report),
+        "kernel": {"dev": kernel_dev(path, file["dev"]), "ino": file["ino"]}, "process": process(report),
         "matched": "inode",
     }
     record.update(members)

@@ -46,7 +46,10 @@ def test_too_small_for_what_is_there(watcher, tree):
 
 
 def test_too_small_for_what_comes(watcher, tree, workloads):
-    """What could not be followed meanwhile is said; afterwards all is watched."""
+    """What could not be followed meanwhile is said; afterwards all is watched, by the path
+    that it has by then."""
+    os.rename(tree, tree + "-renamed")
+    tree += "-renamed"
     below = os.path.join(tree, "below")
     os.mkdir(below)
     watcher.settle()

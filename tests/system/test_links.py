@@ -62,6 +62,19 @@ def test_of_several_names_the_one_acted_through(room):
         assert event["names_known"] == event["file"]["nlink"] == 2
 
 
+def test_a_hundred_names(any_room):
+    """All of them are known, and told."""
+    paths = [make(any_room.join("name000"))] + [any_room.join("name%03d" % n) for n in range(1, 100)]
+    for path in paths[1:]:
+        os.link(paths[0], path)
+    any_room.forget()
+    append(paths[50])
+    for event in any_room.events():
+        assert event["path"] == paths[50]
+        assert sorted(event["known_paths"]) == paths
+        assert event["names_known"] == event["file"]["nlink"] == 100
+
+
 def test_written_after_the_last_name_is_gone(room):
     """A descriptor outlives the name."""
     path = make(room.join("file"))

@@ -57,13 +57,14 @@ def count(room):
 
 
 def test_an_archive_unpacked_and_removed(any_room, scratch):
-    """At the default ring."""
+    """At the default ring. Times and owners are left alone: they would double the records."""
     archive = str(scratch / "archive.tar")
     directories = pack(archive)
-    subprocess.run(["tar", "-xf", archive, "-C", any_room.path], check=True)
+    subprocess.run(["tar", "-xmf", archive, "--no-same-owner", "--no-same-permissions",
+                    "-C", any_room.path], check=True)
     numbers, paths = count(any_room)
-    assert numbers == {"mkdir": directories, "create": ARCHIVE, "modify": ARCHIVE, "close": ARCHIVE}
     assert paths == numbers
+    assert numbers == {"mkdir": directories, "create": ARCHIVE, "modify": ARCHIVE, "close": ARCHIVE}
     subprocess.run(["find", any_room.path, "-mindepth", "1", "-maxdepth", "1",
                     "-exec", "rm", "-rf", "{}", "+"], check=True)
     numbers, paths = count(any_room)

@@ -35,6 +35,7 @@ def test_a_millisecond_long(any_room, workloads):
 
 def test_a_user(any_room, workloads):
     os.chown(any_room.path, 65534, 65534)
+    any_room.forget()
 
     def become_nobody():
         os.setgroups([])

@@ -86,3 +86,13 @@ def test_a_name_that_comes_later(watcher, lone):
     make(path + "/file", "")
     append(path + "/file")
     assert acts(watcher) == [("create", path + "/file")] + written(path + "/file")
+
+
+def test_a_name_in_a_tree_that_is_watched_as_well(watcher, scratch):
+    """Whichever of the two was named first."""
+    watcher.settle()
+    path, other = (str(scratch / "both" / "below" / name) for name in ("file", "other"))
+    for name in path, other:
+        make(name, "")
+        append(name)
+    assert acts(watcher) == [("create", path)] + written(path) + [("create", other)] + written(other)

@@ -11,13 +11,12 @@ from collections import Counter
 
 import pytest
 
-import fim
 from fim import bpf
 from fim.kernel import Kernel
-from watcher import Checker, Watcher
+from listener import listening
+from watcher import Watcher
 from workload import append, make
 
-RING_PAGES = 4096  # who acts and who reads is one process here
 STARTS = int(os.environ.get("FIM_TEST_STARTS", "10"))
 
 
@@ -85,28 +84,12 @@ def test_busy_during_the_start(workloads, tree, scratch):
         churn.process.kill()
 
 
-class Listener:
-    """A monitor of this process and its records."""
-
-    def __init__(self, monitor, checker):
-        self.monitor, self.checker = monitor, checker
-
-    def settle(self):
-        """What it has to say until it has nothing more."""
-        lines, quiet = [], 0
-        while quiet < 3:
-            new = self.monitor.pump(100).splitlines()
-            lines += new
-            quiet = 0 if new else quiet + 1
-        return [self.checker.record(line) for line in lines]
-
-
 def start_once(workloads, tree, attachment, number):
-    churn, checker = Churn(workloads, tree, number), Checker()
+    churn = Churn(workloads, tree, number)
     try:
-        with fim.Monitor(tree, attachment=attachment, ring_pages=RING_PAGES) as monitor:
+        with listening(attachment, tree) as listener:
             churn.stop()
-            check_all(tree, Listener(monitor, checker).settle)
+            check_all(tree, listener.settle)
     finally:
         churn.process.kill()
 

@@ -92,6 +92,8 @@ class Watcher:
     marks    a watched directory of the watcher's own, where settle() leaves marks
     """
 
+    prefix = ()  # what starts the program
+
     def __init__(self, directory, paths, *options, form="json"):
         self.directory = str(directory)
         self.marks = os.path.join(self.directory, "marks")
@@ -108,8 +110,8 @@ class Watcher:
         command = [sys.executable, "-m", "fim", "watch", "--format", form, "--output", self.output,
                    "--ready-file", self.ready]
         with open(self.errors, "wb") as errors:
-            return subprocess.Popen(command + list(options) + paths, cwd=ROOT, stderr=errors,
-                                    stdin=subprocess.DEVNULL)
+            return subprocess.Popen(list(self.prefix) + command + list(options) + paths, cwd=ROOT,
+                                    stderr=errors, stdin=subprocess.DEVNULL)
 
     def alive(self):
         """Fails with what the monitor said if it has left."""

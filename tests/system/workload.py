@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The workload programs: built, run, and what each says that it did."""
+import errno
 import json
 import os
 import shutil
@@ -35,18 +36,24 @@ def append(path):
     os.close(descriptor)
 
 
+def error_name(number):
+    """As the kernel's own text has it; None for 0."""
+    return "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number)
+
+
 class Report:
     """What one run of a workload did, by its own account.
 
     program, arguments, cwd   how it was run, as the host names it
     acts                      one dictionary an act (workload.h)
+    refused                   None, or by which error the kernel cannot do it (its name)
     who                       its own words for the rest
     """
 
     def __init__(self, program, arguments, cwd, who):
         self.program, self.arguments, self.cwd, self.who = program, arguments, cwd, who
         self.acts = who["acts"]
-        self.supported = who["supported"]
+        self.refused = error_name(who["refused"])
         self.parent = {"pid": os.getpid(), "exe": os.path.realpath("/proc/self/exe")}
 
     @property

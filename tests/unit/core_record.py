@@ -3,12 +3,13 @@
 import struct
 import unicodedata
 
-ABI = 2
+ABI = 3
 UNSET = 0xFFFFFFFF
 OPS = {  # the contract's word: number
     "create": 1, "mkdir": 2, "mknod": 3, "symlink": 4, "link": 5, "unlink": 6, "rmdir": 7,
-    "rename": 8, "modify": 9, "close": 10, "truncate": 12, "chmod": 13, "chown": 14,
-    "utimes": 15, "setxattr": 16, "removexattr": 17, "setflags": 18, "mmap": 19,
+    "rename": 8, "modify": 9, "close": 10, "open": 11, "truncate": 12, "chmod": 13, "chown": 14,
+    "utimes": 15, "setxattr": 16, "removexattr": 17, "setflags": 18, "mmap": 19, "mount": 20,
+    "umount": 21,
 }
 TEXTS = "path path2 exe parent_exe cwd args cgroup target".split()
 WALKS = TEXTS[:5]

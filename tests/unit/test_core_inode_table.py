@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from core_build import Driver
 
-ENOENT, EINVAL, ENOSPC, ENAMETOOLONG, ELOOP = -2, -22, -28, -36, -40
+ENOENT, EEXIST, EINVAL, ENOSPC, ENAMETOOLONG, ELOOP = -2, -17, -22, -28, -36, -40
 DIR, ROOT = 1, 2
-CALLERS = 0xFFFFFF00
+CALLERS = 0xFFF00
 MAX_DEPTH = 2048
 
 
@@ -128,6 +128,18 @@ class Model:
             del self.nodes[number]
         return dropped
 
+    def rekey(self, number, new):
+        if number not in self.nodes:
+            return ENOENT
+        if new in self.nodes:
+            return EEXIST
+        self.nodes[new] = self.nodes.pop(number)
+        self.links = {(new if link[0] == number else link[0], link[1]):
+                      new if child == number else child for link, child in self.links.items()}
+        for node in self.nodes.values():
+            node.names = [(new if at == number else at, name) for at, name in node.names]
+        return 0
+
     def path(self, number, tail=b"", size=4352):
         if number not in self.nodes:
             return ENOENT
@@ -169,6 +181,9 @@ class Table:
     def unset_root(self, number):
         return self.ask("u", number)
 
+    def move_roots(self, old, new):
+        return self.ask("m", name=old + b"\0" + new)
+
     def set_flags(self, number, flags):
         return self.ask("F", number, b=flags)
 
@@ -179,6 +194,9 @@ class Table:
         dropped = self.ask("t", number)
         assert len(set(dropped)) == len(dropped)
         return set(dropped)
+
+    def rekey(self, number, new):
+        return self.ask("k", number, b=new)
 
     def path(self, number, tail=b"", size=4352):
         return self.ask("p", number, tail, size=size)
@@ -223,7 +241,7 @@ class Both:
 
 
 # Names are ASCII here (json_text() is another test's), and few, so that they meet.
-ids = st.sampled_from([1, 2, 3, 4, 5, 6, 1 << 28 | 1, 1 << 28 | 2])
+ids = st.sampled_from([1, 2, 3, 4, 5, 6, 1 << 28 | 1, 1 << 28 | 2, 1 << 26 | 1])
 names = st.sampled_from([b"a", b"b", b"c", b"n" * 255, b"n" * 256, b"", b"x/y", b"z\0"])
 paths = st.sampled_from([b"/", b"/etc", b"/srv/data", b"relative", b""])
 
@@ -286,6 +304,10 @@ class InodeTable(RuleBasedStateMachine):
     @rule(number=ids)
     def forget_tree(self, number):
         self.both.forget_tree(number)
+
+    @rule(number=ids, new=ids)
+    def rekey(self, number, new):
+        self.both.rekey(number, new)
 
     @rule(number=ids, tail=st.sampled_from([b"", b"leaf", b"b/leaf"]),
           size=st.integers(0, 20))
@@ -356,6 +378,16 @@ def test_rename_of_a_directory_moves_what_is_below():
     assert table.path(3, b"gone") == "/srv/new/d/gone"
     table.set_root(1, b"/moved")
     assert table.path(4) == "/moved/new/d/f"
+    table.driver.close()
+
+
+def test_a_directory_above_roots_is_renamed():
+    table = Table(100)
+    for number, path in enumerate((b"/a", b"/a/b", b"/ab", b"/c/a"), 1):
+        table.set_root(number, path)
+    assert table.move_roots(b"/a", b"/longer/than/before") == 2
+    assert [table.path(number) for number in range(1, 5)] == [
+        "/longer/than/before", "/longer/than/before/b", "/ab", "/c/a"]
     table.driver.close()
 
 

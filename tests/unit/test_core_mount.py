@@ -43,12 +43,13 @@ def answers(driver, *questions):
 def test_rows(driver):
     table = ask(driver, HOST)
     assert table["malformed"] == 0 and len(table["rows"]) == 10
-    assert table["rows"][2] == [25, 1, "8:1", "local", "/", "/", "ext4", "/dev/sda1"]
-    assert table["rows"][3][3:] == ["local", "/", "/home", "xfs", "/dev/sda2"]
+    assert table["rows"][2] == [
+        25, 1, "8:1", "local", "/", "/", "ext4", "/dev/sda1", "rw,relatime", "rw"]
+    assert table["rows"][3][3:8] == ["local", "/", "/home", "xfs", "/dev/sda2"]
     assert table["rows"][5] == [
-        32, 30, "0:50", "network", "/", "/home/with space\\\tx", "fuse.sshfs", "me@host:/a b"]
+        32, 30, "0:50", "fuse", "/", "/home/with space\\\tx", "fuse.sshfs", "me@host:/a b", "rw", "rw"]
     assert [row[3] for row in table["rows"]] == [
-        "local", "pseudo", "local", "local", "local", "network", "autofs"] + ["local"] * 3
+        "local", "pseudo", "local", "local", "local", "fuse", "autofs"] + ["local"] * 3
 
 
 @pytest.mark.parametrize("line", [
@@ -65,12 +66,13 @@ def test_a_malformed_line_is_counted(driver, line):
 
 def test_escapes_at_the_end(driver):
     rows = ask(driver, "1 0 8:1 / /a\\04 rw - t s\\400\\134\n2 0 8:1 / /b\\ rw - \\164 \\040")["rows"]
-    assert [row[5:] for row in rows] == [["/a\\04", "t", "s\\400\\"], ["/b\\", "t", " "]]
+    assert [row[5:8] for row in rows] == [["/a\\04", "t", "s\\400\\"], ["/b\\", "t", " "]]
 
 
 def test_paths(driver):
     assert answers(driver, (dev(8, 2), "/x"), (dev(8, 2), "/"), (dev(9, 9), "/x")) == [
-        [1, "/home/x", 25, 1], [1, "/home", 25, 1], [0, None, 25, 0]]
+        [1, "/home/x", 25, 1, None, None], [1, "/home", 25, 1, 25, None],
+        [0, None, 25, 0, None, None]]
 
 
 def test_a_bind_mount_makes_two(driver):
@@ -91,11 +93,27 @@ def test_what_is_covered_is_not_reached(driver):
     assert answers(driver, (dev(8, 1), "/home/x"))[0][0] == 0
 
 
+def test_what_lies_on_a_place(driver):
+    """By the place in its superblock, through whatever mount of it."""
+    on = [answer[5] for answer in answers(
+        driver, (dev(8, 1), "/home"), (dev(8, 1), "/data"), (dev(8, 1), "/srv/data"),
+        (dev(8, 2), "/with space\\\tx"), (dev(8, 3), "/inner"), (dev(8, 3), "/"), (dev(8, 5), "/"))]
+    assert on == [30, 31, None, 32, 35, 36, None]
+
+
 def test_the_mount_of_a_path(driver):
     at = [answer[2] for answer in answers(
         driver, (0, "/"), (0, "/etc"), (0, "/home"), (0, "/homes"), (0, "/mnt/inner/x"),
         (0, "/home/with space\\\tx/y"), (0, "/proc/1"))]
     assert at == [25, 25, 30, 25, 36, 32, 20]
+
+
+def test_what_is_mounted_on_a_path(driver):
+    """A mount that is covered, or below one that is, is not met there."""
+    on = [answer[4] for answer in answers(
+        driver, (0, "/home"), (0, "/home/"), (0, "/hom"), (0, "/home/with space\\\tx"),
+        (0, "/mnt"), (0, "/mnt/inner"), (0, "/proc"))]
+    assert on == [30, None, None, 32, 36, None, 20]
 
 
 def test_a_circle_ends(driver):

@@ -10,7 +10,8 @@ EVERYWHERE = {
     "clear_inode", "d_move", "d_exchange", "file_update_time", "security_file_open",
     "locks_remove_file", "security_inode_getattr", "security_inode_setattr",
     "evm_inode_post_setattr", "security_inode_post_setxattr", "evm_inode_post_removexattr",
-    "security_file_ioctl", "mnt_drop_write_file", "perf_event_mmap",
+    "security_file_ioctl", "mnt_drop_write_file", "perf_event_mmap", "security_sb_mount",
+    "security_sb_umount", "security_sb_pivotroot", "blkdev_open",
 }
 
 
@@ -33,6 +34,12 @@ def test_newer_kernel_gets_all_ways_of_modifying():
     chosen = hooks.choose(kernel(EVERYWHERE | {"file_modified", "kiocb_modified"}))
     ways = {hook.function for hook in chosen if hook.operation == "modify"}
     assert ways == {"file_update_time", "file_modified", "kiocb_modified"}
+
+
+def test_btrfs_has_a_way_of_its_own_where_it_is():
+    for more, there in ({"btrfs_ioctl"}, True), (set(), False):
+        chosen = hooks.choose(kernel(EVERYWHERE | {"file_remove_privs"} | more))
+        assert any(hook.function == "file_remove_privs" for hook in chosen) == there
 
 
 def test_missing_function_uncovers_what_needs_it_and_nothing_else():

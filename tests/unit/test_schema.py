@@ -135,13 +135,15 @@ def test_wrong_values_are_refused(validator, events, path):
 
 MEMBERS_OF = {"rename": ("old_path", "replaced", "exchange"), "link": ("target_path", "created"),
               "symlink": ("target",), "close": ("count", "bytes"), "mknod": ("rdev",),
-              "setflags": ("flags", "changed"), "setxattr": ("xattr",)}
-SHARED = {"changed": {"truncate", "chmod", "chown", "utimes"}, "xattr": {"removexattr"}}
+              "setflags": ("flags", "changed"), "setxattr": ("xattr",), "mount": ("mount",),
+              "open": ("holds",)}
+SHARED = {"changed": {"truncate", "chmod", "chown", "utimes"}, "xattr": {"removexattr"},
+          "mount": {"umount"}, "rdev": {"open"}}
 
 
 @pytest.mark.parametrize("op", sorted(MEMBERS_OF))
 def test_members_of_one_operation(validator, events, op):
-    """They are refused with any other."""
+    """They are refused with one that lacks them."""
     given = {key: event[key] for event in events if event["op"] == op
              for key in MEMBERS_OF[op] if key in event}
     assert sorted(given) == sorted(MEMBERS_OF[op])

@@ -103,7 +103,7 @@ def _private_apt(suite, state):
     for directory in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(state, directory))
     sources = os.path.join(state, "sources.list")
-    mirrors = _mirrors()
+    mirrors = mirrors()
     with open(sources, "w") as out:
         for label, name in suite.archives:
             out.write("deb [arch=amd64] {} {} main\n".format(mirrors[label], name))
@@ -114,7 +114,7 @@ def _private_apt(suite, state):
     return [word for pair in settings.items() for word in ("-o", "=".join(pair))]
 
 
-def _mirrors():
+def mirrors():
     """Label of an archive -> its address, as the host's own sources have it."""
     listing = subprocess.check_output(
         ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)"], universal_newlines=True)

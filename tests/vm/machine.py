@@ -64,8 +64,8 @@ class Machine:
     def _make_disk(self, kind, path):
         with open(path, "wb") as image:
             image.truncate(1 << 30)
-        subprocess.check_call(MKFS[kind] + (MKFS_OLD if self.kernel.old else MKFS_NEW).get(kind, [])
-                              + [path])
+        special = (MKFS_OLD if self.kernel.old else MKFS_NEW).get(kind, [])
+        subprocess.check_call(MKFS[kind] + special + [path], stdout=subprocess.DEVNULL)
 
     def _qemu(self, work):
         words = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",

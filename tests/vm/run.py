@@ -11,6 +11,7 @@ import sys
 
 import kernels
 import machine
+import userland
 
 
 def parser():
@@ -26,6 +27,9 @@ def parser():
                    help="overlay: everything can be written (changes are lost); plain: for kernels "
                    "whose overlayfs fails on 9p, the default for --vmlinuz")
     p.add_argument("--root-tree", metavar="DIR", default="/", help="another tree as the root")
+    p.add_argument("--userland", action="store_true",
+                   help="the suite's own user space as the root; the command runs in its copy of "
+                   "this checkout, with the extension built there")
     p.add_argument("--disk", metavar="TYPE", action="append", default=[], choices=machine.MKFS,
                    help="a fresh disk of this file system at /mnt/TYPE; may be repeated")
     p.add_argument("--share", metavar="DIR", help="a directory the guest may write, at /mnt/share")
@@ -53,6 +57,9 @@ def main():
         parser().error("--vmlinuz needs --headers and --release")
     try:
         kernel = kernel_of(options)
+        if options.userland:
+            options.root_tree = userland.of_suite(options.suite)
+            options.command = ["sh", "-c", 'cd "$0" && exec "$@"', userland.CHECKOUT] + options.command
         root = options.root or ("plain" if options.vmlinuz else "overlay")
         disks = sorted(set(options.disk))
         guest = machine.Machine(kernel, options.log or default_log(kernel), root,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * map.c - mmap(2), shared and writable, without a store
+ * map.c - a store through a shared mapping
  */
 #include "workload.h"
 
@@ -9,11 +9,12 @@
 static long act(int n)
 {
 	int fd = open(name('f', n), O_RDWR);
-	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (at == MAP_FAILED || munmap(at, 4096) < 0)
+	if (map == MAP_FAILED)
 		return -1;
-	return close(fd);
+	map[17] = '!';
+	return munmap(map, 4096) < 0 ? -1 : close(fd);
 }
 
 const struct workload workload = {act, .was = 'f', .is = 'f'};

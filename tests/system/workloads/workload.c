@@ -125,8 +125,15 @@ static void print_stat(const char *key, char letter, int n, FILE *out)
 	fprintf(out, "}");
 }
 
-/* False: this file system or kernel cannot do it. */
-static bool act_once(int i, FILE *out)
+/* What a file system or kernel says to what it cannot do. */
+static bool is_refusal(int error)
+{
+	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EISDIR ||
+	       error == ENOTTY;
+}
+
+/* 0, or why this file system or kernel cannot do it. */
+static int act_once(int i, FILE *out)
 {
 	int n = workload.single ? 0 : i;
 	uint64_t from;
@@ -136,16 +143,15 @@ static bool act_once(int i, FILE *out)
 	print_stat("was", workload.was, n, out);
 	from = now();
 	value = workload.act(n);
-	if (value < 0 && i == 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
-				    errno == EISDIR || errno == ENOTTY))
-		return false;
+	if (value < 0 && i == 0 && is_refusal(errno))
+		return errno;
 	if (value < 0)
 		die("the act failed");
 	fprintf(out, ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 ",\"value\":%ld", from, now(), value);
 	print_stat("is", workload.is, n, out);
 	print_stat("other", workload.other, n, out);
 	fprintf(out, "}");
-	return true;
+	return 0;
 }
 
 static void *act_all(void *times)
@@ -153,13 +159,13 @@ static void *act_all(void *times)
 	char *acts = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&acts, &size);
-	bool supported = true;
+	int refused = 0;
 
-	for (int i = 0; supported && i < (workload.once ? 1 : *(int *)times); i++)
-		supported = act_once(i, out);
+	for (int i = 0; !refused && i < (workload.once ? 1 : *(int *)times); i++)
+		refused = act_once(i, out);
 	fclose(out);
-	printf("\"tid\":%ld,\"supported\":%s,", syscall(SYS_gettid), supported ? "true" : "false");
-	printf("\"acts\":[%s]", supported ? acts : "");
+	printf("\"tid\":%ld,\"refused\":%d,", syscall(SYS_gettid), refused);
+	printf("\"acts\":[%s]", refused ? "" : acts);
 	free(acts);
 	return NULL;
 }

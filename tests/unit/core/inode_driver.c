@@ -11,18 +11,22 @@ struct request {
 	uint8_t verb;
 	uint8_t flag;
 	uint16_t size; /* of the buffer for a path */
-	uint32_t dir;  /* low 28 bits inode, high 4 device: as are the ids */
+	uint32_t dir;  /* 26 bits inode, 2 overlay, 4 device: as are the ids */
 	uint32_t child;
 };
 
 static struct fim_id id_of(uint32_t number)
 {
-	return (struct fim_id){.ino = number & 0xfffffff, .dev = number >> 28};
+	return (struct fim_id){
+		.ino = number & 0x3ffffff,
+		.dev = number >> 28,
+		.over = number >> 26 & 3,
+	};
 }
 
 static uint32_t number_of(const struct fim_id *id)
 {
-	return id->dev << 28 | (uint32_t)id->ino;
+	return id->dev << 28 | id->over << 26 | (uint32_t)id->ino;
 }
 
 static void put_dropped(void *context, const struct fim_id *id, uint32_t flags)
@@ -134,6 +138,16 @@ static void add_again(struct inode_table *table, const struct fim_id *from,
 		json_null(out);
 }
 
+/* The two paths have a NUL between them. */
+static int move_roots(struct inode_table *table, struct bytes paths)
+{
+	struct bytes from = bytes_of(paths.data, strnlen(paths.data, paths.length));
+	size_t length = from.length + 1;
+
+	return inode_table_move_roots(table, from, bytes_of(paths.data + length,
+							    paths.length - length));
+}
+
 static void change(struct inode_table *table, const struct request *q,
 		   struct bytes name, struct buffer *out)
 {
@@ -154,6 +168,9 @@ static void change(struct inode_table *table, const struct request *q,
 	case 's':
 		json_signed(out, inode_table_set_root(table, &dir, name, 0));
 		return;
+	case 'm':
+		json_signed(out, move_roots(table, name));
+		return;
 	case 'u':
 		inode_table_unset_root(table, &dir);
 		json_null(out);
@@ -168,6 +185,9 @@ static void change(struct inode_table *table, const struct request *q,
 		return;
 	case 'g':
 		add_again(table, &child, &dir, out);
+		return;
+	case 'k':
+		json_signed(out, inode_table_rekey(table, &dir, &child));
 		return;
 	case 'F':
 		json_signed(out, inode_table_set_flags(table, &dir, q->child,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * mount_driver.c - mountinfo text, a NUL, and "dev path\n" questions in; out
- * the rows as JSON, and for each question the count, the path and the mount
- * that holds `path` as a path of the namespace.
+ * the rows as JSON, and for each question the count, the path, the mount that
+ * holds `path` as a path of the namespace, and the one mounted on it.
  */
 #include "frame.h"
 #include "json.h"
@@ -24,6 +24,8 @@ static void put_rows(const struct mount_table *table, struct buffer *out)
 		json_text(out, mount->point);
 		json_text(out, mount->type);
 		json_text(out, mount->source);
+		json_text(out, mount->options);
+		json_text(out, mount->super);
 		json_end_array(out);
 	}
 	json_end_array(out);
@@ -33,6 +35,7 @@ static void ask(const struct mount_table *table, uint32_t dev,
 		struct bytes path, struct buffer *out)
 {
 	const struct mount *at = mount_table_at(table, path);
+	const struct mount *on = mount_table_on(table, path);
 	struct bytes found = {NULL, 0};
 	char buffer[256];
 	int r = mount_table_path(table, dev, path, buffer, sizeof(buffer),
@@ -46,6 +49,15 @@ static void ask(const struct mount_table *table, uint32_t dev,
 	else
 		json_null(out);
 	json_unsigned(out, mount_table_of_dev(table, dev));
+	if (on)
+		json_unsigned(out, on->id);
+	else
+		json_null(out);
+	at = mount_table_covering(table, dev, path, buffer, sizeof(buffer));
+	if (at)
+		json_unsigned(out, at->id);
+	else
+		json_null(out);
 	json_end_array(out);
 }
 

@@ -1,0 +1,53 @@
+"""What is named on the command line: roots to watch, and the file systems they are on."""
+
+import os
+import subprocess
+
+from fim.errors import UsageError
+
+__all__ = ["filesystem_types", "roots"]
+
+PATIENCE = 10.0  # seconds; asking takes milliseconds
+
+
+def answers(path):
+    """Whether a look at `path` comes back. Another process looks: one whose server is gone
+    hangs who asks."""
+    asker = subprocess.Popen(["test", "-e", os.path.join(path, ".")], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        asker.wait(PATIENCE)
+        return True
+    except subprocess.TimeoutExpired:
+        asker.kill()  # and left, since it may not die either
+        return False
+
+
+def roots(paths):
+    """Absolute paths to watch: a symbolic link, and what it leads to."""
+    if not paths:
+        raise UsageError("fim: nothing to watch: name at least one path")
+    found = []
+    for path in paths:
+        path = os.fspath(path)
+        if not answers(path):
+            raise UsageError("fim: %s: its file system does not answer: is its server gone?" % path)
+        directory, name = os.path.split(os.path.abspath(path))
+        if not os.path.isdir(directory):
+            raise UsageError("fim: %s: there is no directory %s: name a path in one that exists"
+                             % (path, directory))
+        link = os.path.join(os.path.realpath(directory), name) if name else directory
+        found.append(link)
+        if os.path.islink(link) and os.path.exists(link):
+            found.append(os.path.realpath(link))
+    return list(dict.fromkeys(found))
+
+
+def filesystem_types(paths):
+    """The types of the file systems that `paths` are on, by mountinfo."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        rows = [line.split(" - ") for line in lines]
+    mounts = {left.split()[2]: right.split()[0] for left, right in rows}
+    devices = (os.stat(path if os.path.exists(path) else os.path.dirname(path)).st_dev
+               for path in paths)
+    return {mounts.get("%d:%d" % (os.major(dev), os.minor(dev))) for dev in devices} - {None}

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A monitor of this process, on programs that are attached already."""
+import contextlib
+
+import fim
+from watcher import Checker
+
+RING_PAGES = 4096  # who acts and who reads is one process here
+
+
+class Listener:
+    """A monitor and its records, every one checked."""
+
+    def __init__(self, monitor, checker):
+        self.monitor, self.checker = monitor, checker
+
+    def settle(self):
+        """What it has to say until it has nothing more."""
+        lines, quiet = [], 0
+        while quiet < 3:
+            new = self.monitor.pump(100).splitlines()
+            lines += new
+            quiet = 0 if new else quiet + 1
+        return [self.checker.record(line) for line in lines]
+
+    def acts(self):
+        """[(operation, path)] of what was done since."""
+        return [(record["op"], record["path"]) for record in self.settle()
+                if record["kind"] == "event"]
+
+    def said(self, kind):
+        """{(path, reason)} of the records of a kind since."""
+        return {(record.get("path"), record["reason"]) for record in self.settle()
+                if record["kind"] == kind}
+
+
+@contextlib.contextmanager
+def listening(attachment, *paths, first=lambda: None, output=None, **options):
+    """A listener on these paths; what it says of its start is still to be read.
+
+    `first` is called just before the start; `output` is what Monitor.open() takes."""
+    checker = Checker()
+    monitor = fim.Monitor(*paths, attachment=attachment, ring_pages=RING_PAGES, **options)
+    first()
+    with monitor.open(output):
+        yield Listener(monitor, checker)

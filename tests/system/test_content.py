@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Content changed by every path the kernel has: one modify and one close an act."""
+import os
+from collections import namedtuple
+
+import pytest
+
+import expected
+from workload import TIMES
+
+# counts: what `close` may count; who: what of the process is not its own; ops: the records.
+Change = namedtuple("Change", "counts who ops", defaults=((1,), (), ("modify", "close")))
+
+# A copy that cannot share extents has tried it first (Linux: generic_remap_file_range_prep), and
+# 3.10's xfs updates the times for each splice and for its first buffer.
+TWICE = Change((1, 2))
+# A write that would have to wait goes to a thread of the kernel's, which has a name of its own;
+# where it was tried first, it has been counted twice (Linux: kiocb_modified, IOCB_NOWAIT).
+MAPPED = Change(ops=("mmap", "modify", "close"))
+BY_WORKER = Change((1, 2), ("tid", "comm"))
+
+CHANGES = {
+    "append": Change(), "pwrite": Change(), "writev": Change(), "aio": Change(),
+    "io_uring": BY_WORKER, "splice": TWICE, "sendfile": TWICE, "copy_range": TWICE,
+    "clone": Change(), "clone_range": Change(), "allocate": Change(), "punch": Change(),
+    "zero": Change(), "collapse": Change(), "map": MAPPED, "map_closed": MAPPED,
+}
+BLOCKS = b"x" * 8192
+BEFORE_THE_DATA = ("size", "mtime", "ctime")  # modify is told before they change
+
+
+def prepare(directory):
+    """Two files an act, equal."""
+    for name in ("%s%02d" % (letter, n) for letter in "fg" for n in range(TIMES)):
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(BLOCKS)
+
+
+def changes(room):
+    """The records, file by file: a worker's may come between another's."""
+    return sorted(room.events(), key=lambda event: event["path"])
+
+
+def wants(room, report, ops):
+    for act in report.acts:
+        for op in ops:
+            counted = {"count": 1, "bytes": None} if op == "close" else {}
+            yield expected.event(report, op, room.join("f%02d" % act["n"]), act["is"], **counted)
+
+
+@pytest.mark.parametrize("act", sorted(CHANGES))
+def test_one_modify_and_one_close(room, workloads, act, cell):
+    change = CHANGES[act]
+    prepare(room.path)
+    room.forget()
+    report = workloads.run(act, room.path)
+    events = changes(room)
+    if not cell(act, "directly", room.kind, report.refused):
+        assert events == []
+        return
+    for event in events:
+        if event["op"] == "close":
+            assert event["count"] in change.counts
+            event["count"] = 1
+    expected.check(events, list(wants(room, report, change.ops)),
+                   {"mmap": {"file": BEFORE_THE_DATA},
+                    "modify": {"file": BEFORE_THE_DATA, "process": change.who},
+                    "close": {"process": change.who}})
+    if act != "io_uring":  # its last put may come after the act
+        expected.check_times(events, report, len(change.ops))
+
+
+@pytest.mark.parametrize("act", sorted(CHANGES) + ["dedupe"])
+def test_outside_nothing(room, workloads, act):
+    prepare(room.outside)
+    room.forget()
+    workloads.run(act, room.outside)
+    assert room.events() == []
+
+
+def test_sharing_equal_blocks_is_no_change(room, workloads, cell):
+    """The kernel compares them before it lets two files share them."""
+    prepare(room.path)
+    room.forget()
+    report = workloads.run("dedupe", room.path)
+    cell("dedupe", "directly", room.kind, report.refused, seen="no change")
+    assert room.events() == []
+
+
+def test_a_refused_fallocate_is_no_change(room):
+    """By the VFS: a file system's own refusal can come after it has changed the times."""
+    path = room.join("file")
+    with open(path, "wb") as file:
+        file.write(BLOCKS)
+    room.forget()
+    with open(path, "r+b") as file:
+        with pytest.raises(OSError):
+            os.posix_fallocate(file.fileno(), 2**62, 2**62)
+    assert room.events() == []
