@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -320,3 +321,24 @@ def test_what_is_covered_is_not_called_removed(tree):
         ("finding", tree.path("a"), "removed"), ("finding", tree.path("dir"), "changed"),
         ("finding", tree.path("dir/in"), "unreadable"), ("withheld", tree.path("dir"), None),
         ("check", None, None)}
+
+
+FIPS = """
+openssl_conf = init
+[init]
+alg_section = evp
+[evp]
+default_properties = fips=yes
+"""
+
+
+@pytest.mark.skipif(ssl.OPENSSL_VERSION_INFO < (3,), reason="before 3 FIPS mode is the kernel's")
+def test_what_fips_mode_forbids_is_refused_by_name(tree, tmp_path):
+    (tmp_path / "openssl.cnf").write_text(FIPS)
+    done = subprocess.run([sys.executable, "-m", "fim", "init", "--state", tree.state, "--hash",
+                           "md5", tree.top], cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE,
+                          env=dict(os.environ, OPENSSL_CONF=str(tmp_path / "openssl.cnf")))
+    said = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "md5" in said and "FIPS" in said and said.count("\n") == 1
