@@ -15,7 +15,7 @@ from watcher import AMISS
 
 # stress-ng's own count of rounds; some are a thousand acts, some are one.
 ROUNDS = {"dir": 10, "dentry": 50, "rename": 300, "link": 4, "symlink": 2, "chmod": 20, "chown": 20,
-          "utime": 300, "xattr": 20, "fallocate": 20, "mknod": 10, "chattr": 20}
+          "utime": 300, "xattr": 20, "mknod": 10, "chattr": 20}
 SECONDS = "5"  # at most
 PJDFSTEST = os.environ.get("FIM_TEST_PJDFSTEST")
 PJDFSTEST_OF = os.environ.get("FIM_TEST_PJDFSTEST_OF", "link mkdir rename rmdir symlink truncate "
