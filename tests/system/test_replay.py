@@ -13,9 +13,10 @@ import pytest
 
 from watcher import AMISS
 
-# stress-ng's own count of rounds; some are a thousand acts, some are one.
-ROUNDS = {"dir": 10, "dentry": 50, "rename": 300, "link": 4, "symlink": 2, "chmod": 20, "chown": 20,
-          "utime": 300, "xattr": 20, "mknod": 10, "chattr": 20}
+# stress-ng's own count of rounds; some are a thousand acts, some are one. Its chmod and chown
+# know no measure: they end at the time limit, and by then an emulated ring has overflowed.
+ROUNDS = {"dir": 10, "dentry": 50, "rename": 300, "link": 4, "symlink": 2, "utime": 300,
+          "xattr": 20, "mknod": 10, "chattr": 20}
 SECONDS = "5"  # at most
 PJDFSTEST = os.environ.get("FIM_TEST_PJDFSTEST")
 PJDFSTEST_OF = os.environ.get("FIM_TEST_PJDFSTEST_OF", "link mkdir rename rmdir symlink truncate "
