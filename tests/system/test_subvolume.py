@@ -60,7 +60,7 @@ class Subvolumes:
 def subvolumes(capable):
     if not os.path.ismount(PLACE):
         pytest.skip("no btrfs at " + PLACE)
-    top = "%s/fim-test-%d" % (PLACE, os.getpid())
+    top = "%s/fim-test-subvolumes-%d" % (PLACE, os.getpid())
     made = Subvolumes(top)
     yield made
     made.delete()
