@@ -167,8 +167,6 @@ static void session_event(struct session *session, struct fim_event *event)
 		return;
 	}
 	if (mounts_is_act(event)) {
-		way_find(session, &event->dir); // a mount asks no subvolume
-		way_find(session, &event->file.id);
 		mounts_act(session, event);
 		return;
 	}

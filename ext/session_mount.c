@@ -230,10 +230,13 @@ static void look_for(struct session *session, struct session_act *act)
 void mounts_act(struct session *session, const struct fim_event *event)
 {
 	struct bytes point = resolve_mountpoint(session, event);
-	bool relevant = roots_touch(session, point) ||
-			inode_table_known(&session->inodes, &event->file.id, NULL);
+	struct fim_id covered = event->file.id;
 	struct session_act *act;
+	bool relevant;
 
+	way_find(session, &covered);
+	relevant = roots_touch(session, point) ||
+		   inode_table_known(&session->inodes, &covered, NULL);
 	if (!relevant && !reaches(session, event))
 		return;
 	act = act_add(session, event, point, relevant);
