@@ -150,6 +150,10 @@ static struct bytes actor_path(const struct fim_event *event, enum fim_text_slot
 	return bytes_of(start, path.length + 1);
 }
 
+// A thousand links made to one file would else be a million paths. `names_known`
+// says how many there are.
+#define KNOWN_PATHS_MOST 256
+
 static bool known_room(struct session *session, size_t count)
 {
 	size_t room = session->known_room * 2;
@@ -189,6 +193,8 @@ static bool add_names(struct session *session, const struct fim_id *id, struct b
 			continue;
 		among = among || bytes_equal(path, own);
 		add_known(session, count, path);
+		if (*count == KNOWN_PATHS_MOST)
+			return true;
 	}
 	return among;
 }
