@@ -9,7 +9,7 @@ import tarfile
 from watcher import AMISS
 
 REPEAT = int(os.environ.get("FIM_TEST_REPEAT", "1000"))
-ARCHIVE = int(os.environ.get("FIM_TEST_ARCHIVE", "5000"))
+ARCHIVE = int(os.environ.get("FIM_TEST_ARCHIVE", "20000"))
 A_DIRECTORY = 100  # files in each directory of the archive
 
 FRESH = """cd "$0" && i=0
