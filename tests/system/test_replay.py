@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from conftest import KINDS
 from watcher import AMISS
 
 # stress-ng's own count of rounds; some are a thousand acts, some are one. Its link, utime, chmod
@@ -120,10 +121,10 @@ if PJDFSTEST:
         assert check(any_room, before)
 
 
+# btrfs has not passed: README, what it cannot see.
+@pytest.mark.parametrize("room", [kind for kind in KINDS if kind != "btrfs"], indirect=True)
 def test_churn(room, workloads):
     """Links, renames of directories into one another, writes."""
-    if room.kind == "btrfs":
-        return  # not passed yet: README, what it cannot see
     before = Names(room.path)
     churns = [subprocess.Popen([workloads.program("churn"), room.path, str(seed)],
                                stdout=subprocess.PIPE) for seed in range(2)]
