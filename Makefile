@@ -60,8 +60,9 @@ coverage: packages-test build ## operation x way x file system: the table, and b
 		sh -c 'FIM_TEST_MATRIX=/mnt/share/$$(uname -r).json exec "$$@"' coverage $(PYTEST) \
 		$(addprefix tests/system/test_,acts.py content.py ways.py)
 
-bench: packages-test build ## guest instructions per operation, and the inode table
+bench: packages-test build ## guest instructions per operation, inode table, rendering
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk
+	$(Q)$(PYTHON) tests/bench/rendering.py
 	$(Q)$(VM) $(KERNEL) --icount --timeout 3000 -- $(PYTHON) tests/bench/operations.py
 
 bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB

@@ -25,7 +25,7 @@ void buffer_reset(struct buffer *buffer)
 	buffer->error = 0;
 }
 
-static void grow(struct buffer *buffer, size_t length)
+void buffer_grow(struct buffer *buffer, size_t length)
 {
 	size_t room = buffer->room ? buffer->room : FIRST_ROOM;
 	char *data;
@@ -42,35 +42,16 @@ static void grow(struct buffer *buffer, size_t length)
 	buffer->room = room;
 }
 
-void buffer_add(struct buffer *buffer, const void *data, size_t length)
-{
-	if (!buffer->error && buffer->room - buffer->length < length)
-		grow(buffer, length);
-	if (buffer->error || length == 0)
-		return;
-	memcpy(buffer->data + buffer->length, data, length);
-	buffer->length += length;
-}
-
-void buffer_add_byte(struct buffer *buffer, char byte)
-{
-	buffer_add(buffer, &byte, 1);
-}
-
-void buffer_add_string(struct buffer *buffer, const char *string)
-{
-	buffer_add(buffer, string, strlen(string));
-}
-
 void buffer_add_number(struct buffer *buffer, uint64_t value, unsigned base,
 		       unsigned width)
 {
 	char digits[32]; /* 22 octal digits are the most */
 	unsigned start = sizeof(digits);
 
+	// With the bases written out, no division by a variable.
 	do {
-		digits[--start] = (char)('0' + value % base);
-		value /= base;
+		digits[--start] = (char)('0' + (base == 8 ? value % 8 : value % 10));
+		value = base == 8 ? value / 8 : value / 10;
 	} while (value);
 	while (sizeof(digits) - start < width && start > 0)
 		digits[--start] = '0';

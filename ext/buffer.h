@@ -25,9 +25,44 @@ void buffer_deinit(struct buffer *buffer);
 /* Empty it and clear its error; what it has allocated stays. */
 void buffer_reset(struct buffer *buffer);
 
-void buffer_add(struct buffer *buffer, const void *data, size_t length);
-void buffer_add_byte(struct buffer *buffer, char byte);
-void buffer_add_string(struct buffer *buffer, const char *string);
+/* Make room, whatever there is; buffer_room() asks first. */
+void buffer_grow(struct buffer *buffer, size_t length);
+
+/* Where `length` more bytes may be written, before buffer_used() says how many
+ * were; NULL after an error. A record has some hundred parts: these are inline
+ * since the calls were most of its cost (tests/bench/rendering.c). */
+static inline char *buffer_room(struct buffer *buffer, size_t length)
+{
+	if (buffer->room - buffer->length < length && !buffer->error)
+		buffer_grow(buffer, length);
+	return buffer->error ? NULL : buffer->data + buffer->length;
+}
+
+static inline void buffer_used(struct buffer *buffer, const char *end)
+{
+	buffer->length = (size_t)(end - buffer->data);
+}
+
+static inline void buffer_add(struct buffer *buffer, const void *data, size_t length)
+{
+	char *at = length ? buffer_room(buffer, length) : NULL;
+
+	if (!at)
+		return;
+	memcpy(at, data, length);
+	buffer->length += length;
+}
+
+static inline void buffer_add_byte(struct buffer *buffer, char byte)
+{
+	buffer_add(buffer, &byte, 1);
+}
+
+static inline void buffer_add_string(struct buffer *buffer, const char *string)
+{
+	buffer_add(buffer, string, strlen(string));
+}
+
 /* `value` in decimal or octal, with zeroes in front up to `width`. A record has
  * some thirty numbers, and printf is what they would cost most of its time. */
 void buffer_add_number(struct buffer *buffer, uint64_t value, unsigned base,

@@ -2,20 +2,35 @@
 #include "json.h"
 
 #include <inttypes.h>
-#include <time.h>
 
+#include "calendar.h"
 #include "utf8.h"
 
 #define SECOND 1000000000
 
 /* A comma is due behind a value: behind anything but an opening, a key or the
  * start of a line. */
-static void separate(struct buffer *out)
+static bool comma_is_due(const struct buffer *out)
 {
 	char last = out->length ? out->data[out->length - 1] : '\n';
 
-	if (!strchr("{[:\n", last))
+	return last != ':' && last != '{' && last != '[' && last != '\n';
+}
+
+static void separate(struct buffer *out)
+{
+	if (comma_is_due(out))
 		buffer_add_byte(out, ',');
+}
+
+/* The same, and room for `length` bytes behind it; NULL after an error. */
+static char *begin_value(struct buffer *out, size_t length)
+{
+	char *at = buffer_room(out, length + 1);
+
+	if (at && comma_is_due(out))
+		*at++ = ',';
+	return at;
 }
 
 void json_begin_object(struct buffer *out)
@@ -47,10 +62,15 @@ void json_end_line(struct buffer *out)
 
 void json_key(struct buffer *out, const char *key)
 {
-	separate(out);
-	buffer_add_byte(out, '"');
-	buffer_add_string(out, key);
-	buffer_add(out, "\":", 2);
+	size_t length = strlen(key);
+	char *at = begin_value(out, length + 3);
+
+	if (!at)
+		return;
+	*at++ = '"';
+	memcpy(at, key, length);
+	memcpy(at + length, "\":", 2);
+	buffer_used(out, at + length + 2);
 }
 
 void json_raw(struct buffer *out, struct bytes json)
@@ -89,11 +109,26 @@ static bool passes(unsigned char byte)
 	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+/* Whether eight bytes pass: none below 0x20, none above 0x7e, no quote, no
+ * backslash. A borrow can only come from a byte that does not pass. */
+static bool eight_pass(const char *data)
+{
+	const uint64_t ones = 0x0101010101010101, high = ones << 7;
+	uint64_t word, quote, slash;
+
+	memcpy(&word, data, sizeof(word));
+	quote = word ^ ones * '"';
+	slash = word ^ ones * '\\';
+	return !((word | (word + ones) | (word - ones * 0x20) | (quote - ones) | (slash - ones)) & high);
+}
+
 /* How many bytes at the start need no look: nearly all of nearly all texts. */
 static size_t plain_run(struct bytes text)
 {
 	size_t length = 0;
 
+	while (text.length - length >= 8 && eight_pass(text.data + length))
+		length += 8;
 	while (length < text.length && passes((unsigned char)text.data[length]))
 		length++;
 	return length;
@@ -126,10 +161,27 @@ static size_t add_character(struct buffer *out, struct bytes text)
 	return length ? length : 1;
 }
 
+static void add_plain_text(struct buffer *out, struct bytes text)
+{
+	char *at = begin_value(out, text.length + 2);
+
+	if (!at)
+		return;
+	*at++ = '"';
+	if (text.length)
+		memcpy(at, text.data, text.length);
+	at[text.length] = '"';
+	buffer_used(out, at + text.length + 1);
+}
+
 void json_text(struct buffer *out, struct bytes text)
 {
 	if (!text.data) {
 		json_null(out);
+		return;
+	}
+	if (plain_run(text) == text.length) {
+		add_plain_text(out, text);
 		return;
 	}
 	separate(out);
@@ -177,30 +229,10 @@ void json_mode(struct buffer *out, uint32_t mode)
 	buffer_add_byte(out, '"');
 }
 
-/* "2026-11-23T04:05:06." */
-static void add_moment(struct buffer *out, const struct tm *tm)
-{
-	const struct {
-		int value;
-		unsigned width;
-		char behind;
-	} parts[] = {
-		{tm->tm_year + 1900, 4, '-'}, {tm->tm_mon + 1, 2, '-'},
-		{tm->tm_mday, 2, 'T'},        {tm->tm_hour, 2, ':'},
-		{tm->tm_min, 2, ':'},         {tm->tm_sec, 2, '.'},
-	};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		buffer_add_number(out, (uint64_t)parts[i].value, 10, parts[i].width);
-		buffer_add_byte(out, parts[i].behind);
-	}
-}
-
 void json_time(struct buffer *out, int64_t sec, uint32_t nsec)
 {
 	static const int64_t year_0 = -62167219200, year_10000 = 253402300800;
-	time_t time;
-	struct tm tm;
+	char *at;
 
 	if (sec >= year_0 && sec < year_10000)
 		sec += nsec / SECOND;
@@ -208,13 +240,13 @@ void json_time(struct buffer *out, int64_t sec, uint32_t nsec)
 		json_null(out);
 		return;
 	}
-	time = (time_t)sec;
-	gmtime_r(&time, &tm);
-	separate(out);
-	buffer_add_byte(out, '"');
-	add_moment(out, &tm);
-	buffer_add_number(out, nsec % SECOND, 10, 9);
-	buffer_add(out, "Z\"", 2);
+	at = begin_value(out, CALENDAR_TEXT + 3);
+	if (!at)
+		return;
+	*at++ = '"';
+	calendar_text(sec, nsec % SECOND, at);
+	memcpy(at + CALENDAR_TEXT, "Z\"", 2);
+	buffer_used(out, at + CALENDAR_TEXT + 2);
 }
 
 void json_time_ns(struct buffer *out, int64_t ns)

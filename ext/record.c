@@ -6,6 +6,7 @@
 #include "decode.h"
 #include "json.h"
 #include "process.h"
+#include "process_last.h"
 #include "utf8.h"
 
 void record_head(const struct fim_stream *stream, const char *kind,
@@ -300,7 +301,7 @@ void fim_render_json(const struct fim_view *view,
 	json_bool(out, view->late);
 	put_kernel(event, out);
 	json_key(out, "process");
-	process_render_json(view, stream, out);
+	process_last_json(view, stream, out);
 	json_key(out, "matched");
 	json_string(out, event->matched == FIM_MATCHED_INODE ? "inode"
 							     : "parent");

@@ -74,6 +74,7 @@ struct fim_stream {
 	int64_t boot_ns;     /* wall clock minus the clock of fim_actor.start */
 	struct bytes host;   /* JSON object */
 	struct bytes labels; /* JSON object; empty: {} */
+	struct process_last *last; /* process_last.h; NULL: none is kept */
 };
 
 /* One JSON object, without a newline.

@@ -118,10 +118,13 @@ static struct place resolve_place(struct session *session, const struct fim_even
 // within the superblock does.
 static struct place resolve_point(struct session *session, const struct fim_event *event)
 {
+	struct fim_id dir = event->dir;
+
 	if (same_namespace(session, event))
 		return resolve_place(session, event, FIM_TEXT_PATH, &(struct fim_id){0},
 				     session->text[1]);
-	return resolve_place(session, event, FIM_TEXT_PATH2, &event->dir, session->text[1]);
+	way_find(session, &dir);
+	return resolve_place(session, event, FIM_TEXT_PATH2, &dir, session->text[1]);
 }
 
 struct bytes resolve_mountpoint(struct session *session, const struct fim_event *event)
@@ -295,7 +298,7 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	resolve_paths(session, event, ret);
 	if (event->op == FIM_OP_OPEN)
 		devices_opened(session, ret);
-	overlay_stat(session, event, ret);
+	way_stat(session, event, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;
 	ret->user = users_name(&session->users, event->actor.uid, now);
 	ret->login_user = users_name(&session->users, event->actor.auid, now);

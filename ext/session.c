@@ -354,6 +354,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->stream.boot_id = options->boot_id;
 	session->stream.host = bytes_of_string(options->host);
 	session->stream.labels = bytes_of_string(options->labels);
+	session->stream.last = &session->last_process;
 	session->mnt_ns = own_mnt_ns();
 	users_init(&session->users);
 	order_init(&session->order);
@@ -395,6 +396,7 @@ void session_deinit(struct session *session)
 		free(session->learn_functions[i]);
 	forget_wanted(session);
 	exclude_deinit(&session->exclude);
+	process_last_deinit(&session->last_process);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);

@@ -21,6 +21,7 @@
 #include "inode_table.h"
 #include "mount_table.h"
 #include "order.h"
+#include "process_last.h"
 #include "record.h"
 #include "scan.h"
 #include "tap.h"
@@ -140,6 +141,7 @@ struct session {
 	struct tap *taps[SESSION_TAPS]; /* [0] the one in force, [1] its successor */
 	unsigned taps_made;
 	struct fim_stream stream;
+	struct process_last last_process;
 	struct buffer out;  /* lines that wait to be taken */
 	struct buffer line; /* scratch */
 	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
@@ -404,8 +406,14 @@ void way_find(const struct session *session, struct fim_id *id);
 /* The device of the mount that it is seen through. */
 uint32_t way_device(const struct session *session, const struct fim_id *id);
 
+/* Whether it is one of btrfs's subvolumes, not an overlay. */
+bool way_is_subvolume(const struct session *session, uint32_t over);
+
 /* Every identity of the event is by this way. */
 void way_set(struct fim_event *event, uint32_t over);
+
+/* The numbers that stat shows for what is acted on, if they are others. */
+void way_stat(struct session *session, const struct fim_event *event, struct fim_view *ret);
 
 /* session_subvolume.c: whether the file system has subvolumes with inodes of the
  * same number. */

@@ -68,8 +68,6 @@ void overlay_stat(struct session *session, const struct fim_event *event, struct
 	char *path = session->text[5];
 	struct stat st;
 
-	if (!event->file.id.over)
-		return;
 	if (event->op == FIM_OP_UNLINK || event->op == FIM_OP_RMDIR ||
 	    event->flags & FIM_EVENT_DELETED || !ret->path_complete || !ret->path.data)
 		return;

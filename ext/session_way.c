@@ -27,7 +27,7 @@ int way_seen(struct session *session, uint32_t over, bool subvolume)
 	return 0;
 }
 
-static bool is_subvolume(const struct session *session, uint32_t over)
+bool way_is_subvolume(const struct session *session, uint32_t over)
 {
 	for (size_t i = 0; i < session->way_count; i++)
 		if (session->ways[i].over == over)
@@ -53,10 +53,10 @@ bool way_next(const struct session *session, size_t *at, const struct fim_id *id
 bool way_to_same(const struct session *session, size_t *at, const struct fim_id *id,
 		 struct fim_id *ret)
 {
-	if (is_subvolume(session, id->over))
+	if (way_is_subvolume(session, id->over))
 		return false;
 	while (way_next(session, at, id, ret))
-		if (!is_subvolume(session, ret->over))
+		if (!way_is_subvolume(session, ret->over))
 			return true;
 	return false;
 }
@@ -94,4 +94,19 @@ void way_set(struct fim_event *event, uint32_t over)
 	event->dir2.over = over;
 	event->file.id.over = over;
 	event->other.id.over = over;
+}
+
+void way_stat(struct session *session, const struct fim_event *event, struct fim_view *ret)
+{
+	const struct fim_id *id = &event->file.id;
+
+	if (!id->over)
+		return;
+	if (!way_is_subvolume(session, id->over)) {
+		overlay_stat(session, event, ret);
+		return;
+	}
+	// The number is the kernel's.
+	session->stat_id = (struct fim_id){.ino = id->ino, .dev = id->over};
+	ret->stat_id = &session->stat_id;
 }

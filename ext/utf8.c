@@ -51,10 +51,26 @@ size_t utf8_character(struct bytes text, uint32_t *ret)
 	return (size_t)follow + 1;
 }
 
+/* How many bytes at the start are ASCII, in eights. */
+static size_t ascii_run(struct bytes text)
+{
+	size_t length = 0;
+	uint64_t word;
+
+	for (; text.length - length >= sizeof(word); length += sizeof(word)) {
+		memcpy(&word, text.data + length, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	return length;
+}
+
 bool utf8_valid(struct bytes text)
 {
+	size_t ascii = ascii_run(text);
 	uint32_t c;
 
+	text = bytes_of(text.data + ascii, text.length - ascii);
 	while (text.length) {
 		size_t length = utf8_character(text, &c);
 

@@ -2,9 +2,12 @@
 #include "trivial_view.h"
 
 #include "decode.h"
+#include "process_last.h"
 #include "record.h"
 
+static struct process_last last;
 static const struct fim_stream stream = {
+	.last = &last,
 	.seq = 1,
 	.stream = "0123456789abcdef",
 	.boot_id = "5b4a3e54-7a0b-4c6e-9a5f-0c9c6f7d8e9a",

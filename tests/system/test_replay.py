@@ -14,9 +14,23 @@ import pytest
 from conftest import KINDS
 from watcher import AMISS
 
-# stress-ng's own count of rounds; some are a thousand acts, some are one. Its link, utime, chmod
-# and chown know no measure: they overflow an emulated ring, which a gap says.
-ROUNDS = {"dir": 10, "dentry": 50, "rename": 300, "mknod": 10, "chattr": 20}
+# stress-ng's processes, its own count of rounds (some are a thousand acts, some are one), and more.
+# Its link and symlink make 8,192 names in the smallest round: too much for an emulated machine.
+STRESSORS = {
+    "chattr": (2, 20),
+    "chmod": (2, 10),
+    "chown": (2, 50),
+    "copy-file": (1, 3),
+    "dentry": (2, 50),
+    "dir": (2, 10),
+    "fallocate": (2, 2, "--fallocate-bytes", "1m"),
+    "filename": (1, 4),
+    "mknod": (2, 10),
+    "mmap": (1, 20, "--mmap-file", "--mmap-bytes", "64k"),
+    "rename": (2, 300),
+    "utime": (2, 20),
+    "xattr": (1, 2),
+}
 SECONDS = "5"  # at most
 PJDFSTEST = os.environ.get("FIM_TEST_PJDFSTEST")
 PJDFSTEST_OF = os.environ.get("FIM_TEST_PJDFSTEST_OF", "link mkdir rename rmdir symlink truncate "
@@ -102,11 +116,17 @@ def check(room, before):
     return events
 
 
-@pytest.mark.parametrize("stressor", sorted(ROUNDS))
+def stress_ng(stressor, path):
+    """Its command."""
+    processes, rounds, *more = STRESSORS[stressor]
+    return ["stress-ng", "--temp-path", path, "--timeout", SECONDS, "--" + stressor, str(processes),
+            "--%s-ops" % stressor, str(rounds)] + more
+
+
+@pytest.mark.parametrize("stressor", sorted(STRESSORS))
 def test_stress_ng(any_room, stressor):
     before = Names(any_room.path)
-    done = subprocess.run(["stress-ng", "--temp-path", any_room.path, "--" + stressor, "2",
-                           "--%s-ops" % stressor, str(ROUNDS[stressor]), "--timeout", SECONDS],
+    done = subprocess.run(stress_ng(stressor, any_room.path),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout.decode()
     assert check(any_room, before)
@@ -121,8 +141,8 @@ if PJDFSTEST:
         assert check(any_room, before)
 
 
-# btrfs has not passed: README, what it cannot see.
-@pytest.mark.parametrize("room", [kind for kind in KINDS if kind != "btrfs"], indirect=True)
+# An overlay's numbers are looked up when a record is written, by a path that has moved on.
+@pytest.mark.parametrize("room", [kind for kind in KINDS if kind != "overlay"], indirect=True)
 def test_churn(room, workloads):
     """Links, renames of directories into one another, writes."""
     before = Names(room.path)
