@@ -6,13 +6,14 @@ import os
 import time
 import uuid
 
-from fim import _core, bpf, coverage, host
+from fim import _core, bpf, coverage, hooks, host, places
 from fim.canary import Canary
 from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
-from fim.roots import filesystem_types, roots
+from fim.roots import roots
+from fim.vigil import INTERVAL, Vigil
 
 __all__ = ["Monitor", "RING_PAGES"]
 
@@ -40,6 +41,10 @@ class Monitor:
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
                      monitor closes; one monitor at a time may use them
     text, utc        lines for people instead of JSON: for pump()
+    without          kernel functions not to be attached to: the next candidate serves
+    table            of hooks (fim.hooks.HOOKS)
+    prove_on         types of file systems for the canary beside those watched
+    canary_seconds   between its rounds after the start (None: no rounds)
 
     Raises UsageError for a path that cannot be watched, KernelError where this
     kernel cannot serve.
@@ -47,7 +52,8 @@ class Monitor:
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
-                 utc=False, kernel=None, attachment=None):
+                 utc=False, kernel=None, attachment=None, without=(), table=hooks.HOOKS,
+                 prove_on=(), canary_seconds=INTERVAL):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -62,6 +68,12 @@ class Monitor:
         self.coverage = {}
         self.attachment = attachment
         self.owned = attachment is None
+        self.without = set(without)
+        self.table = table
+        self.prove_on = set(prove_on)
+        self.one_file_system = one_file_system
+        self.canary_seconds = canary_seconds
+        self.canary = self.vigil = None
         self.growth = None
         self.ready = False
         self.closed = False
@@ -92,12 +104,12 @@ class Monitor:
             if self.owned:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
-            self.session.watch_nothing()
-            canary = Canary(self.session).prove(self.gather)
+            self.prove()
             self.session.hold(True)
             self.scan()
             self.find()
-            self.tell_coverage(canary)
+            self.tell_coverage()
+            self.begin_vigil()
         except BaseException:
             self.abandon()
             raise
@@ -120,7 +132,28 @@ class Monitor:
 
     def load(self, entries):
         """One set of attached programs."""
-        return bpf.attach(self.kernel, entries)
+        return bpf.attach(self.kernel, entries, self.without, self.table)
+
+    def prove(self):
+        """Let the canary sing; a hook that stays silent gives way to its next candidate."""
+        table = list(places.mounts())
+        types = places.watched_types(self.roots, table, below=not self.one_file_system)
+        self.canary = Canary(self.session, self.roots, types | self.prove_on)
+        while True:
+            self.session.watch_nothing()
+            self.canary.prove(self.gather)
+            silent = self.give_way()
+            if not silent:
+                return
+            self.without |= silent
+            self.replace(self.load(self.attachment.entries))
+
+    def give_way(self):
+        """The rows that did not attach, or not fire, and have a next candidate."""
+        attached = self.attachment.hooks
+        rows = [hook for hook in self.attachment.chosen if hook not in attached]
+        rows += hooks.doubtful(attached, self.canary.silent())
+        return hooks.give_way(self.kernel, rows, self.without, self.table) if self.owned else set()
 
     def tap(self, attachment):
         """Have the session read from it."""
@@ -163,6 +196,8 @@ class Monitor:
         try:
             if self.output is not None:
                 self.session.own(self.output)
+            if self.canary.home:
+                self.session.watch_canary(os.fsencode(self.canary.home.path))
             for path in self.paths():
                 self.session.watch(path)
         except OSError as error:
@@ -174,11 +209,35 @@ class Monitor:
             self.session.scan_end()
         return not self.session.wants_room()
 
-    def tell_coverage(self, canary):
+    def tell_coverage(self):
         """The coverage record."""
-        types = sorted(filesystem_types(self.roots)) or ["unknown"]
-        self.coverage = coverage.coverage(self.attachment, canary, types)
-        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage, canary))
+        silent = self.vigil.silent if self.vigil else ()
+        self.coverage = coverage.coverage(self.attachment, self.canary, sorted(self.canary.types),
+                                          silent)
+        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage))
+
+    def not_seen(self):
+        """{operation: why} of what is not seen on any file system watched."""
+        return coverage.not_seen(self.coverage)
+
+    def begin_vigil(self):
+        """From now on silence is blindness."""
+        song = self.canary.songs.get(self.canary.kind)
+        if self.canary_seconds is not None:
+            self.vigil = Vigil(self.canary, song.heard if song else set(), self.lost,
+                               self.canary_seconds)
+
+    def lost(self):
+        """How many records were lost so far."""
+        return self.session.counts()["lost"]
+
+    def keep_vigil(self):
+        """Tell of blindness, and of its end."""
+        told = self.vigil.turn() if self.vigil else []
+        for kind, members, message in told:
+            self.emit(kind, members, message)
+        if any(kind == "blind" for kind, _, _ in told):
+            self.tell_coverage()
 
     # --- a larger hash ---
 
@@ -201,8 +260,15 @@ class Monitor:
         """Fill the larger hash, then let go of the smaller one."""
         self.session.hold(True)
         try:
+            self.replace(successor, self.scanned)
+        finally:
+            self.session.hold(not self.ready)
+
+    def replace(self, successor, fill=lambda: None):
+        """Another set of programs serves from now on."""
+        try:
             self.tap(successor)
-            self.scanned()
+            fill()
             self.session.switch()
         except BaseException:
             successor.close()
@@ -211,7 +277,6 @@ class Monitor:
         old.detach()
         self.gather(0)
         old.close()
-        self.session.hold(not self.ready)
 
     # --- records ---
 
@@ -230,6 +295,7 @@ class Monitor:
     def pump(self, timeout_ms=PUMP_MS):
         """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""
         self.gather(timeout_ms)
+        self.keep_vigil()
         self.grow()
         return self.take()
 
@@ -262,6 +328,8 @@ class Monitor:
 
     def release(self):
         """Give the kernel back what is ours."""
+        if self.canary:
+            self.canary.close()
         if self.growth:
             self.growth.abandon()
         if self.owned:
