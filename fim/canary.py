@@ -6,6 +6,7 @@ what fires may read its arguments at the wrong place: so the record's content co
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import mmap
@@ -65,18 +66,20 @@ def mount_and_unmount(directory):
     libc = ctypes.CDLL(None)
     mount, unmount, unshare = libc.mount, libc.umount2, libc.unshare
     mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
-    point = os.fsencode(directory)
+    point, failed = os.fsencode(directory), 1
     child = os.fork()
     if child == 0:
         try:
-            private = unshare(CLONE_NEWNS) or mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
-            if private == 0:
-                mount(b"none", point, b"tmpfs", 0, None)
-                open_device(os.path.join(point, b"b"))
+            failed = (unshare(CLONE_NEWNS) or mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+                      or mount(b"none", point, b"tmpfs", 0, None))
+            if not failed:
+                with contextlib.suppress(OSError):
+                    open_device(os.path.join(point, b"b"))
+                failed = unmount(point, 0)
         finally:
-            unmount(point, 0)
-            os._exit(0)
-    os.waitpid(child, 0)
+            os._exit(failed and 1)
+    if os.waitpid(child, 0)[1]:
+        raise OSError(errno.EPERM, "no mount in a namespace of its own")
 
 
 # `expected` of a record: its members by path; the paths in them below the scratch.

@@ -85,6 +85,13 @@ class Kernel:
         """
         return function in self.symbols and (self.traceable is None or function in self.traceable)
 
+    def hiding(self, functions):
+        """The same kernel, as if it had none of these functions."""
+        if not functions & self.symbols:
+            return self
+        return Kernel(self.release, self.symbols - functions, self.headers, self.header_path,
+                      self.kprobe_pmu, self.built_for, self.traceable)
+
     def parts(self, function):
         """The names that the compiler gave to parts and variants of `function`, sorted."""
         return sorted(name for name in self.symbols if SPLIT.split(name)[0] == function != name)

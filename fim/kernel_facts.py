@@ -24,7 +24,7 @@ FAMILIES = re.compile(
 
 def named():
     """Every function that a row names."""
-    return {hook.function for hook in hooks.HOOKS + hooks.LEARN}
+    return {hooks.symbol(hook.function) for hook in hooks.HOOKS + hooks.LEARN}
 
 
 def matters(symbol, functions):
