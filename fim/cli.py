@@ -7,6 +7,7 @@ import signal
 import sys
 
 from fim import cli_baseline, cli_doctor
+from fim.coverage import not_seen
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.monitor import RING_PAGES, VERSION, Monitor
 from fim.output import complain, environment_error, opened
@@ -158,7 +159,7 @@ def watch(options):
         complain("fim: %s does not exist yet: waiting for it" % path)
     with opened(options.output) as sink, ready_file(options.ready_file) as ready:
         monitor.open(sink.descriptor)
-        for operation, why in sorted(monitor.not_seen().items()):
+        for operation, why in sorted(not_seen(monitor.coverage).items()):
             complain("fim: %s is not seen: %s" % (operation, why))
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)

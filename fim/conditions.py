@@ -144,6 +144,14 @@ def headers(kernel):
     return Finding(OK, "headers", kernel.header_path)
 
 
+def split(kernel, operation):
+    """The parts that the compiler has left of its functions."""
+    parts = [part for hook in hooks.HOOKS if hook.operation == operation
+             for part in kernel.parts(hooks.symbol(hook.function))
+             if not kernel.has(hook.function)]
+    return ", only " + ", ".join(dict.fromkeys(parts)) if parts else ""
+
+
 def symbols(kernel):
     """Whether every operation has its functions."""
     if not kernel.symbols:
@@ -155,7 +163,8 @@ def symbols(kernel):
     listed = "" if kernel.traceable is None else ", all in ftrace's list"
     if lacking:
         return Finding(DEGRADED, "symbols", "not seen here: %s" % "; ".join(
-            "%s (%s)" % pair for pair in sorted(lacking.items())))
+            "%s (%s%s)" % (operation, why, split(kernel, operation))
+            for operation, why in sorted(lacking.items())))
     return Finding(OK, "symbols", "%d functions to hook%s" % (functions, listed))
 
 

@@ -6,14 +6,14 @@ import os
 import time
 import uuid
 
-from fim import _core, bpf, coverage, hooks, host, places
-from fim.canary import Canary
+from fim import _core, bpf, hooks, host
 from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
 from fim.roots import roots
-from fim.vigil import INTERVAL, Vigil
+from fim.sight import Sight
+from fim.vigil import INTERVAL
 
 __all__ = ["Monitor", "RING_PAGES"]
 
@@ -42,7 +42,6 @@ class Monitor:
                      monitor closes; one monitor at a time may use them
     text, utc        lines for people instead of JSON: for pump()
     without          kernel functions not to be attached to: the next candidate serves
-    table            of hooks (fim.hooks.HOOKS)
     prove_on         types of file systems for the canary beside those watched
     canary_seconds   between its rounds after the start (None: no rounds)
 
@@ -50,10 +49,12 @@ class Monitor:
     kernel cannot serve.
     """
 
+    table = hooks.HOOKS
+
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
-                 utc=False, kernel=None, attachment=None, without=(), table=hooks.HOOKS,
-                 prove_on=(), canary_seconds=INTERVAL):
+                 utc=False, kernel=None, attachment=None, without=(), prove_on=(),
+                 canary_seconds=INTERVAL):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -65,15 +66,13 @@ class Monitor:
         self.ring_pages = ring_pages
         self.map_entries = map_entries
         self.kernel = kernel
-        self.coverage = {}
         self.attachment = attachment
         self.owned = attachment is None
         self.without = set(without)
-        self.table = table
         self.prove_on = set(prove_on)
         self.one_file_system = one_file_system
         self.canary_seconds = canary_seconds
-        self.canary = self.vigil = None
+        self.sight = None
         self.growth = None
         self.ready = False
         self.closed = False
@@ -108,8 +107,8 @@ class Monitor:
             self.session.hold(True)
             self.scan()
             self.find()
-            self.tell_coverage()
-            self.begin_vigil()
+            self.sight.tell(self.attachment, self.emit)
+            self.sight.begin()
         except BaseException:
             self.abandon()
             raise
@@ -136,24 +135,15 @@ class Monitor:
 
     def prove(self):
         """Let the canary sing; a hook that stays silent gives way to its next candidate."""
-        table = list(places.mounts())
-        types = places.watched_types(self.roots, table, below=not self.one_file_system)
-        self.canary = Canary(self.session, self.roots, types | self.prove_on)
+        self.sight = Sight.of_roots(self.session, self.roots, self.one_file_system, self.prove_on,
+                                    self.canary_seconds)
         while True:
-            self.session.watch_nothing()
-            self.canary.prove(self.gather)
-            silent = self.give_way()
-            if not silent:
+            rows = self.sight.prove(self.attachment, self.gather)
+            silent = hooks.give_way(self.kernel, rows, self.without, self.table)
+            if not silent or not self.owned:
                 return
             self.without |= silent
             self.replace(self.load(self.attachment.entries))
-
-    def give_way(self):
-        """The rows that did not attach, or not fire, and have a next candidate."""
-        attached = self.attachment.hooks
-        rows = [hook for hook in self.attachment.chosen if hook not in attached]
-        rows += hooks.doubtful(attached, self.canary.silent())
-        return hooks.give_way(self.kernel, rows, self.without, self.table) if self.owned else set()
 
     def tap(self, attachment):
         """Have the session read from it."""
@@ -196,8 +186,7 @@ class Monitor:
         try:
             if self.output is not None:
                 self.session.own(self.output)
-            if self.canary.home:
-                self.session.watch_canary(os.fsencode(self.canary.home.path))
+            self.sight.watch()
             for path in self.paths():
                 self.session.watch(path)
         except OSError as error:
@@ -209,35 +198,10 @@ class Monitor:
             self.session.scan_end()
         return not self.session.wants_room()
 
-    def tell_coverage(self):
-        """The coverage record."""
-        silent = self.vigil.silent if self.vigil else ()
-        self.coverage = coverage.coverage(self.attachment, self.canary, sorted(self.canary.types),
-                                          silent)
-        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage))
-
-    def not_seen(self):
-        """{operation: why} of what is not seen on any file system watched."""
-        return coverage.not_seen(self.coverage)
-
-    def begin_vigil(self):
-        """From now on silence is blindness."""
-        song = self.canary.songs.get(self.canary.kind)
-        if self.canary_seconds is not None:
-            self.vigil = Vigil(self.canary, song.heard if song else set(), self.lost,
-                               self.canary_seconds)
-
-    def lost(self):
-        """How many records were lost so far."""
-        return self.session.counts()["lost"]
-
-    def keep_vigil(self):
-        """Tell of blindness, and of its end."""
-        told = self.vigil.turn() if self.vigil else []
-        for kind, members, message in told:
-            self.emit(kind, members, message)
-        if any(kind == "blind" for kind, _, _ in told):
-            self.tell_coverage()
+    @property
+    def coverage(self):
+        """{operation: {file system type: {"state", "hook", "why"}}}"""
+        return self.sight.rows if self.sight else {}
 
     # --- a larger hash ---
 
@@ -295,7 +259,7 @@ class Monitor:
     def pump(self, timeout_ms=PUMP_MS):
         """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""
         self.gather(timeout_ms)
-        self.keep_vigil()
+        self.sight.keep(self.attachment, self.emit)
         self.grow()
         return self.take()
 
@@ -328,8 +292,8 @@ class Monitor:
 
     def release(self):
         """Give the kernel back what is ours."""
-        if self.canary:
-            self.canary.close()
+        if self.sight:
+            self.sight.close()
         if self.growth:
             self.growth.abandon()
         if self.owned:

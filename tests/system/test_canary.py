@@ -56,7 +56,7 @@ def rounds(listener, seconds=4.0):
     heard, found, end = set(), [], time.monotonic() + seconds
     while time.monotonic() < end:
         found += listener.monitor.pump(20).splitlines()
-        heard.add(listener.monitor.vigil.heard_at)
+        heard.add(listener.monitor.sight.vigil.heard_at)
     return [listener.checker.record(line) for line in found], len(heard) - 1
 
 
@@ -68,9 +68,9 @@ def test_rounds_leave_nothing_in_the_stream(attachment):
         records, count = rounds(listener)
         assert (records, listener.monitor.counts()["events"]) == ([], before)
         assert count >= 2
-        assert not listener.monitor.vigil.silent
-        cost = [timed(listener.monitor.canary.sing) for _ in range(20)]
-        path = listener.monitor.canary.home.path
+        assert not listener.monitor.sight.vigil.silent
+        cost = [timed(listener.monitor.sight.canary.sing) for _ in range(20)]
+        path = listener.monitor.sight.canary.home.path
         assert os.listdir(path) == []
     assert not os.path.exists(path)
     print("a round takes %.2f ms" % (1000 * sorted(cost)[10]))
@@ -154,9 +154,9 @@ def test_a_canary_that_cannot_sing_is_assumed_and_said(attachment, tree, options
         with listening(attachment, tree, canary_seconds=ROUND) as listener:
             told = listener.settle()
             cells = [record for record in told if record["kind"] == "coverage"][-1]["operations"]
-            kind = listener.monitor.canary.kind
+            kind = listener.monitor.sight.canary.kind
             records = rounds(listener, 2.0)[0]
-        song = listener.monitor.canary.songs.get(kind)
+        song = listener.monitor.sight.canary.songs.get(kind)
         assert song is None or set(song.refused)
         assert all(cell["state"] != "not_seen" for row in cells.values() for cell in row.values())
         errors = [record for record in told + records if record["kind"] == "error"]

@@ -101,7 +101,9 @@ def test_candidates_that_never_fire_give_way(tree):
     kernel = Kernel.of_this_host()
     decoys = [hook for hook in DECOYS if kernel.has(hook.function)]
     assert decoys
-    with fim.Monitor(tree, table=tuple(decoys) + hooks.HOOKS) as monitor:
+    monitor = fim.Monitor(tree)
+    monitor.table = tuple(decoys) + hooks.HOOKS
+    with monitor:
         attached = {hook.function for hook in monitor.attachment.hooks}
         assert not attached & {hook.function for hook in decoys}
         assert monitor.without == set(decoys)
