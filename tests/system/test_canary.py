@@ -28,7 +28,7 @@ def operations(listener):
             if record["kind"] == "coverage"][-1]["operations"]
 
 
-def test_every_operation_is_proven_on_every_file_system(attachment, base, watcher):
+def test_every_operation_is_proven_on_every_file_system(attachment, base):
     with listening(attachment, *[os.path.join(path, "watched") for path in base.values()],
                    canary_seconds=None) as listener:
         found = operations(listener)
