@@ -139,8 +139,8 @@ class Song:
         self.wanted, self.wrong, self.refused = {}, {}, {}
         self.heard = set()
 
-    def sing(self, without=()):
-        """Do every act but those named."""
+    def sing(self, without=(), breathe=lambda: None):
+        """Do every act but those named, and `breathe` after each."""
         for act in ACTS:
             if act.operation in without:
                 continue
@@ -149,6 +149,7 @@ class Song:
                 self.wanted.update(act.expected)
             except OSError as error:
                 self.refused.update(dict.fromkeys(act.expected, error.strerror))
+            breathe()
         with contextlib.suppress(FileNotFoundError):  # somebody cleans up behind us
             self.scratch.clear()
 
@@ -202,7 +203,7 @@ class Canary:
             self.watch(scratches.values())
             self.songs = {kind: Song(scratch) for kind, scratch in scratches.items()}
             for song in self.songs.values():
-                song.sing()
+                song.sing(breathe=lambda: pump(0))
             self.listen(self.songs.values(), pump, patience)
         finally:
             for scratch in scratches.values():

@@ -42,7 +42,8 @@ def is_below(path, top):
 def mount_at(path, table):
     """The mount that an absolute path without links ends in."""
     under = [mount for mount in table if is_below(path, mount.point)]
-    return max(reversed(under), key=lambda mount: len(mount.point))
+    return max(reversed(under), key=lambda mount: len(mount.point),
+               default=Mount("/", "unknown", False))
 
 
 def kind_at(path, table):

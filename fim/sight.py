@@ -35,9 +35,15 @@ class Sight:
     def prove(self, attachment, gather):
         """Sing; the rows of hooks that did not attach, or may not fire."""
         self.session.watch_nothing()
+        lost = self.lost()
         self.canary.prove(gather)
+        silent = self.canary.silent() if self.lost() == lost else set()  # or it may be lost
         return ([hook for hook in attachment.chosen if hook not in attachment.hooks]
-                + list(hooks.doubtful(attachment.hooks, self.canary.silent())))
+                + list(hooks.doubtful(attachment.hooks, silent)))
+
+    def lost(self):
+        """How many records were lost so far."""
+        return self.session.counts()["lost"]
 
     def watch(self):
         """Put the canary's home in the hash; within a scan."""
@@ -54,8 +60,8 @@ class Sight:
         """From now on silence is blindness."""
         song = self.canary.songs.get(self.canary.kind)
         if self.seconds is not None:
-            self.vigil = Vigil(self.canary, song.heard if song else set(),
-                               lambda: self.session.counts()["lost"], self.seconds)
+            self.vigil = Vigil(self.canary, song.heard if song else set(), self.lost,
+                               self.seconds)
 
     def keep(self, attachment, emit):
         """Tell of blindness, and of its end, when it is time to."""
