@@ -45,11 +45,11 @@ def debugfs(root):
 
 
 def tracefs(root):
-    """Its list of functions sharpens the choice of hooks."""
+    """It says which functions are probed by ftrace, which costs less."""
     if any(os.path.exists(root + path) for path in TRACEFS):
         return Finding(OK, "tracefs", "mounted")
-    return Finding(OK, "tracefs", "not mounted: hooks are chosen by the symbol list alone: "
-                   "mount -t tracefs tracefs /sys/kernel/tracing")
+    return Finding(OK, "tracefs", "not mounted, not needed: mount -t tracefs tracefs "
+                   "/sys/kernel/tracing")
 
 
 def switch(root, row):
@@ -159,13 +159,14 @@ def symbols(kernel):
                        "System.map of %s?" % kernel.release)
     chosen = hooks.choose(kernel)
     lacking = hooks.uncovered(chosen)
-    functions = len({hook.function for hook in chosen})
-    listed = "" if kernel.traceable is None else ", all in ftrace's list"
+    functions = {hooks.symbol(hook.function) for hook in chosen}
+    unlisted = sorted(functions - (kernel.traceable or functions))
     if lacking:
         return Finding(DEGRADED, "symbols", "not seen here: %s" % "; ".join(
             "%s (%s%s)" % (operation, why, split(kernel, operation))
             for operation, why in sorted(lacking.items())))
-    return Finding(OK, "symbols", "%d functions to hook%s" % (functions, listed))
+    return Finding(OK, "symbols", "%d functions to hook%s" % (
+        len(functions), ", not by ftrace: " + ", ".join(unlisted) if unlisted else ""))
 
 
 def of_kernel(kernel):

@@ -79,11 +79,12 @@ class Kernel:
                    header_release(path))
 
     def has(self, function):
-        """True where `function` exists as it is, not only in split parts, and can be probed.
+        """True where `function` exists as it is and not only in split parts.
 
-        From 5.0 on the kernel refuses probes where ftrace has no place (45408c4f9250).
+        Whether ftrace lists it says nothing: 3.10 probes perf_event_mmap, which it does not
+        list; from 5.0 on (45408c4f9250) some kernels refuse such, and the next candidate comes.
         """
-        return function in self.symbols and (self.traceable is None or function in self.traceable)
+        return function in self.symbols
 
     def hiding(self, functions):
         """The same kernel, as if it had none of these functions."""
