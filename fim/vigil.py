@@ -67,6 +67,8 @@ class Vigil:
         song, self.song = self.song, None
         self.canary.hear([song])
         silent = song.silent() & self.known
+        if silent and switched_off():
+            silent |= self.known - set(song.wanted)  # nor what is not in a round
         if not song.wanted or silent and self.lost() != self.lost_before:
             return []  # it says nothing: what is missing may have been lost
         told = list(self.changes(silent)) if silent != self.silent else []
