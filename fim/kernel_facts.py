@@ -19,7 +19,8 @@ OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 FAMILIES = re.compile(
     r"(security_(inode|path|file|sb|d|move|mmap)_|evm_|vfs_|d_[a-z]|file_|kiocb_|mnt_|locks_"
     r"|notify_change|chmod_common|chown_common|utimes_common|do_truncate|do_sys_f?truncate"
-    r"|do_utimes|btrfs_ioctl|__(x64|ia32|arm64)_sys_mount_setattr)")
+    r"|do_utimes|do_filp_open|inode_permission|perf_trace_sys_|btrfs_ioctl"
+    r"|__(x64|ia32|arm64)_sys_(mount|file)_setattr)")
 
 
 def named():
