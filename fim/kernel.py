@@ -28,6 +28,8 @@ MEMBERS = (
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_setattr\(struct (user_namespace|mnt_idmap) "),
     ("FIM_HAS_GETATTR_NOSEC", "uapi/linux/fcntl.h", r"\bAT_GETATTR_NOSEC\b"),
+    ("FIM_HAS_REMOVEXATTR_IDMAP", "linux/security.h",
+     r"\bsecurity_inode_removexattr\(struct (user_namespace|mnt_idmap) "),
     ("FIM_HAS_GETATTR_PATH", "linux/security.h",
      r"\bsecurity_inode_getattr\(const struct path"),
 )

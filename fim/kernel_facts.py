@@ -9,7 +9,7 @@ import os
 import re
 
 from fim import hooks
-from fim.kernel import SPLIT, Kernel
+from fim.kernel import MEMBERS, SPLIT, Kernel
 
 __all__ = ["of_record", "record"]
 
@@ -61,6 +61,7 @@ def record(kernel, version):
                    else [symbol for symbol in symbols if symbol not in kernel.traceable])
     return {"origin": origin(kernel, version), "kprobe_pmu": kernel.kprobe_pmu,
             "btf": os.path.exists(BTF), "headers_of": kernel.built_for,
+            "probed": sorted(flag for flag, _, _ in MEMBERS),
             "headers": sorted(kernel.headers), "not_traceable": untraceable, "symbols": symbols}
 
 

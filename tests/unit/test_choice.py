@@ -65,10 +65,12 @@ def test_facts_say_where_they_are_from(release):
 
 @every_kernel
 def test_facts_have_what_the_choice_asks_for(release):
-    """A row added later whose function was not looked for would be taken for absent."""
+    """A row added later whose function or header was not looked for would be taken for absent."""
     for hook in hooks.HOOKS + hooks.LEARN:
         name = hooks.symbol(hook.function)
         assert kernel_facts.matters(name, set()) or name in kernel_facts.named(), name
+        flags = {word for word in hook.when.__code__.co_consts if str(word).startswith("FIM_HAS_")}
+        assert flags <= set(FACTS[release]["probed"])
     assert FACTS[release]["headers"] and FACTS[release]["kprobe_pmu"]
 
 
