@@ -6,7 +6,9 @@ import os
 import pytest
 
 from fim import places, vigil
-from fim.canary import ACTS, Canary, Song
+from fim.acts import ACTS
+from fim.canary import Canary
+from fim.song import Song
 from fim.vigil import Vigil
 
 
