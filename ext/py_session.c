@@ -345,15 +345,15 @@ static PyObject *session_py_counts(PyObject *self, PyObject *unused)
 static PyObject *session_py_canary(PyObject *self, PyObject *unused)
 {
 	struct session *session = enter(self);
-	unsigned long long seen;
+	PyObject *lines;
 
 	(void)unused;
 	if (!session)
 		return NULL;
-	seen = session->canary;
-	session->canary = 0;
+	lines = PyBytes_FromStringAndSize(session->heard.data, (Py_ssize_t)session->heard.length);
+	buffer_reset(&session->heard);
 	((struct py_session *)self)->busy = false;
-	return PyLong_FromUnsignedLongLong(seen);
+	return lines;
 }
 
 static PyObject *session_py_wants_room(PyObject *self, PyObject *unused)
@@ -403,7 +403,7 @@ static PyMethodDef session_methods[] = {
 	 "emit(kind, members, message)\n--\n\nRender a record of another kind."},
 	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},
 	{"canary", session_py_canary, METH_NOARGS,
-	 "canary()\n--\n\nBits of the operations seen of the canary since the last call."},
+	 "canary()\n--\n\nThe records of the canary since the last call, as bytes of JSON lines."},
 	{"unread", session_py_unread, METH_NOARGS,
 	 "unread()\n--\n\nHow many directories are watched and not read yet."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,

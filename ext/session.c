@@ -158,7 +158,7 @@ static void session_event(struct session *session, struct fim_event *event)
 	unsigned after;
 
 	if (event->flags & FIM_EVENT_CANARY) {
-		session->canary |= 1ull << event->op;
+		canary_heard(session, event);
 		return;
 	}
 	if (event->flags & FIM_EVENT_COPIED_UP) {
@@ -400,6 +400,7 @@ void session_deinit(struct session *session)
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);
+	buffer_deinit(&session->heard);
 	order_deinit(&session->order);
 	users_deinit(&session->users);
 	mounts_deinit(session);

@@ -144,6 +144,7 @@ struct session {
 	struct process_last last_process;
 	struct buffer out;  /* lines that wait to be taken */
 	struct buffer line; /* scratch */
+	struct buffer heard; /* of the canary, since it was asked last */
 	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;
@@ -174,7 +175,6 @@ struct session {
 	struct exclude exclude;
 	struct fim_id own;    /* where our own lines go */
 	bool has_own, own_told;
-	uint64_t canary;      /* bit n: the canary's operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t scanned_until; /* the table is newer than records older than this */
 	uint64_t delivered;   /* time of the youngest record rendered */
@@ -251,7 +251,7 @@ int session_find_older(struct session *session);
 /* Empty the hash: the programs stay attached and have nothing to say. */
 int session_watch_nothing(struct session *session);
 
-/* Put the canary's directory in the hash. */
+/* session_canary.c: put the canary's directory in the hash. Within a scan. */
 int session_watch_canary(struct session *session, const char *path);
 
 /* Wait at most `timeout_ms`, read the rings, render what is old enough; with
@@ -276,6 +276,9 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 /* A gap of which nobody knows how many records are missing. */
 void emit_unheard(struct session *session, uint64_t since, uint64_t until, const char *reason);
 void session_on_gap(void *context, const struct tap_gap *gap);
+
+/* session_canary.c: a record of the canary's */
+void canary_heard(struct session *session, const struct fim_event *event);
 
 /* session_links.c: a file with several names was scanned. */
 int links_note(struct session *session, const struct scan_entry *entry);

@@ -198,24 +198,6 @@ int session_watch_nothing(struct session *session)
 	return error == -ENOENT ? 0 : error;
 }
 
-int session_watch_canary(struct session *session, const char *path)
-{
-	struct scan scan;
-	struct fim_id id;
-	mode_t mode;
-	int error;
-
-	visit_prepare(session, NULL, &scan);
-	error = scan_identify(&scan, AT_FDCWD, path, 0, &id, &mode);
-	if (error < 0)
-		return error;
-	error = scan_insert(&scan, &id, FIM_WATCH_INHERIT | FIM_WATCH_CANARY);
-	id = (struct fim_id){.dev = FIM_DEVICE}; // device 0:0, which nobody has
-	if (error >= 0)
-		error = scan_insert(&scan, &id, FIM_WATCH_CANARY);
-	return error < 0 ? error : 0;
-}
-
 static const char moved_in[] = "in a directory that was moved in";
 
 void watch_appeared(struct session *session, const struct fim_view *view)

@@ -124,8 +124,9 @@ class Session:
     def counts(self) -> Dict[str, int]:
         """Every counter by name; `kernel_*` are kept by the programs."""
 
-    def canary(self) -> int:
-        """Bits (by OPERATIONS) of what was seen of the canary since the last call."""
+    def canary(self) -> bytes:
+        """The records of the canary since the last call, as lines of JSON with nothing
+        looked up."""
 
     def unread(self) -> int:
         """How many directories are watched and not read yet: moved in, and moved on."""

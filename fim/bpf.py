@@ -6,11 +6,12 @@ import re
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 
-from fim import hooks
+from fim import hooks, rights
 from fim.errors import KernelError
+from fim.needs import bcc_package, header_package, interpreters
+from fim.switches import switched_off
 
 __all__ = ["Attachment", "attach", "source", "stages"]
 
@@ -21,11 +22,8 @@ HEADERS = ("event.h", "kernel.h", "maps.h")
 # descriptor closes (Linux: bpf_map_put_uref).
 MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted",
         "stages")
-INTERPRETERS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2.7",
-                "/usr/bin/python2", "/usr/bin/python")
 NO_BCC = 3
 LOADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loader.py")
-INSTALL_BCC = "install python3-bpfcc (Debian), python3-bcc (RHEL 8+) or python-bcc (RHEL 7)"
 
 
 def directory():
@@ -72,7 +70,8 @@ class Attachment:
     programs  {name: descriptor} of those loaded without a probe
     probes    {(function, program): descriptor}; closing one detaches it
     failed    {(function, program): why}
-    hooks     the rows of fim.hooks that are attached
+    chosen    the rows of fim.hooks that were asked for
+    hooks     those of them that are attached
     """
 
     def __init__(self, kernel, entries):
@@ -82,7 +81,7 @@ class Attachment:
         self.programs = {}
         self.probes = {}
         self.failed = {}
-        self.hooks = []
+        self.chosen, self.hooks, self.learn = [], [], []
         self.sizes = {}
         self.bcc = None
 
@@ -116,14 +115,14 @@ def close_all(descriptors):
         os.close(descriptors.popitem()[1])
 
 
-def attach(kernel, entries, without=()):
+def attach(kernel, entries, without=(), table=hooks.HOOKS):
     """Load the programs with room for `entries` inodes and attach this kernel's hooks.
 
-    `without` names functions not to be attached (tests, doctor). Raises
+    `without` are functions, or rows of `table`, that are passed over. Raises
     KernelError with what is wrong and how to mend it.
     """
     check(kernel)
-    chosen = [hook for hook in hooks.choose(kernel) if hook.function not in without]
+    chosen = hooks.choose(kernel, table, without)
     learn = hooks.choose(kernel, hooks.LEARN)
     attachment = Attachment(kernel, entries)
     try:
@@ -131,9 +130,9 @@ def attach(kernel, entries, without=()):
     except BaseException:
         attachment.close()
         raise
+    attachment.chosen, attachment.learn = chosen, learn
     attachment.hooks = [hook for hook in chosen
                         if (hook.function, hook.program) in attachment.probes]
-    attachment.learn = learn
     return attachment
 
 
@@ -151,6 +150,11 @@ def check(kernel):
     """Raise KernelError where this host cannot serve, before any compiling."""
     if os.geteuid() != 0:
         raise KernelError("fim: attaching to the kernel needs root: run it with sudo")
+    refused, switch = rights.refusal(), switched_off()
+    if refused:
+        raise KernelError("fim: " + refused)
+    if switch:
+        raise KernelError("fim: %s: %s" % (switch.what, switch.mend))
     if not kernel.kprobe_pmu:
         raise KernelError("fim: kernel %s has no kprobes (no kprobe PMU in /sys/bus/event_source): "
                           "boot a kernel with CONFIG_KPROBES and CONFIG_BPF_EVENTS" % kernel.release)
@@ -163,17 +167,9 @@ def check(kernel):
                              header_package(kernel.release)))
 
 
-def header_package(release):
-    """The package that holds the headers, in the words of this host's distribution."""
-    if os.path.exists("/etc/redhat-release"):
-        return "kernel-devel-%s" % release
-    return "linux-headers-%s" % release
-
-
 def run_loader(wanted, attachment):
     """Run fim/loader.py under the first interpreter that has bcc."""
-    tried = dict.fromkeys([sys.executable] + [path for path in INTERPRETERS
-                                              if os.path.exists(path)])
+    tried = interpreters()
     for interpreter in tried:
         status, complaint = run_one(interpreter, wanted, attachment)
         if status == 0 and attachment.bcc:
@@ -181,8 +177,8 @@ def run_loader(wanted, attachment):
         if status != NO_BCC:
             raise KernelError("fim: the loader (%s) left with status %s: %s"
                               % (interpreter, status, complaint))
-    raise KernelError("fim: no interpreter can import bcc (tried %s): %s"
-                      % (", ".join(tried), INSTALL_BCC))
+    raise KernelError("fim: no interpreter can import bcc (tried %s): install %s"
+                      % (", ".join(tried), bcc_package()))
 
 
 def run_one(interpreter, wanted, attachment):

@@ -2,12 +2,12 @@
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import sys
 
-from fim import cli_baseline, doctor
+from fim import cli_baseline, cli_doctor
+from fim.coverage import not_seen
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.monitor import RING_PAGES, VERSION, Monitor
 from fim.output import complain, environment_error, opened
@@ -57,7 +57,7 @@ def parser():
     top.add_argument("--version", action="version", version="fim " + VERSION)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     add_watch(verbs)
-    add_doctor(verbs)
+    cli_doctor.add_verb(verbs, add_output)
     cli_baseline.add_verbs(verbs, add_output)
     return top
 
@@ -90,16 +90,14 @@ def add_watch(verbs):
                       help="names not wanted, such as '*.swp'; paths where it has a slash; "
                       "may be repeated")
     verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
+    add_without(verb)
     verb.set_defaults(run=watch, failed=ACT_ERROR)
 
 
-def add_doctor(verbs):
-    """fim doctor"""
-    verb = verbs.add_parser("doctor", help="what this kernel can and cannot show, and the mend")
-    verb.usage_status = ANSWER_USAGE
-    add_output(verb)
-    verb.add_argument("--quick", action="store_true", help="attach nothing, prove nothing")
-    verb.set_defaults(run=diagnose, failed=ANSWER_ENVIRONMENT)
+def add_without(verb):
+    """For a kernel on which a hook does harm, and for trying what comes in its place."""
+    verb.add_argument("--without", metavar="FUNCTION", action="append", default=[],
+                      help="attach nothing to this kernel function; the next candidate serves")
 
 
 class Stop:
@@ -155,11 +153,14 @@ def watch(options):
     monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
                       map_entries=options.map_entries, text=options.format == "text",
                       utc=options.utc, one_file_system=options.one_file_system,
-                      find_links=options.find_links, exclude=options.exclude)
+                      find_links=options.find_links, exclude=options.exclude,
+                      without=options.without)
     for path in monitor.missing:
         complain("fim: %s does not exist yet: waiting for it" % path)
     with opened(options.output) as sink, ready_file(options.ready_file) as ready:
         monitor.open(sink.descriptor)
+        for operation, why in sorted(not_seen(monitor.coverage).items()):
+            complain("fim: %s is not seen: %s" % (operation, why))
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
         try:
@@ -171,17 +172,6 @@ def watch(options):
             last = monitor.close(stop.reason or "error")
         sink.write(last)
     return 0
-
-
-def diagnose(options):
-    """fim doctor"""
-    findings = doctor.examine(quick=options.quick)
-    with opened(options.output) as sink:
-        for finding in findings:
-            line = (finding.text() if options.format == "text"
-                    else json.dumps(finding.as_dict()))
-            sink.write((line + "\n").encode("utf-8", "backslashreplace"))
-    return doctor.status(findings)
 
 
 def usage_status(options):

@@ -2,20 +2,21 @@
 
 from fim import hooks
 
-__all__ = ["coverage", "headline", "not_seen"]
+__all__ = ["coverage", "headline", "not_seen", "table"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
-CANARY_TYPE = "tmpfs"  # of /run, where the canary sings
 # What must be attached beside an operation's own functions.
 STACKED = {"overlay": ("security_inode_copy_up", "a lower file is not followed when it is copied up")}
-ELSEWHERE = "the canary ran on %s only" % CANARY_TYPE
+SILENT = "attached, but silent on the canary"
 
 
-def coverage(attachment, canary, types):
-    """{operation: {type: {"state", "hook", "why"}}} for the watched file system types."""
+def coverage(attachment, canary, types, silent=()):
+    """{operation: {type: {"state", "hook", "why"}}} for the watched file system types; `silent`
+    are operations that were heard at the start and are not any more."""
     missing = hooks.uncovered(attachment.hooks)
     missing.update({operation: why for operation, why in failures(attachment).items()
                     if operation in missing})
+    missing.update(dict.fromkeys(silent, SILENT))
     return {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
             for operation in hooks.OPERATIONS}
 
@@ -34,20 +35,30 @@ def functions(attachment, operation):
 
 def row(operation, kind, attachment, canary, missing):
     """One operation on one file system type."""
-    names = functions(attachment, operation) or None
-    if operation in missing:
-        return {"state": NOT_SEEN, "hook": names, "why": missing[operation]}
-    if operation in canary.refused:
-        why = "the canary's %s has none: %s" % (CANARY_TYPE, canary.refused[operation])
-        return {"state": ASSUMED, "hook": names, "why": why}
-    if operation not in canary.seen:
-        return {"state": NOT_SEEN, "hook": names, "why": "attached, but silent on the canary"}
-    function, why = STACKED.get(kind, (None, None))
-    if function and function not in {hook.function for hook in attachment.hooks}:
-        return {"state": DEGRADED, "hook": names, "why": why}
-    if kind != CANARY_TYPE:
-        return {"state": ASSUMED, "hook": names, "why": ELSEWHERE}
-    return {"state": COVERED, "hook": names, "why": None}
+    state, why = ((NOT_SEEN, missing[operation]) if operation in missing
+                  else judged(operation, kind, canary))
+    function, lacking = STACKED.get(kind, (None, None))
+    attached = {hook.function for hook in attachment.hooks}
+    if state in (COVERED, ASSUMED) and function and function not in attached:
+        state, why = DEGRADED, lacking
+    return {"state": state, "hook": functions(attachment, operation) or None, "why": why}
+
+
+def judged(operation, kind, canary):
+    """(state, why) by what the canary heard there, or else where it sang at all."""
+    song = canary.songs.get(kind) or canary.songs.get(canary.kind)
+    if song is None:
+        return ASSUMED, canary.absent.get(kind) or canary.absent.get(canary.kind)
+    if operation in song.refused:
+        return ASSUMED, "the canary's %s has none: %s" % (
+            kind if kind in canary.songs else canary.kind, song.refused[operation])
+    if operation in song.wrong:
+        return DEGRADED, song.wrong[operation]
+    if operation not in song.heard:
+        return NOT_SEEN, SILENT
+    if kind not in canary.songs:
+        return ASSUMED, canary.absent.get(kind, "the canary sang on %s only" % canary.kind)
+    return COVERED, None
 
 
 def not_seen(rows):
@@ -56,11 +67,26 @@ def not_seen(rows):
             if kinds and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
 
 
-def headline(rows, canary):
+def headline(rows):
     """One line for people."""
     silent = not_seen(rows)
     if silent:
         return "NOT SEEN: " + "; ".join("%s (%s)" % pair for pair in sorted(silent.items()))
-    proven = "%d operations proven by the canary" % len(canary.seen)
-    assumed = ", ".join(sorted(canary.refused))
-    return proven + (", assumed: " + assumed if assumed else "")
+    states = {operation: {cell["state"] for cell in kinds.values()}
+              for operation, kinds in rows.items()}
+    proven = [operation for operation in states if COVERED in states[operation]]
+    others = ["%s: %s" % (state, ", ".join(sorted(
+        operation for operation in states if state in states[operation])))
+              for state in (DEGRADED, ASSUMED, NOT_SEEN)
+              if any(state in found for found in states.values())]
+    return "; ".join(["%d operations proven by the canary" % len(proven)] + others)
+
+
+def table(rows):
+    """The lines of a table for people: operation by file system type."""
+    kinds = sorted({kind for cells in rows.values() for kind in cells})
+    lines = [["operation"] + kinds]
+    lines += [[operation] + [cells[kind]["state"] for kind in kinds]
+              for operation, cells in rows.items()]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

@@ -2,85 +2,62 @@
 
 import os
 
-from fim import bpf, coverage, hooks
+from fim import conditions, coverage, hooks, places
+from fim.diagnosis import BLIND, DEGRADED, OK, Finding
 from fim.errors import FimError
 from fim.kernel import Kernel
 from fim.monitor import Monitor
 
-__all__ = ["Finding", "examine", "status"]
+__all__ = ["Examination"]
 
-OK, DEGRADED, BLIND = 0, 1, 2
-WORDS = {OK: "ok", DEGRADED: "degraded", BLIND: "blind"}
 PLACE = "/run"
 
 
-class Finding:
-    """One line of the report: what was asked, the answer, and the mend."""
+class Examination:
+    """Looks at this host, and at its kernel or one that is installed.
 
-    def __init__(self, state, what, answer):
-        self.state = state
-        self.what = what
-        self.answer = answer
+    findings  in the order in which things can fail
+    coverage  as the record has it; empty where nothing was loaded
+    """
 
-    def text(self):
-        """For people."""
-        return "%-9s %-11s %s" % (WORDS[self.state], self.what, self.answer)
+    def __init__(self, kernel=None, quick=False, full=False):
+        self.kernel = kernel or Kernel.of_this_host()
+        self.running = self.kernel.release == os.uname()[2]
+        self.coverage = {}
+        self.findings = [Finding(OK, "kernel", self.kernel.release)]
+        self.findings += conditions.of_kernel(self.kernel)
+        if self.running:
+            self.findings += conditions.of_host()
+        if self.running and not quick and not self.is_blind():
+            self.load(full)
 
-    def as_dict(self):
-        """For programs."""
-        return {"what": self.what, "state": WORDS[self.state], "answer": self.answer}
+    def is_blind(self):
+        """Whether there is no use in loading anything."""
+        return any(finding.state == BLIND for finding in self.findings)
 
-
-def examine(kernel=None, quick=False):
-    """Every Finding, in the order in which things can fail; `quick` loads nothing."""
-    kernel = kernel or Kernel.of_this_host()
-    findings = [Finding(OK, "kernel", kernel.release)]
-    findings += list(rights(kernel))
-    if quick or any(finding.state == BLIND for finding in findings):
-        return findings
-    try:
-        with Monitor(PLACE, kernel=kernel, one_file_system=True) as monitor:
-            findings.append(Finding(OK, "bcc", monitor.attachment.bcc))
-            findings += list(operations(monitor))
-    except FimError as error:
-        findings.append(Finding(BLIND, "programs", str(error)))
-    return findings
-
-
-def rights(kernel):
-    """What can be asked without loading anything."""
-    root = os.geteuid() == 0
-    yield Finding(OK if root else BLIND, "root", "yes" if root else "no: run it with sudo")
-    yield Finding(OK if kernel.kprobe_pmu else BLIND, "kprobes",
-                  "by perf" if kernel.kprobe_pmu else "none: boot a kernel with CONFIG_KPROBES")
-    yield headers(kernel)
-
-
-def headers(kernel):
-    """Whether there are headers, and whether they are this kernel's."""
-    mend = "install %s" % bpf.header_package(kernel.release)
-    if kernel.header_path is None:
-        return Finding(BLIND, "headers", "none: " + mend)
-    if kernel.built_for not in (None, kernel.release):
-        return Finding(BLIND, "headers", "%s is of kernel %s: %s"
-                       % (kernel.header_path, kernel.built_for, mend))
-    return Finding(OK, "headers", kernel.header_path)
+    def load(self, full):
+        """Attach, and let the canary sing: on every type of local file system if `full`."""
+        types = ({mount.type for mount in places.mounts() if mount.writable}
+                 & places.local_types() if full else ())
+        try:
+            with Monitor(PLACE, kernel=self.kernel, one_file_system=True, prove_on=types,
+                         canary_seconds=None) as monitor:
+                self.coverage = monitor.coverage
+                self.findings += list(operations(monitor))
+        except FimError as error:
+            self.findings.append(Finding(BLIND, "programs", str(error)))
 
 
 def operations(monitor):
     """One line an operation that is built."""
-    silent = coverage.not_seen(monitor.coverage)
     for operation in hooks.OPERATIONS:
         names = coverage.functions(monitor.attachment, operation)
-        cell = monitor.coverage[operation].get(coverage.CANARY_TYPE, {})
-        if operation in silent:
-            yield Finding(DEGRADED, operation, silent[operation])
-        elif cell.get("state") == coverage.ASSUMED:
-            yield Finding(OK, operation, "assumed (%s): %s" % (cell["why"], names))
-        else:
+        cells = monitor.coverage[operation].values()
+        states = {cell["state"] for cell in cells}
+        why = "; ".join(sorted({cell["why"] for cell in cells if cell["why"]}))
+        if states & {coverage.NOT_SEEN, coverage.DEGRADED}:
+            yield Finding(DEGRADED, operation, "%s: %s" % (", ".join(sorted(states)), why))
+        elif states == {coverage.COVERED}:
             yield Finding(OK, operation, "proven: " + names)
-
-
-def status(findings):
-    """The exit status: 0 all well, 1 degraded, 2 blind."""
-    return max(finding.state for finding in findings)
+        else:
+            yield Finding(OK, operation, "assumed (%s): %s" % (why, names))

@@ -7,7 +7,8 @@ together. `when` takes a `fim.kernel.Kernel`; no row may ask for a version.
 
 from collections import namedtuple
 
-__all__ = ["Hook", "HOOKS", "LEARN", "OPERATIONS", "choose", "uncovered"]
+__all__ = ["Hook", "HOOKS", "LEARN", "OPERATIONS", "choose", "doubtful", "give_way",
+           "symbol", "uncovered"]
 
 Hook = namedtuple("Hook", "operation part function program when why")
 
@@ -137,23 +138,59 @@ OPTIONAL = {"exchange", "file", "modified", "iocb", "copy_up", "privs", "allocat
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 
-def choose(kernel, table=HOOKS):
-    """The rows to attach on `kernel`: for each operation and part the first that fits."""
+def choose(kernel, table=HOOKS, without=()):
+    """The rows to attach on `kernel`: for each operation and part the first that fits.
+
+    `without` names kernel functions, or holds rows, that are passed over; where one is, other
+    rows of its operation are chosen as if the kernel had no such function.
+    """
     chosen = {}
     for hook in table:
-        if hook.when(kernel, hook):
+        gone = hidden(hook, without)
+        if (hook not in without and symbol(hook.function) not in without
+                and hook.when(kernel.hiding(gone), hook)):
             chosen.setdefault((hook.operation, hook.part), hook)
     return list(chosen.values())
+
+
+def hidden(hook, without):
+    """The functions passed over, but its own, that a row of this operation shall not know of."""
+    rows = {one.function for one in without
+            if isinstance(one, Hook) and one.operation == hook.operation}
+    names = {one for one in without if not isinstance(one, Hook)}
+    return names | ({symbol(function) for function in rows} - {symbol(hook.function)})
+
+
+def symbol(function):
+    """The kernel's name for what a row names: a function, or FUNCTION%return."""
+    return function.partition("%")[0]
+
+
+def give_way(kernel, rows, without=(), table=HOOKS):
+    """Those of `rows` that have a next candidate on `kernel`."""
+    later = {(hook.operation, hook.part)
+             for hook in choose(kernel, table, set(without) | set(rows))}
+    return {hook for hook in rows if (hook.operation, hook.part) in later}
+
+
+def doubtful(attached, silent):
+    """The rows that may be why these operations are silent: no other operation proves them."""
+    proven = {(hook.function, hook.program) for hook in attached
+              if hook.operation not in silent and hook.part not in OPTIONAL}
+    return {hook for hook in attached
+            if hook.operation in silent and hook.part not in OPTIONAL
+            and (hook.function, hook.program) not in proven}
 
 
 def uncovered(chosen, table=HOOKS):
     """{operation: why} for what these rows cannot see."""
     attached = {(hook.operation, hook.part) for hook in chosen}
-    missing = {}
+    lacking = {}
     for hook in table:
-        key = (hook.operation, hook.part)
-        if key not in attached and hook.part not in OPTIONAL:
-            missing[hook.operation] = "this kernel has no %s" % hook.function
+        if (hook.operation, hook.part) not in attached and hook.part not in OPTIONAL:
+            lacking.setdefault(hook.operation, {})[hook.function] = True
+    missing = {operation: "this kernel has no %s" % " nor ".join(functions)
+               for operation, functions in lacking.items()}
     seen = {hook.operation for hook in chosen}
     for operation in OPERATIONS:
         if operation not in seen:

@@ -28,13 +28,18 @@ MEMBERS = (
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_setattr\(struct (user_namespace|mnt_idmap) "),
     ("FIM_HAS_GETATTR_NOSEC", "uapi/linux/fcntl.h", r"\bAT_GETATTR_NOSEC\b"),
+    ("FIM_HAS_REMOVEXATTR_IDMAP", "linux/security.h",
+     r"\bsecurity_inode_removexattr\(struct (user_namespace|mnt_idmap) "),
     ("FIM_HAS_GETATTR_PATH", "linux/security.h",
      r"\bsecurity_inode_getattr\(const struct path"),
 )
 
 KALLSYMS = "/proc/kallsyms"
 KPROBE_PMU = "/sys/bus/event_source/devices/kprobe/type"
-KPROBES_DISABLED = "/sys/kernel/debug/kprobes/enabled"
+TRACEABLE = ("/sys/kernel/tracing/available_filter_functions",
+             "/sys/kernel/debug/tracing/available_filter_functions")
+SYSTEM_MAPS = ("/boot/System.map-%s", "/lib/modules/%s/System.map")
+SPLIT = re.compile(r"\.(?:isra|part|constprop|cold)\b")  # what compilers make of a function
 
 
 class Kernel:
@@ -46,15 +51,18 @@ class Kernel:
     header_path  directory of its headers, or None where there are none
     kprobe_pmu   perf can open kprobes
     built_for    release that the headers are of, None where they do not say
+    traceable    frozenset of the functions that ftrace lists, None where it does not
     """
 
-    def __init__(self, release, symbols, headers, header_path, kprobe_pmu, built_for=None):
+    def __init__(self, release, symbols, headers, header_path, kprobe_pmu, built_for=None,
+                 traceable=None):
         self.release = release
         self.symbols = frozenset(symbols)
         self.headers = frozenset(headers)
         self.header_path = header_path
         self.kprobe_pmu = kprobe_pmu
         self.built_for = built_for
+        self.traceable = None if traceable is None else frozenset(traceable)
 
     @classmethod
     def of_this_host(cls):
@@ -62,11 +70,34 @@ class Kernel:
         release = os.uname()[2]
         path = header_path(release)
         return cls(release, read_symbols(), find_members(path), path,
-                   os.path.exists(KPROBE_PMU), header_release(path))
+                   os.path.exists(KPROBE_PMU), header_release(path), read_traceable())
+
+    @classmethod
+    def installed(cls, release):
+        """What can be known of a kernel that is not running: nothing of perf and ftrace."""
+        path = header_path(release)
+        symbols = (read_symbols(name % release) for name in SYSTEM_MAPS)
+        return cls(release, next(filter(None, symbols), ()), find_members(path), path, True,
+                   header_release(path))
 
     def has(self, function):
-        """True where `function` exists as it is and not only in split parts."""
+        """True where `function` exists as it is and not only in split parts.
+
+        Whether ftrace lists it says nothing: 3.10 probes perf_event_mmap, which it does not
+        list; from 5.0 on (45408c4f9250) some kernels refuse such, and the next candidate comes.
+        """
         return function in self.symbols
+
+    def hiding(self, functions):
+        """The same kernel, as if it had none of these functions."""
+        if not functions & self.symbols:
+            return self
+        return Kernel(self.release, self.symbols - functions, self.headers, self.header_path,
+                      self.kprobe_pmu, self.built_for, self.traceable)
+
+    def parts(self, function):
+        """The names that the compiler gave to parts and variants of `function`, sorted."""
+        return sorted(name for name in self.symbols if SPLIT.split(name)[0] == function != name)
 
     @property
     def cflags(self):
@@ -116,11 +147,22 @@ def find_members(path):
                      if texts[name] and (pattern is None or re.search(pattern, texts[name])))
 
 
-def read_symbols():
-    """Names of the functions of this kernel, '' addresses and all."""
+def read_symbols(path=KALLSYMS):
+    """Names of the functions in a symbol list; none where it cannot be read."""
     try:
-        with open(KALLSYMS, encoding="ascii", errors="replace") as lines:
+        with open(path, encoding="ascii", errors="replace") as lines:
             rows = (line.split(None, 3) for line in lines)
             return frozenset(row[2] for row in rows if row[1] in "tT")
     except OSError:
         return frozenset()
+
+
+def read_traceable(paths=TRACEABLE):
+    """The functions that ftrace can stop at; None where it does not say."""
+    for path in paths:
+        try:
+            with open(path, encoding="ascii", errors="replace") as lines:
+                return frozenset(line.split(None, 1)[0] for line in lines) or None
+        except OSError:
+            continue
+    return None

@@ -6,13 +6,14 @@ import os
 import time
 import uuid
 
-from fim import _core, bpf, coverage, host
-from fim.canary import Canary
+from fim import _core, bpf, hooks, host
 from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
-from fim.roots import filesystem_types, roots
+from fim.roots import roots
+from fim.sight import Sight
+from fim.vigil import INTERVAL
 
 __all__ = ["Monitor", "RING_PAGES"]
 
@@ -40,14 +41,20 @@ class Monitor:
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
                      monitor closes; one monitor at a time may use them
     text, utc        lines for people instead of JSON: for pump()
+    without          kernel functions not to be attached to: the next candidate serves
+    prove_on         types of file systems for the canary beside those watched
+    canary_seconds   between its rounds after the start (None: no rounds)
 
     Raises UsageError for a path that cannot be watched, KernelError where this
     kernel cannot serve.
     """
 
+    table = hooks.HOOKS
+
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
-                 utc=False, kernel=None, attachment=None):
+                 utc=False, kernel=None, attachment=None, without=(), prove_on=(),
+                 canary_seconds=INTERVAL):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -59,9 +66,13 @@ class Monitor:
         self.ring_pages = ring_pages
         self.map_entries = map_entries
         self.kernel = kernel
-        self.coverage = {}
         self.attachment = attachment
         self.owned = attachment is None
+        self.without = set(without)
+        self.prove_on = set(prove_on)
+        self.one_file_system = one_file_system
+        self.canary_seconds = canary_seconds
+        self.sight = None
         self.growth = None
         self.ready = False
         self.closed = False
@@ -92,12 +103,12 @@ class Monitor:
             if self.owned:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
-            self.session.watch_nothing()
-            canary = Canary(self.session).prove(self.gather)
+            self.prove()
             self.session.hold(True)
             self.scan()
             self.find()
-            self.tell_coverage(canary)
+            self.sight.tell(self.attachment, self.emit)
+            self.sight.begin()
         except BaseException:
             self.abandon()
             raise
@@ -120,7 +131,19 @@ class Monitor:
 
     def load(self, entries):
         """One set of attached programs."""
-        return bpf.attach(self.kernel, entries)
+        return bpf.attach(self.kernel, entries, self.without, self.table)
+
+    def prove(self):
+        """Let the canary sing; a hook that stays silent gives way to its next candidate."""
+        self.sight = Sight.of_roots(self.session, self.roots, self.one_file_system, self.prove_on,
+                                    self.canary_seconds)
+        while True:
+            rows = self.sight.prove(self.attachment, self.gather)
+            silent = hooks.give_way(self.kernel, rows, self.without, self.table)
+            if not silent or not self.owned:
+                return
+            self.without |= silent
+            self.replace(self.load(self.attachment.entries))
 
     def tap(self, attachment):
         """Have the session read from it."""
@@ -163,6 +186,7 @@ class Monitor:
         try:
             if self.output is not None:
                 self.session.own(self.output)
+            self.sight.watch()
             for path in self.paths():
                 self.session.watch(path)
         except OSError as error:
@@ -174,11 +198,10 @@ class Monitor:
             self.session.scan_end()
         return not self.session.wants_room()
 
-    def tell_coverage(self, canary):
-        """The coverage record."""
-        types = sorted(filesystem_types(self.roots)) or ["unknown"]
-        self.coverage = coverage.coverage(self.attachment, canary, types)
-        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage, canary))
+    @property
+    def coverage(self):
+        """{operation: {file system type: {"state", "hook", "why"}}}"""
+        return self.sight.rows if self.sight else {}
 
     # --- a larger hash ---
 
@@ -201,8 +224,15 @@ class Monitor:
         """Fill the larger hash, then let go of the smaller one."""
         self.session.hold(True)
         try:
+            self.replace(successor, self.scanned)
+        finally:
+            self.session.hold(not self.ready)
+
+    def replace(self, successor, fill=lambda: None):
+        """Another set of programs serves from now on."""
+        try:
             self.tap(successor)
-            self.scanned()
+            fill()
             self.session.switch()
         except BaseException:
             successor.close()
@@ -211,7 +241,6 @@ class Monitor:
         old.detach()
         self.gather(0)
         old.close()
-        self.session.hold(not self.ready)
 
     # --- records ---
 
@@ -230,6 +259,7 @@ class Monitor:
     def pump(self, timeout_ms=PUMP_MS):
         """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""
         self.gather(timeout_ms)
+        self.sight.keep(self.attachment, self.emit)
         self.grow()
         return self.take()
 
@@ -262,6 +292,8 @@ class Monitor:
 
     def release(self):
         """Give the kernel back what is ours."""
+        if self.sight:
+            self.sight.close()
         if self.growth:
             self.growth.abandon()
         if self.owned:

@@ -1,11 +1,11 @@
-"""What is named on the command line: roots to watch, and the file systems they are on."""
+"""What is named on the command line: roots to watch."""
 
 import os
 import subprocess
 
 from fim.errors import UsageError
 
-__all__ = ["filesystem_types", "roots"]
+__all__ = ["roots"]
 
 PATIENCE = 10.0  # seconds; asking takes milliseconds
 
@@ -41,13 +41,3 @@ def roots(paths):
         if os.path.islink(link) and os.path.exists(link):
             found.append(os.path.realpath(link))
     return list(dict.fromkeys(found))
-
-
-def filesystem_types(paths):
-    """The types of the file systems that `paths` are on, by mountinfo."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
-        rows = [line.split(" - ") for line in lines]
-    mounts = {left.split()[2]: right.split()[0] for left, right in rows}
-    devices = (os.stat(path if os.path.exists(path) else os.path.dirname(path)).st_dev
-               for path in paths)
-    return {mounts.get("%d:%d" % (os.major(dev), os.minor(dev))) for dev in devices} - {None}

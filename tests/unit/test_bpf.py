@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from fim import bpf, doctor
+from fim import bpf, needs, rights
+from fim.conditions import of_kernel
+from fim.diagnosis import BLIND
 from fim.errors import KernelError
 from fim.kernel import Kernel, header_release
 
@@ -13,6 +15,7 @@ from fim.kernel import Kernel, header_release
 @pytest.fixture(autouse=True)
 def root(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(rights, "refusal", lambda: None)
 
 
 def kernel(**facts):
@@ -38,7 +41,7 @@ def interpreter(directory, script):
 def load(monkeypatch, directory, script):
     """What is said when the only interpreter does `script`."""
     monkeypatch.setattr(sys, "executable", interpreter(directory, script))
-    monkeypatch.setattr(bpf, "INTERPRETERS", ())
+    monkeypatch.setattr(needs, "INTERPRETERS", ())
     with pytest.raises(KernelError) as caught:
         bpf.run_loader({"release": "5.5"}, bpf.Attachment(kernel(), 1))
     assert "\n" not in str(caught.value)
@@ -69,11 +72,11 @@ def test_headers_of_another_build():
 
 def test_doctor_finds_them_too():
     def blind(facts):
-        return [finding.what for finding in doctor.examine(facts, quick=True)
-                if finding.state == doctor.BLIND]
-    assert blind(kernel()) == []
-    assert blind(kernel(built_for="5.4")) == ["headers"]
-    assert blind(kernel(header_path=None, kprobe_pmu=False)) == ["kprobes", "headers"]
+        return [finding.what for finding in of_kernel(facts) if finding.state == BLIND]
+    some = ("vfs_read",)
+    assert blind(kernel(symbols=some)) == []
+    assert blind(kernel(symbols=some, built_for="5.4")) == ["headers"]
+    assert blind(kernel(header_path=None, kprobe_pmu=False)) == ["kprobes", "headers", "symbols"]
 
 
 def test_release_of_headers(tmp_path):

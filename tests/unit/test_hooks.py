@@ -95,3 +95,31 @@ def test_members_are_looked_for_in_split_headers(tmp_path):
 
 def test_no_headers_no_members():
     assert find_members(None) == frozenset()
+
+
+DECOY = hooks.Hook("unlink", "done", "d_genocide", "fim_d_delete", hooks.present, "never fires")
+
+
+def test_a_silent_row_gives_way_to_the_next():
+    table = (DECOY,) + hooks.HOOKS
+    facts = kernel(EVERYWHERE | {"d_genocide"})
+    chosen = hooks.choose(facts, table)
+    assert DECOY in chosen and hooks.uncovered(chosen) == {}
+    doubt = hooks.doubtful(chosen, {"unlink"})
+    assert doubt == {DECOY}
+    assert hooks.give_way(facts, doubt, (), table) == {DECOY}
+    after = hooks.choose(facts, table, {DECOY})
+    assert ("d_delete", "fim_d_delete") in programs(after) and DECOY not in after
+
+
+def test_what_another_operation_proves_is_not_doubtful():
+    """unlink is silent, rmdir was heard: d_delete does fire."""
+    chosen = hooks.choose(kernel(EVERYWHERE))
+    assert hooks.doubtful(chosen, {"unlink"}) == set()
+    assert {hook.function for hook in hooks.doubtful(chosen, {"unlink", "rmdir"})} == {"d_delete"}
+
+
+def test_the_last_candidate_does_not_give_way():
+    facts = kernel(EVERYWHERE)
+    chosen = hooks.choose(facts)
+    assert hooks.give_way(facts, hooks.doubtful(chosen, {"unlink", "rmdir"})) == set()

@@ -25,6 +25,8 @@ OTHERS = {
     "start": {"reason": None, "version": "0.1.0", "paths": ["/etc"]},
     "stop": {"reason": "SIGTERM", "version": "0.1.0", "counts": {"events": 3}},
     "coverage": {"operations": {"rename": {"ext4": CELL}}},
+    "blind": {"reason": "kprobes are switched off: not seen: chmod", "mend": "echo 1 > ...",
+              "since": TIME, "until": None},
     "gap": {"cpu": 0, "lost": 2, "first": 1, "last": 2, "since": None, "until": TIME,
             "reason": "the ring was full"},
     "found": {"path": "/etc/x", "reason": "moved in",

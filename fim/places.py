@@ -1,0 +1,150 @@
+"""Where the canary may sing: a scratch directory on each type of file system that is watched."""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections import namedtuple
+
+__all__ = ["Mount", "Scratch", "home", "kind_at", "local_types", "mounts", "place", "watched_types"]
+
+HOMES = ("/run", "/var/run", "/var/lib")
+USUAL = ("/var/lib/fim", "/var/tmp", "/tmp")  # better than the top of a file system
+PREFIX = ".fim-canary-"
+NO_DEVICE_BUT_LOCAL = {"tmpfs", "overlay", "zfs"}
+
+Mount = namedtuple("Mount", "point type writable")
+
+
+def unescaped(text):
+    """A path as mountinfo has it, spaces and all."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), text)
+
+
+def mounts(path="/proc/self/mountinfo"):
+    """Every mount, in the order in which they lie on one another."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            left, right = line.split(" - ")
+            fields, (kind, _, options) = left.split(), right.split()[:3]
+            writable = "rw" in fields[5].split(",") and "rw" in options.split(",")
+            yield Mount(unescaped(fields[4]), kind, writable)
+
+
+def is_below(path, top):
+    """Whether `path` is `top` or in it."""
+    return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def mount_at(path, table):
+    """The mount that an absolute path without links ends in."""
+    under = [mount for mount in table if is_below(path, mount.point)]
+    return max(reversed(under), key=lambda mount: len(mount.point),
+               default=Mount("/", "unknown", False))
+
+
+def kind_at(path, table):
+    """The type of the file system at a path that exists, or where it would come to be."""
+    path = os.path.realpath(path)
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return mount_at(path, table).type
+
+
+def local_types():
+    """Types whose files are this kernel's alone: on a disk, or among the few without."""
+    with open("/proc/filesystems") as lines:
+        rows = [line.split() for line in lines]
+    return {row[-1] for row in rows if len(row) == 1} | NO_DEVICE_BUT_LOCAL
+
+
+def watched_types(roots, table, below=True):
+    """The types of the file systems that `roots` are on, and of local ones mounted below."""
+    local = local_types()
+    return {kind_at(root, table) for root in roots} | {
+        mount.type for mount in table if below and mount.type in local
+        and any(is_below(mount.point, root) for root in roots)}
+
+
+def place(kind, roots, table):
+    """A writable directory on a file system of this type outside of `roots`, or None."""
+    points = [mount.point for mount in table if mount.type == kind and mount.writable]
+    for path in map(os.path.realpath, list(USUAL) + points):
+        mount = mount_at(path, table)
+        if mount.type == kind and mount.writable and os.path.isdir(path) and not any(
+                is_below(path, root) for root in roots):
+            return path
+    return None
+
+
+def home():
+    """Where fim's own scratch is, whatever is watched: on tmpfs, where there is one."""
+    writable = (path for path in HOMES if os.access(path, os.W_OK))
+    return os.path.join(next(writable, HOMES[0]), "fim")
+
+
+@contextlib.contextmanager
+def alone():
+    """One process at a time makes scratch and removes what was left."""
+    os.makedirs(home(), mode=0o700, exist_ok=True)
+    descriptor = os.open(home(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock(path):
+    """A descriptor that holds the lock of a directory, which ends with the process; None
+    where a living one has it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    except OSError:
+        os.close(descriptor)
+        return None
+
+
+def sweep(parent):
+    """Remove scratch that a crash has left. Its name could be anybody's; its owner not."""
+    for name in os.listdir(parent):
+        path = os.path.join(parent, name)
+        if not name.startswith(PREFIX):
+            continue
+        with contextlib.suppress(OSError):
+            status = os.lstat(path)
+            descriptor = (lock(path) if stat.S_ISDIR(status.st_mode) and status.st_uid == 0
+                          else None)
+            if descriptor is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(descriptor)
+
+
+class Scratch:
+    """A directory of mode 0700, ours as long as we live. OSError: it cannot be made."""
+
+    def __init__(self, parent):
+        with alone():
+            os.makedirs(parent, mode=0o700, exist_ok=True)
+            sweep(parent)
+            self.path = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+            self.descriptor = lock(self.path)
+        self.name = os.path.basename(self.path)
+
+    def clear(self):
+        """Nothing is in it."""
+        for name in os.listdir(self.path):
+            path = os.path.join(self.path, name)
+            (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
+
+    def close(self):
+        """It is gone."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None

@@ -1,0 +1,76 @@
+"""What is seen of what happens: proven at the start, and watched over from then on."""
+
+import os
+
+from fim import coverage, hooks, places
+from fim.canary import Canary
+from fim.vigil import Vigil
+
+__all__ = ["Sight"]
+
+
+class Sight:
+    """The canary of one monitor, and what it makes of its song.
+
+    session  fim._core.Session, whose rings `gather` reads
+    types    of file systems that are watched, or of interest
+    seconds  between rounds (None: none)
+    rows     the coverage: {operation: {type: {"state", "hook", "why"}}}
+    """
+
+    def __init__(self, session, roots, types, seconds):
+        self.session = session
+        self.canary = Canary(session, roots, types)
+        self.seconds = seconds
+        self.vigil = None
+        self.rows = {}
+
+    @classmethod
+    def of_roots(cls, session, roots, one_file_system, more, seconds):
+        """On every type that is watched below `roots`, and `more`."""
+        table = list(places.mounts())
+        types = places.watched_types(roots, table, below=not one_file_system)
+        return cls(session, roots, types | set(more), seconds)
+
+    def prove(self, attachment, gather):
+        """Sing; the rows of hooks that did not attach, or may not fire."""
+        self.session.watch_nothing()
+        lost = self.lost()
+        self.canary.prove(gather)
+        silent = self.canary.silent() if self.lost() == lost else set()  # or it may be lost
+        return ([hook for hook in attachment.chosen if hook not in attachment.hooks]
+                + list(hooks.doubtful(attachment.hooks, silent)))
+
+    def lost(self):
+        """How many records were lost so far."""
+        return self.session.counts()["lost"]
+
+    def watch(self):
+        """Put the canary's home in the hash; within a scan."""
+        if self.canary.home:
+            self.session.watch_canary(os.fsencode(self.canary.home.path))
+
+    def tell(self, attachment, emit):
+        """The coverage record."""
+        silent = self.vigil.silent if self.vigil else ()
+        self.rows = coverage.coverage(attachment, self.canary, sorted(self.canary.types), silent)
+        emit("coverage", {"operations": self.rows}, coverage.headline(self.rows))
+
+    def begin(self):
+        """From now on silence is blindness."""
+        song = self.canary.songs.get(self.canary.kind)
+        if self.seconds is not None:
+            self.vigil = Vigil(self.canary, song.heard if song else set(), self.lost,
+                               self.seconds)
+
+    def keep(self, attachment, emit):
+        """Tell of blindness, and of its end, when it is time to."""
+        told = self.vigil.turn() if self.vigil else []
+        for kind, members, message in told:
+            emit(kind, members, message)
+        if any(kind == "blind" for kind, _, _ in told):
+            self.tell(attachment, emit)
+
+    def close(self):
+        """Leave nothing behind."""
+        self.canary.close()

@@ -1,0 +1,258 @@
+"""The canary and its vigil, without a kernel: what a song takes for heard, and what silence means."""
+
+import json
+import os
+
+import pytest
+
+from fim import places, vigil
+from fim.acts import ACTS
+from fim.canary import Canary
+from fim.song import Song
+from fim.vigil import Vigil
+
+
+class Place:
+    """A scratch directory that is nobody else's."""
+
+    def __init__(self, path):
+        self.path, self.name = str(path), "scratch"
+
+    def clear(self):
+        pass
+
+
+def record(operation, **members):
+    path = members.pop("path", "a")
+    return dict({"op": operation, "path": "/run/fim/scratch/" + path}, **members)
+
+
+@pytest.fixture
+def song():
+    made = Song(Place("/run/fim/scratch"))
+    for act in ACTS:
+        made.wanted.update(act.expected)
+    return made
+
+
+def test_every_operation_is_sung():
+    from fim import hooks
+    assert {name for act in ACTS for name in act.expected} == set(hooks.OPERATIONS)
+
+
+def test_a_right_record_is_heard(song):
+    song.hear(record("chmod", file={"mode": "0640"}))
+    assert song.heard == {"chmod"} and song.wrong == {}
+
+
+def test_a_wrong_record_is_not(song):
+    song.hear(record("chmod", file={"mode": "0600"}))
+    assert "chmod" in song.silent()
+    assert song.wrong == {"chmod": "its record says file.mode 0600 for 0640"}
+    song.hear(record("chmod", file={"mode": "0640"}))
+    assert song.wrong == {} and "chmod" in song.heard
+
+
+def test_other_records_are_other_songs(song):
+    song.hear({"op": "unlink", "path": "/run/fim/scratch2/c"})
+    song.hear({"op": "unlink", "path": None})
+    song.hear(record("unlink", path="s"))  # clearing away
+    assert song.heard == set() and song.wrong == {}
+
+
+def test_both_names_of_a_rename_count(song):
+    song.hear(record("rename", path="c", old_path="/run/fim/scratch/x"))
+    assert "rename" in song.wrong
+    song.hear(record("rename", path="c", old_path="/fim/scratch/b"))
+    assert "rename" in song.heard
+
+
+def test_acts_leave_nothing(tmp_path, monkeypatch):
+    """Really done, but for what needs root."""
+    monkeypatch.setattr(places, "HOMES", (str(tmp_path),))
+    scratch = places.Scratch(places.home())
+    made = Song(scratch)
+    made.sing(without={"mount"})
+    assert {"create", "rename", "unlink", "mmap"} <= set(made.wanted)
+    assert os.listdir(scratch.path) == []
+    scratch.close()
+    assert not os.path.exists(scratch.path)
+
+
+def test_left_overs_are_removed_and_the_living_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "HOMES", (str(tmp_path),))
+    living = places.Scratch(places.home())
+    dead = os.path.join(places.home(), places.PREFIX + "dead")
+    os.makedirs(dead + "/d")
+    mine = os.path.join(places.home(), "mine")
+    os.makedirs(mine)
+    another = places.Scratch(places.home())
+    there = set(os.listdir(places.home()))
+    assert there == {living.name, another.name, "mine"}
+    living.close()
+    another.close()
+
+
+def test_left_over_of_somebody_else_is_kept(tmp_path, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a file away")
+    monkeypatch.setattr(places, "HOMES", (str(tmp_path),))
+    theirs = os.path.join(places.home(), places.PREFIX + "trap")
+    os.makedirs(theirs)
+    os.chown(theirs, 12345, 12345)
+    os.symlink("/etc", os.path.join(places.home(), places.PREFIX + "link"))
+    places.Scratch(places.home()).close()
+    assert set(os.listdir(places.home())) == {places.PREFIX + "trap", places.PREFIX + "link"}
+
+
+TABLE = [places.Mount(*row) for row in (
+    ("/", "ext4", True), ("/proc", "proc", True), ("/run", "tmpfs", True),
+    ("/srv", "xfs", True), ("/mnt/ro", "btrfs", False))]
+
+
+@pytest.mark.parametrize("path,kind", [
+    ("/", "ext4"), ("/etc", "ext4"), ("/run/nosuch/deep", "tmpfs"), ("/srv", "xfs"),
+    ("/srvx", "ext4")])
+def test_kind_of_a_path(path, kind):
+    assert places.kind_at(path, TABLE) == kind
+
+
+def test_last_mount_on_a_point_counts():
+    assert places.kind_at("/srv", TABLE + [places.Mount("/srv", "ext4", True)]) == "ext4"
+
+
+def test_types_watched(monkeypatch):
+    monkeypatch.setattr(places, "local_types", lambda: {"ext4", "xfs", "btrfs", "tmpfs"})
+    assert places.watched_types(["/etc"], TABLE) == {"ext4"}
+    assert places.watched_types(["/"], TABLE) == {"ext4", "tmpfs", "xfs", "btrfs"}
+    assert places.watched_types(["/"], TABLE, below=False) == {"ext4"}
+
+
+def test_place_is_outside_of_what_is_watched(monkeypatch):
+    monkeypatch.setattr(places, "USUAL", ())
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    assert places.place("xfs", ["/etc"], TABLE) == "/srv"
+    assert places.place("xfs", ["/srv/x"], TABLE) == "/srv"
+    assert places.place("xfs", ["/srv"], TABLE) is None
+    assert places.place("xfs", ["/"], TABLE) is None
+    assert places.place("btrfs", [], TABLE) is None  # read-only
+
+
+def test_spaces_in_mount_points(tmp_path):
+    (tmp_path / "mountinfo").write_text(
+        "36 35 98:0 / /mnt/a\\040b rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"
+        "37 35 98:1 / /mnt/c rw - ext3 /dev/root ro\n")
+    assert list(places.mounts(str(tmp_path / "mountinfo"))) == [
+        places.Mount("/mnt/a b", "ext3", True), places.Mount("/mnt/c", "ext3", False)]
+
+
+# --- the vigil ---
+
+
+class Bird:
+    """A canary whose songs are heard as the test wants."""
+
+    kind = "tmpfs"
+
+    def __init__(self):
+        self.absent = {"tmpfs": "no place for the canary in /run/fim: No space left on device"}
+        self.deaf, self.place = set(), Place("/run/fim/scratch")
+
+    def sing(self):
+        if self.place is None:
+            return None
+        song = Song(self.place)
+        song.wanted = {"chmod": {}, "unlink": {}}
+        return song
+
+    def hear(self, songs):
+        for song in songs:
+            song.heard |= set(song.wanted) - self.deaf
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Moves by the second."""
+    class Clock:
+        now = 1000.0
+    monkeypatch.setattr(vigil.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(vigil.time, "time", lambda: Clock.now)
+    return Clock
+
+
+def watch(keeper, clock, seconds):
+    told = []
+    for _ in range(seconds):
+        clock.now += 1
+        told += keeper.turn()
+    return told
+
+
+@pytest.fixture
+def keeper(clock):
+    keeper = Vigil(Bird(), {"chmod", "unlink"}, lambda: keeper.count)
+    keeper.count = 0
+    return keeper
+
+
+def test_nothing_is_said_while_all_is_heard(keeper, clock):
+    assert watch(keeper, clock, 100) == [] and keeper.silent == set()
+
+
+def test_silence_is_blindness_from_the_last_song_on(keeper, clock):
+    watch(keeper, clock, 12)                  # sung at 1010, heard
+    keeper.canary.deaf = {"chmod", "unlink"}
+    told = watch(keeper, clock, 40)           # told once
+    (kind, members, message), = told
+    assert kind == "blind" and members["until"] is None
+    assert members["since"] == vigil.moment(1010) and "chmod, unlink" in members["reason"]
+    assert message.startswith("BLIND since ") and members["mend"] in message
+    keeper.canary.deaf = set()
+    (kind, after, message), = watch(keeper, clock, 20)
+    assert after["since"] == members["since"] and after["until"] is not None
+    assert watch(keeper, clock, 40) == []
+
+
+def test_one_deaf_operation_is_named(keeper, clock):
+    keeper.canary.deaf = {"unlink"}
+    (_, members, _), = watch(keeper, clock, 15)
+    assert members["reason"].endswith("not seen: unlink")
+    keeper.canary.deaf = {"unlink", "chmod"}
+    told = watch(keeper, clock, 15)
+    assert [members["until"] is None for _, members, _ in told] == [False, True]
+
+
+def test_what_may_have_been_lost_is_not_silent(keeper, clock):
+    keeper.canary.deaf = {"unlink"}
+    told = []
+    for _ in range(50):
+        keeper.count += 1
+        told += watch(keeper, clock, 1)
+    assert told == []
+    assert [kind for kind, _, _ in watch(keeper, clock, 15)] == ["blind"]
+
+
+def test_what_was_never_heard_is_not_missed(clock):
+    keeper = Vigil(Bird(), {"chmod"}, lambda: 0)
+    keeper.canary.deaf = {"unlink"}
+    assert watch(keeper, clock, 50) == []
+
+
+def test_a_canary_without_a_place_is_told_once(keeper, clock):
+    keeper.canary.place = None
+    (kind, members, _), = watch(keeper, clock, 50)
+    assert (kind, members["where"]) == ("error", "canary") and "No space" in members["message"]
+    keeper.canary.place = Place("/run/fim/scratch")
+    assert watch(keeper, clock, 20) == []
+    keeper.canary.place = None
+    assert len(watch(keeper, clock, 20)) == 1
+
+
+def test_hears_only_json_of_its_own(tmp_path):
+    class Session:
+        def canary(self):
+            return json.dumps(record("mkdir", path="d", file={"type": "directory"})).encode() + b"\n"
+    made = Song(Place(tmp_path))
+    made.wanted = {"mkdir": {"path": "d", "file.type": "directory"}}
+    Canary(Session()).hear([made])
+    assert made.heard == {"mkdir"}
