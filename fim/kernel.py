@@ -27,7 +27,8 @@ MEMBERS = (
     ("FIM_HAS_USER_PATH", "linux/fs.h", r"\bfile_user_path\("),
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_setattr\(struct (user_namespace|mnt_idmap) "),
-    ("FIM_HAS_GETATTR_NOSEC", "uapi/linux/fcntl.h", r"\bAT_GETATTR_NOSEC\b"),
+    ("FIM_HAS_REMOVEXATTR_IDMAP", "linux/security.h",
+     r"\bsecurity_inode_removexattr\(struct (user_namespace|mnt_idmap) "),
     ("FIM_HAS_GETATTR_PATH", "linux/security.h",
      r"\bsecurity_inode_getattr\(const struct path"),
 )
@@ -65,8 +66,9 @@ class Kernel:
                    os.path.exists(KPROBE_PMU), header_release(path))
 
     def has(self, function):
-        """True where `function` exists as it is and not only in split parts."""
-        return function in self.symbols
+        """True where `function` (or FUNCTION%return) exists as it is and not only in split
+        parts."""
+        return function.partition("%")[0] in self.symbols
 
     @property
     def cflags(self):
