@@ -23,7 +23,7 @@ def getattr_takes_path(kernel, hook):
 
 
 def setattr_takes_idmap(kernel, hook):
-    """5.12 put a namespace, later an idmap, before the dentry."""
+    """6.0 put a namespace, later an idmap, before the dentry."""
     return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" in kernel.headers
 
 
@@ -63,6 +63,11 @@ def acl_unanswered(kernel, hook):
     """6.2 to 6.8, and without EVM."""
     return kernel.has(hook.function) and unanswered(
         kernel, "security_inode_post_set_acl", "evm_inode_post_setxattr")
+
+
+def modified_apart(kernel, hook):
+    """Since it came with kiocb_modified, it does not call file_update_time any more."""
+    return kernel.has(hook.function) and kernel.has("kiocb_modified")
 
 
 def with_btrfs(kernel, hook):
@@ -115,7 +120,8 @@ HOOKS = tuple(Hook(*row) for row in (
     ("rename", "exchange", "d_exchange", "fim_d_exchange", present, AFTER),
     ("modify", "file", "file_update_time", "fim_file_update_time", present,
      "every write path up to 5.10; mmap, tmpfs and others after"),
-    ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
+    ("modify", "modified", "file_modified", "fim_file_modified", modified_apart,
+     "ext4 from 6.0; from 5.3 on it passed file_update_time"),
     ("modify", "iocb", "kiocb_modified", "fim_kiocb_modified", present, "xfs from 6.0"),
     ("modify", "copy_up", "security_inode_copy_up", "fim_copy_up", present,
      "overlayfs: what is written to becomes another inode; arguments as in 3.10"),
@@ -164,6 +170,8 @@ HOOKS = tuple(Hook(*row) for row in (
      ANSWERS),
     ("mmap", "done", "perf_event_mmap", "fim_mapped", present,
      AFTER + " of mmap and mprotect, whether anyone profiles or not"),
+    ("mmap", "done", "vma_set_page_prot", "fim_mapped", present,
+     "the same, by a probe of ftrace's: from 5.8 to 5.11 no program is run at another"),
     ("open", "device", "blkdev_open", "fim_blkdev_open", present,
      "only block devices are opened by it; nothing else of open is told"),
     ("open", "loop", "security_file_ioctl", "fim_file_ioctl", present,

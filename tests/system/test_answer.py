@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Attributes on a kernel that has nothing which runs only after success: what it has is hidden."""
 import errno
+import mmap
 import os
 import time
 
@@ -14,7 +15,7 @@ from workload import make
 
 AFTER = {"security_inode_post_setattr", "evm_inode_post_setattr", "evm_inode_post_setxattr",
          "security_inode_post_removexattr", "evm_inode_post_removexattr",
-         "security_inode_post_set_acl", "security_inode_post_remove_acl"}
+         "security_inode_post_set_acl", "security_inode_post_remove_acl", "perf_event_mmap"}
 PATIENCE = 10  # seconds; a gap is told after two
 
 
@@ -69,6 +70,15 @@ def test_what_failed(asking, file):
             os.removexattr(file, "trusted.x")
         os.chmod(other, 0o600)  # nor is another's success its own
         assert listener.settle() == []
+
+
+def test_mapped(asking, file):
+    """By the other function that every mapping passes."""
+    with listening(asking, os.path.dirname(file)) as listener:
+        listener.settle()
+        with open(file, "r+b") as opened, mmap.mmap(opened.fileno(), 1):
+            pass
+        assert listener.acts() == [("mmap", file), ("close", file)]
 
 
 def test_a_missed_return_is_a_gap(asking, tree):
