@@ -5,6 +5,7 @@ PATHS ?= /etc /usr/bin /usr/sbin /boot
 PYTEST = $(PYTHON) -m pytest -q -p no:cacheprovider $(ARGS)
 VM = $(PYTHON) tests/vm/run.py
 SUITE ?= bookworm
+SUITES ?= bullseye bookworm trixie sid
 DISKS = --disk ext4 --disk xfs --disk btrfs
 Q = $(if $(V),,@)
 
@@ -12,7 +13,7 @@ Q = $(if $(V),,@)
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench bench-baseline clean \
+.PHONY: help build run run-vm test test-unit test-vm test-matrix coverage fuzz bench bench-baseline clean \
 	packages-run packages-test
 
 help: ## this list
@@ -52,6 +53,11 @@ build/packages: packages-test
 test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
 	$(Q)$(VM) $(KERNEL) $(DISKS) --timeout 5400 -- $(PYTEST) tests/system
+
+test-matrix: packages-test build build/packages ## the system ring on each of SUITES, with its own user space
+	$(Q)failed=; for suite in $(SUITES); do echo "$$suite:"; \
+		$(VM) --suite $$suite --userland $(DISKS) --timeout 7200 -- $(PYTEST) tests/system || \
+		failed="$$failed $$suite"; done; [ -z "$$failed" ] || { echo "failed on$$failed"; exit 1; }
 
 coverage: packages-test build ## operation x way x file system: the table, and build/coverage/*.json
 	$(Q)$(MAKE) -s -C tests/system/workloads

@@ -13,7 +13,9 @@
  *
  * Since 6.7 that inner stat asks no security hook (Linux kernel commit
  * 8a924db2d7b5 ("fs: Pass AT_GETATTR_NOSEC flag to getattr interface function")
- * (in v6.7)): there vfs_getattr_nosec is attached to as well.
+ * (in v6.7)), so vfs_getattr_nosec is attached to as well. By no header can one
+ * tell which it is: the flag is gone again (Linux kernel commit 95f567f81e43 ("fs:
+ * Simplify getattr interface function checking AT_GETATTR_NOSEC flag")).
  *
  * Linux kernel commit 3f7036a071b8 ("switch security_inode_getattr() to struct
  * path *") (in v4.2): before, the arguments were (mnt, dentry).

@@ -3,7 +3,10 @@
  * mapping.c - mmap: a file becomes writable through shared memory.
  *
  * perf_event_mmap(vma) runs at the end of every mmap(2) and mprotect(2) that
- * succeeded, whether anyone profiles or not.
+ * succeeded, whether anyone profiles or not. Its file is compiled without ftrace,
+ * so that a probe there is a breakpoint, by which some kernels run no program
+ * (Linux kernel commit 548f1191d86c ("bpf: Unbreak BPF_PROG_TYPE_KPROBE when kprobe
+ * is called via do_int3") (in v5.12)): there vma_set_page_prot(vma) serves.
  *
  * From here on a store may change the file without passing any hook (its page
  * is dirty already): the close after the last unmap is told whatever was seen.

@@ -72,6 +72,16 @@ struct fim_before {
 	struct fim_file file;
 };
 
+/* An act that has been permitted, and how the inode is before it (answer.c). */
+struct fim_question {
+	struct dentry *dentry;
+	const char *name; /* of an extended attribute */
+	__u64 stack;      /* pointer, when it was asked */
+	__u32 op;         /* 0: those of `valid` */
+	__u32 valid;      /* ATTR_* flags */
+	struct fim_file file;
+};
+
 /* What an inode was like before an open file could change it. */
 struct fim_opened {
 	__u64 allocated; /* fim_inode_state() before the first fallocate, 0 none */
@@ -110,6 +120,9 @@ BPF_ARRAY(lower_form, __u32, 1); /* enum fim_lower_form */
 
 /* {pid, tid} -> attributes before the change. LRU for the same reason. */
 BPF_TABLE("lru_hash", __u64, struct fim_before, befores, 8192);
+
+/* {pid, tid} -> what it asked. LRU for the same reason. */
+BPF_TABLE("lru_hash", __u64, struct fim_question, questions, 8192);
 
 /* struct file * -> its inode when it was opened for writing. A missing or
  * evicted entry counts as opened before the monitor started. */

@@ -70,6 +70,20 @@ static void tell_unslotted(struct session *session, uint64_t since, uint64_t now
 	session->unslotted = count;
 }
 
+// The kernel missed the return of an act: longer than a second none of them takes,
+// and if one does, its record comes when it has returned.
+static void tell_unanswered(struct session *session, uint64_t since, uint64_t now)
+{
+	uint64_t answered = tap_counter(session->taps[0], FIM_COUNTER_ANSWERED);
+	uint64_t open = tap_counter(session->taps[0], FIM_COUNTER_ASKED) - answered;
+	uint64_t count = open < session->asking ? open : session->asking;
+
+	if (count > session->unanswered)
+		emit_unheard(session, since, now, "no return was seen of an act under way");
+	session->unanswered = count;
+	session->asking = open;
+}
+
 // Once a second: the wall clock may have been set.
 static void refresh(struct session *session, uint64_t now)
 {
@@ -78,6 +92,7 @@ static void refresh(struct session *session, uint64_t now)
 	if (now - session->refreshed < SESSION_REFRESH_NS)
 		return;
 	tell_unslotted(session, session->refreshed, now);
+	tell_unanswered(session, session->refreshed, now);
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);

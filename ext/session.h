@@ -180,6 +180,8 @@ struct session {
 	uint64_t delivered;   /* time of the youngest record rendered */
 	uint64_t refreshed;
 	uint64_t unslotted;   /* FIM_COUNTER_PENDING_FAILED when last looked at */
+	uint64_t asking;      /* FIM_COUNTER_ASKED and not _ANSWERED, when last looked at */
+	uint64_t unanswered;  /* of those, told of */
 	int64_t wall_offset;  /* wall clock minus CLOCK_MONOTONIC */
 	uint64_t entries;     /* room in the hash */
 	struct session_way *ways; /* none, or the files' own first */

@@ -16,7 +16,8 @@ from fim.switches import switched_off
 __all__ = ["Attachment", "attach", "source", "stages"]
 
 SOURCES = ("overlay.c", "filter.c", "copy_up.c", "create.c", "unlink.c", "rename.c", "write.c",
-           "mapping.c", "device.c", "attribute.c", "mount.c", "identity.c", "walk.c", "actor.c")
+           "mapping.c", "device.c", "attribute.c", "answer.c", "mount.c", "identity.c", "walk.c",
+           "actor.c")
 HEADERS = ("event.h", "kernel.h", "maps.h")
 # `stages` is held only because a program array is emptied when its last
 # descriptor closes (Linux: bpf_map_put_uref).

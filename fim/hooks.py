@@ -18,19 +18,57 @@ def present(kernel, hook):
     return kernel.has(hook.function)
 
 
-def getattr_asks_once(kernel, hook):
-    """Since 6.7 a stat of overlayfs asks the security hook for the merged inode only."""
-    return kernel.has(hook.function) and "FIM_HAS_GETATTR_NOSEC" in kernel.headers
-
-
 def getattr_takes_path(kernel, hook):
     """3.10 passes (mnt, dentry), 4.2 and later a path."""
     return kernel.has(hook.function) and "FIM_HAS_GETATTR_PATH" in kernel.headers
 
 
 def setattr_takes_idmap(kernel, hook):
-    """5.12 put a namespace, later an idmap, before the dentry."""
+    """6.0 put a namespace, later an idmap, before the dentry."""
     return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" in kernel.headers
+
+
+def unanswered(kernel, *successors):
+    """None of the functions that run only after success is there."""
+    return not any(kernel.has(function) for function in successors)
+
+
+def setattr_unanswered(kernel, hook):
+    """Before 6.9, and without EVM."""
+    return kernel.has(hook.function) and unanswered(
+        kernel, "security_inode_post_setattr", "evm_inode_post_setattr")
+
+
+def setattr_unanswered_idmap(kernel, hook):
+    """The same with the newer arguments."""
+    return setattr_unanswered(kernel, hook) and setattr_takes_idmap(kernel, hook)
+
+
+def removexattr_unanswered(kernel, hook):
+    """Before 6.9, and without EVM."""
+    return kernel.has(hook.function) and unanswered(
+        kernel, "security_inode_post_removexattr", "evm_inode_post_removexattr")
+
+
+def removexattr_unanswered_idmap(kernel, hook):
+    """The same, since 5.12 put a namespace, later an idmap, before the dentry."""
+    return removexattr_unanswered(kernel, hook) and "FIM_HAS_REMOVEXATTR_IDMAP" in kernel.headers
+
+
+def acl_apart(kernel, hook):
+    """6.2 gave POSIX ACLs a way of their own, which EVM's xattr hooks see."""
+    return kernel.has(hook.function) and kernel.has("security_inode_set_acl")
+
+
+def acl_unanswered(kernel, hook):
+    """6.2 to 6.8, and without EVM."""
+    return kernel.has(hook.function) and unanswered(
+        kernel, "security_inode_post_set_acl", "evm_inode_post_setxattr")
+
+
+def modified_apart(kernel, hook):
+    """Since it came with kiocb_modified, it does not call file_update_time any more."""
+    return kernel.has(hook.function) and kernel.has("kiocb_modified")
 
 
 def with_btrfs(kernel, hook):
@@ -42,11 +80,17 @@ CREATED = "security_d_instantiate", "fim_d_instantiate", present, "after the fil
 INHERITED = "called from other source files only, arguments unchanged from 3.10 to 7.3"
 
 AFTER = "runs only after success"
+ASKS = "nothing runs after success only; what the function returns will tell"
+ANSWERS = "its return is the answer"
 
 
 def setattr_rows(operation):
     """truncate, chmod, chown and utimes are one act of the kernel."""
     return (
+        (operation, "before", "security_inode_setattr", "fim_ask_setattr_idmap",
+         setattr_unanswered_idmap, ASKS),
+        (operation, "before", "security_inode_setattr", "fim_ask_setattr", setattr_unanswered,
+         ASKS),
         (operation, "before", "security_inode_setattr", "fim_setattr_idmap",
          setattr_takes_idmap, "what it was before; the oldest place with the new arguments"),
         (operation, "before", "security_inode_setattr", "fim_setattr", present, "the same"),
@@ -54,6 +98,7 @@ def setattr_rows(operation):
          AFTER),
         (operation, "done", "evm_inode_post_setattr", "fim_post_setattr", present,
          AFTER + "; where the kernel has EVM, before 6.9"),
+        (operation, "done", "notify_change%return", "fim_answer", present, ANSWERS),
     )
 
 
@@ -76,7 +121,8 @@ HOOKS = tuple(Hook(*row) for row in (
     ("rename", "exchange", "d_exchange", "fim_d_exchange", present, AFTER),
     ("modify", "file", "file_update_time", "fim_file_update_time", present,
      "every write path up to 5.10; mmap, tmpfs and others after"),
-    ("modify", "modified", "file_modified", "fim_file_modified", present, "ext4 from 5.3"),
+    ("modify", "modified", "file_modified", "fim_file_modified", modified_apart,
+     "ext4 from 6.0; from 5.3 on it passed file_update_time"),
     ("modify", "iocb", "kiocb_modified", "fim_kiocb_modified", present, "xfs from 6.0"),
     ("modify", "copy_up", "security_inode_copy_up", "fim_copy_up", present,
      "overlayfs: what is written to becomes another inode; arguments as in 3.10"),
@@ -92,20 +138,41 @@ HOOKS = tuple(Hook(*row) for row in (
     ("setxattr", "done", "security_inode_post_setxattr", "fim_post_setxattr", present, AFTER),
     ("setxattr", "acl", "security_inode_post_set_acl", "fim_post_set_acl", present,
      "POSIX ACLs go another way from 6.2 on"),
+    ("setxattr", "acl", "evm_inode_post_setxattr", "fim_evm_post_set_acl", acl_apart,
+     AFTER + "; where the kernel has EVM, 6.2 to 6.8"),
+    ("setxattr", "acl", "vfs_set_acl%return", "fim_answer", present, ANSWERS),
+    ("setxattr", "ask", "security_inode_set_acl", "fim_ask_set_acl", acl_unanswered, ASKS),
     ("removexattr", "done", "security_inode_post_removexattr", "fim_post_removexattr", present,
      AFTER),
     ("removexattr", "done", "evm_inode_post_removexattr", "fim_post_removexattr", present,
      AFTER + "; where the kernel has EVM, before 6.9"),
+    ("removexattr", "done", "vfs_removexattr%return", "fim_answer", present, ANSWERS),
+    ("removexattr", "before", "security_inode_removexattr", "fim_ask_removexattr_idmap",
+     removexattr_unanswered_idmap, ASKS),
+    ("removexattr", "before", "security_inode_removexattr", "fim_ask_removexattr",
+     removexattr_unanswered, ASKS),
     ("removexattr", "acl", "security_inode_post_remove_acl", "fim_post_remove_acl", present,
      "POSIX ACLs go another way from 6.2 on"),
+    ("removexattr", "acl", "vfs_remove_acl%return", "fim_answer", removexattr_unanswered,
+     ANSWERS),
+    ("removexattr", "ask", "security_inode_remove_acl", "fim_ask_removexattr_idmap",
+     removexattr_unanswered, ASKS),
     ("setflags", "permit", "security_file_ioctl", "fim_file_ioctl", present,
      "the ioctls that set flags, on every file system"),
     ("setflags", "compat", "security_file_ioctl_compat", "fim_file_ioctl", present,
      "the same from 32-bit programs, where they pass elsewhere"),
     ("setflags", "done", "mnt_drop_write_file", "fim_drop_write_file", present,
      "such an ioctl is over"),
+    ("setflags", "ask", "security_inode_file_setattr", "fim_ask_setflags", present,
+     "file_setattr(2) is no ioctl; the ioctls pass here, too"),
+    ("setflags", "syscall", "__x64_sys_file_setattr%return", "fim_answer", present, ANSWERS),
+    ("setflags", "syscall", "__arm64_sys_file_setattr%return", "fim_answer", present, ANSWERS),
+    ("setflags", "compat syscall", "__ia32_sys_file_setattr%return", "fim_answer", present,
+     ANSWERS),
     ("mmap", "done", "perf_event_mmap", "fim_mapped", present,
      AFTER + " of mmap and mprotect, whether anyone profiles or not"),
+    ("mmap", "done", "vma_set_page_prot", "fim_mapped", present,
+     "the same, by a probe of ftrace's: from 5.8 to 5.11 no program is run at another"),
     ("open", "device", "blkdev_open", "fim_blkdev_open", present,
      "only block devices are opened by it; nothing else of open is told"),
     ("open", "loop", "security_file_ioctl", "fim_file_ioctl", present,
@@ -128,13 +195,13 @@ LEARN = tuple(Hook(*row) for row in (
     ("scan", "learn", "security_inode_getattr", "fim_getattr_path", getattr_takes_path,
      "stat's numbers are not the kernel's on overlayfs and btrfs"),
     ("scan", "learn", "security_inode_getattr", "fim_getattr_dentry", present, "the same on 3.10"),
-    ("scan", "beneath", "vfs_getattr_nosec", "fim_getattr_path", getattr_asks_once,
-     "overlayfs calls it for the real inode"),
+    ("scan", "beneath", "vfs_getattr_nosec", "fim_getattr_path", present,
+     "overlayfs calls it for the real inode since 6.7; what is told twice is the same"),
 ))
 
 # Parts without which the operation can still be seen.
 OPTIONAL = {"exchange", "file", "modified", "iocb", "copy_up", "privs", "allocate", "forget",
-            "before", "acl", "compat", "move", "setattr"}
+            "before", "ask", "acl", "syscall", "compat", "compat syscall", "move", "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 
 

@@ -27,7 +27,6 @@ MEMBERS = (
     ("FIM_HAS_USER_PATH", "linux/fs.h", r"\bfile_user_path\("),
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_setattr\(struct (user_namespace|mnt_idmap) "),
-    ("FIM_HAS_GETATTR_NOSEC", "uapi/linux/fcntl.h", r"\bAT_GETATTR_NOSEC\b"),
     ("FIM_HAS_REMOVEXATTR_IDMAP", "linux/security.h",
      r"\bsecurity_inode_removexattr\(struct (user_namespace|mnt_idmap) "),
     ("FIM_HAS_GETATTR_PATH", "linux/security.h",
@@ -81,12 +80,12 @@ class Kernel:
                    header_release(path))
 
     def has(self, function):
-        """True where `function` exists as it is and not only in split parts.
+        """True where `function` (or FUNCTION%return) exists as it is and not only in split parts.
 
         Whether ftrace lists it says nothing: 3.10 probes perf_event_mmap, which it does not
         list; from 5.0 on (45408c4f9250) some kernels refuse such, and the next candidate comes.
         """
-        return function in self.symbols
+        return function.partition("%")[0] in self.symbols
 
     def hiding(self, functions):
         """The same kernel, as if it had none of these functions."""

@@ -74,8 +74,9 @@ def send_by_libc(channel, data, descriptor):
 
 def probe_descriptor(bpf, function, program):
     """The perf event of an attached kprobe; bcc keeps one a function, later one a program."""
-    event = next(name for name in bpf.kprobe_fds
-                 if name.decode("ascii") == "p_" + function)
+    function, _, at = function.partition("%")
+    event = ("r_" if at else "p_") + function
+    event = next(name for name in bpf.kprobe_fds if name.decode("ascii") == event)
     found = bpf.kprobe_fds[event]
     return found[program.encode("ascii")] if isinstance(found, dict) else found
 
@@ -98,9 +99,12 @@ def set_stages(bpf, bcc, stages):
 
 
 def attach(bpf, channel, function, program):
-    """Attach one kprobe and hand it over; a failure is told and the rest goes on."""
+    """Attach one kprobe and hand it over; a failure is told and the rest goes on.
+    FUNCTION%return is where the function returns."""
+    symbol, _, at = function.partition("%")
     try:
-        bpf.attach_kprobe(event=function.encode("ascii"), fn_name=program.encode("ascii"))
+        method = bpf.attach_kretprobe if at else bpf.attach_kprobe
+        method(event=symbol.encode("ascii"), fn_name=program.encode("ascii"))
         send(channel, {"probe": [function, program]}, probe_descriptor(bpf, function, program))
     except Exception as error:
         send(channel, {"failed": [function, program], "why": str(error)})

@@ -164,6 +164,8 @@ ACTS = {
     "removexattr": Act(labelled, one("removexattr", xattr={"name": XATTR})),
     "setflags": Act(files("f"), one("setflags", flags=["noatime"], changed={
         "flags": {"before": [], "after": ["noatime"]}})),
+    "setflags_at": Act(files("f"), one("setflags", flags=["noatime"], changed={
+        "flags": {"before": [], "after": ["noatime"]}})),
     "verity": Act(files("f"), one("setflags", flags=["verity"], changed={
         "flags": {"before": [], "after": ["verity"]}})),
     "map_only": Act(files("f"), mapped),

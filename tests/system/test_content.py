@@ -6,6 +6,7 @@ from collections import namedtuple
 import pytest
 
 import expected
+from matrix import symbols
 from workload import TIMES
 
 # counts: what `close` may count; who: what of the process is not its own; ops: the records.
@@ -27,6 +28,13 @@ CHANGES = {
 }
 BLOCKS = b"x" * 8192
 BEFORE_THE_DATA = ("size", "mtime", "ctime")  # modify is told before they change
+
+
+def counts(change, kind):
+    """btrfs is seen by two functions, and from 5.3 to 5.19 file_modified passes both."""
+    if kind == "btrfs" and "kiocb_modified" not in symbols():
+        return range(1, 2 * max(change.counts) + 1)
+    return change.counts
 
 
 def prepare(directory):
@@ -60,7 +68,7 @@ def test_one_modify_and_one_close(room, workloads, act, cell):
         return
     for event in events:
         if event["op"] == "close":
-            assert event["count"] in change.counts
+            assert event["count"] in counts(change, room.kind)
             event["count"] = 1
     expected.check(events, list(wants(room, report, change.ops)),
                    {"mmap": {"file": BEFORE_THE_DATA},

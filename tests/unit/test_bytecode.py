@@ -70,7 +70,10 @@ UNWATCHED = {
     "fim_post_setxattr": 1, "fim_post_removexattr": 1, "fim_post_set_acl": 1,
     "fim_copy_up": 2, "fim_post_remove_acl": 1, "fim_file_ioctl": 0, "fim_drop_write_file": 1,
     "fim_getattr_path": 1, "fim_getattr_dentry": 1, "fim_fallocate": 1, "fim_file_remove_privs": 0,
-    "fim_blkdev_open": 1,
+    "fim_blkdev_open": 1, "fim_evm_post_set_acl": 0, "fim_answer": 1,
+    # Two where the return is the answer: rare acts, and not on the kernels of most.
+    "fim_ask_setattr": 2, "fim_ask_setattr_idmap": 2, "fim_ask_removexattr": 2,
+    "fim_ask_removexattr_idmap": 2, "fim_ask_set_acl": 2, "fim_ask_setflags": 2,
 }
 # Mounts are rare: every act gives a record, and the monitor says whether it matters.
 ALWAYS = {"fim_sb_mount", "fim_move_mount", "fim_pivot_root", "fim_mount_setattr", "fim_sb_umount"}

@@ -1,5 +1,7 @@
 """The choice of hooks, on the facts of kernels that are not running."""
 
+import pytest
+
 from fim import hooks
 from fim.kernel import Kernel, find_members
 
@@ -31,9 +33,9 @@ def test_oldest_kernel_sees_every_operation():
 
 
 def test_newer_kernel_gets_all_ways_of_modifying():
-    chosen = hooks.choose(kernel(EVERYWHERE | {"file_modified", "kiocb_modified"}))
-    ways = {hook.function for hook in chosen if hook.operation == "modify"}
-    assert ways == {"file_update_time", "file_modified", "kiocb_modified"}
+    for more, count in ({"file_modified"}, 1), ({"file_modified", "kiocb_modified"}, 3):
+        chosen = hooks.choose(kernel(EVERYWHERE | more))
+        assert len({hook.function for hook in chosen if hook.operation == "modify"}) == count
 
 
 def test_btrfs_has_a_way_of_its_own_where_it_is():
@@ -67,10 +69,50 @@ def test_the_newer_of_two_ways_is_taken():
                     ("security_inode_post_setattr", "fim_post_setattr_idmap")}
 
 
+EVM = {"evm_inode_post_setattr", "evm_inode_post_setxattr", "evm_inode_post_removexattr"}
+RETURNING = {"notify_change", "vfs_removexattr", "security_inode_removexattr"}
+
+
 def test_without_evm_attributes_are_not_seen():
     """Nothing of such a kernel runs only after success."""
-    chosen = hooks.choose(kernel(EVERYWHERE - {"evm_inode_post_setattr"}))
-    assert set(hooks.uncovered(chosen)) == {"truncate", "chmod", "chown", "utimes"}
+    chosen = hooks.choose(kernel(EVERYWHERE - EVM))
+    assert set(hooks.uncovered(chosen)) == {"truncate", "chmod", "chown", "utimes", "removexattr"}
+
+
+def test_without_evm_the_return_is_the_answer():
+    """Debian 11's, and the same with the arguments of 6.0."""
+    for headers, suffix in ((), ""), (("FIM_HAS_SETATTR_IDMAP", "FIM_HAS_REMOVEXATTR_IDMAP"), "_idmap"):
+        chosen = hooks.choose(kernel((EVERYWHERE - EVM) | RETURNING, headers))
+        assert hooks.uncovered(chosen) == {}
+        assert programs(chosen) >= {
+            ("security_inode_setattr", "fim_ask_setattr" + suffix),
+            ("notify_change%return", "fim_answer"), ("vfs_removexattr%return", "fim_answer"),
+            ("security_inode_removexattr", "fim_ask_removexattr" + suffix)}
+
+
+def test_with_evm_nothing_is_asked():
+    chosen = hooks.choose(kernel(EVERYWHERE | EVM | RETURNING))
+    assert not [hook for hook in chosen if hook.program.startswith("fim_ask")
+                or "%" in hook.function]
+
+
+@pytest.mark.parametrize("more, setting, removing", [
+    (EVM, {("evm_inode_post_setxattr", "fim_evm_post_set_acl")}, set()),
+    (set(), {("security_inode_set_acl", "fim_ask_set_acl"), ("vfs_set_acl%return", "fim_answer")},
+     {("security_inode_remove_acl", "fim_ask_removexattr_idmap"),
+      ("vfs_remove_acl%return", "fim_answer")}),
+    (EVM | {"security_inode_post_set_acl", "security_inode_post_remove_acl"},
+     {("security_inode_post_set_acl", "fim_post_set_acl")},
+     {("security_inode_post_remove_acl", "fim_post_remove_acl")}),
+])
+def test_acls_where_they_go_another_way(more, setting, removing):
+    """6.2 to 6.8 with EVM, without it, and 6.9."""
+    acl = {"security_inode_set_acl", "security_inode_remove_acl", "vfs_set_acl", "vfs_remove_acl"}
+    chosen = hooks.choose(kernel((EVERYWHERE - EVM) | RETURNING | acl | more))
+    for operation, wanted in ("setxattr", setting), ("removexattr", removing):
+        parts = {(hook.function, hook.program) for hook in chosen
+                 if hook.operation == operation and hook.part in ("acl", "ask")}
+        assert parts == wanted
 
 
 def test_getattr_by_its_arguments():

@@ -110,7 +110,8 @@ def _private_apt(suite, state):
     settings = {"Dir::Etc::sourcelist": sources, "Dir::Etc::sourceparts": "/dev/null",
                 "Dir::State::lists": os.path.join(state, "lists"),
                 "Dir::Cache": os.path.join(state, "cache"),
-                "Dir::State::status": "/dev/null", "APT::Sandbox::User": "root"}
+                "Dir::State::status": "/dev/null", "APT::Sandbox::User": "root",
+                "Acquire::Check-Valid-Until": "false"}  # as in userland.py
     return [word for pair in settings.items() for word in ("-o", "=".join(pair))]
 
 
