@@ -173,6 +173,7 @@ struct session {
 	struct fim_id own;    /* where our own lines go */
 	bool has_own, own_told;
 	uint64_t canary;      /* bit n: the canary's operation n was seen */
+	uint64_t tried;       /* bit n: its failed attempt at operation n */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t scanned_until; /* the table is newer than records older than this */
 	uint64_t delivered;   /* time of the youngest record rendered */
@@ -274,6 +275,9 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 /* A gap of which nobody knows how many records are missing. */
 void emit_unheard(struct session *session, uint64_t since, uint64_t until, const char *reason);
 void session_on_gap(void *context, const struct tap_gap *gap);
+
+/* session_attempt.c: an act that failed. */
+void attempt_event(struct session *session, struct fim_event *event);
 
 /* session_links.c: a file with several names was scanned. */
 int links_note(struct session *session, const struct scan_entry *entry);

@@ -124,6 +124,9 @@ class Session:
     def counts(self) -> Dict[str, int]:
         """Every counter by name; `kernel_*` are kept by the programs."""
 
+    def tried(self) -> int:
+        """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""
+
     def canary(self) -> int:
         """Bits (by OPERATIONS) of what was seen of the canary since the last call."""
 

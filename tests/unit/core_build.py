@@ -12,7 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 DRIVERS = os.path.join(ROOT, "tests", "unit", "core")
 CORE = (
     "siphash arena slots decode inode_store inode_root inode_table inode_walk "
-    "mount_table mount_path mount_kind buffer utf8 json terminal record record_text record_change "
+    "mount_table mount_path mount_kind buffer utf8 json terminal error_name record record_text record_change "
     "process process_text users exclude"
 ).split()
 CFLAGS = (
