@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 
-from fim import _core, bpf, coverage, host
+from fim import _core, attempts, bpf, coverage, host
 from fim.canary import Canary
 from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
@@ -35,6 +35,7 @@ class Monitor:
     map_entries      room for watched inodes (None: twice what is there); it grows by itself
     one_file_system  enter no mount below a path
     find_links       search the rest of their file systems for other names of watched files
+    attempts         tell failed attempts, too: `result` "failure" and its `errno`
     exclude          shell patterns of names not wanted, of paths where they have a slash
     labels           {name: value} for every record
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
@@ -47,7 +48,7 @@ class Monitor:
 
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
-                 utc=False, kernel=None, attachment=None):
+                 utc=False, kernel=None, attachment=None, attempts=False):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -59,7 +60,9 @@ class Monitor:
         self.ring_pages = ring_pages
         self.map_entries = map_entries
         self.kernel = kernel
+        self.attempts = attempts
         self.coverage = {}
+        self.attempted = None
         self.attachment = attachment
         self.owned = attachment is None
         self.growth = None
@@ -94,6 +97,7 @@ class Monitor:
             self.tap(self.attachment)
             self.session.watch_nothing()
             canary = Canary(self.session).prove(self.gather)
+            self.prove_attempts()
             self.session.hold(True)
             self.scan()
             self.find()
@@ -120,7 +124,13 @@ class Monitor:
 
     def load(self, entries):
         """One set of attached programs."""
-        return bpf.attach(self.kernel, entries)
+        return bpf.attach(self.kernel, entries, attempts=self.attempts)
+
+    def prove_attempts(self):
+        """What is told of failed attempts, where somebody asked for them."""
+        if self.attachment.attempts is not None:
+            seen = attempts.prove(self.session, self.gather)
+            self.attempted = attempts.coverage(self.attachment, seen)
 
     def tap(self, attachment):
         """Have the session read from it."""
@@ -178,7 +188,11 @@ class Monitor:
         """The coverage record."""
         types = sorted(filesystem_types(self.roots)) or ["unknown"]
         self.coverage = coverage.coverage(self.attachment, canary, types)
-        self.emit("coverage", {"operations": self.coverage}, coverage.headline(self.coverage, canary))
+        members, said = {"operations": self.coverage}, coverage.headline(self.coverage, canary)
+        if self.attempted is not None:
+            members["attempts"] = self.attempted
+            said += "; " + attempts.headline(self.attempted)
+        self.emit("coverage", members, said)
 
     # --- a larger hash ---
 
