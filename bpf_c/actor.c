@@ -82,7 +82,7 @@ fim_inline int fim_aim_next(struct fim_scratch *s, struct task_struct *task)
 	return s->walk.slot < FIM_TEXT_CWD && fim_aim_cwd(s, task);
 }
 
-int fim_next_stage(struct pt_regs *ctx)
+fim_inline int fim_next(struct pt_regs *ctx, enum fim_caller caller)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 zero = 0;
@@ -91,11 +91,13 @@ int fim_next_stage(struct pt_regs *ctx)
 	if (!s)
 		return 0;
 	if (fim_aim_next(s, task))
-		stages.call(ctx, FIM_STAGE_WALK);
-	else
-		stages.call(ctx, FIM_STAGE_ACTOR);
-	fim_count(FIM_COUNTER_STAGE_FAILED);
-	return 0;
+		return fim_go(ctx, caller, FIM_STAGE_WALK);
+	return fim_go(ctx, caller, FIM_STAGE_ACTOR);
+}
+
+int fim_next_stage(struct pt_regs *ctx)
+{
+	return fim_next(ctx, FIM_KPROBE);
 }
 
 fim_inline void fim_actor_ids(struct fim_actor *actor, struct task_struct *task)
@@ -226,11 +228,12 @@ fim_inline void fim_actor_value(struct fim_scratch *s, struct fim_text *text)
 
 fim_inline void fim_actor_target(struct fim_scratch *s)
 {
-	struct fim_text *text = fim_text_begin(s, FIM_TEXT_TARGET);
+	struct fim_text *text;
 	int length;
 
 	if (!s->second.target)
 		return;
+	text = fim_text_begin(s, FIM_TEXT_TARGET);
 	length = bpf_probe_read_str(fim_text_at(s, s->walk.offset), FIM_TARGET_BYTES,
 				    s->second.target);
 	if (length <= 0) {
@@ -244,7 +247,7 @@ fim_inline void fim_actor_target(struct fim_scratch *s)
 	fim_actor_value(s, text);
 }
 
-int fim_actor_stage(struct pt_regs *ctx)
+fim_inline int fim_actor(struct pt_regs *ctx, enum fim_caller caller)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 zero = 0;
@@ -258,12 +261,15 @@ int fim_actor_stage(struct pt_regs *ctx)
 	fim_actor_args(s, task);
 	fim_actor_cgroup(s, task);
 	fim_actor_target(s);
-	stages.call(ctx, FIM_STAGE_SUBMIT);
-	fim_count(FIM_COUNTER_STAGE_FAILED);
-	return 0;
+	return fim_go(ctx, caller, FIM_STAGE_SUBMIT);
 }
 
-int fim_submit_stage(struct pt_regs *ctx)
+int fim_actor_stage(struct pt_regs *ctx)
+{
+	return fim_actor(ctx, FIM_KPROBE);
+}
+
+fim_inline int fim_submit(struct pt_regs *ctx, enum fim_caller caller)
 {
 	__u32 zero = 0, size;
 	struct fim_scratch *s = scratch.lookup(&zero);
@@ -283,7 +289,10 @@ int fim_submit_stage(struct pt_regs *ctx)
 		return 0;
 	s->event.op = fim_take_operation(&s->second.more);
 	s->event.seq = ++*number;
-	stages.call(ctx, FIM_STAGE_SUBMIT);
-	fim_count(FIM_COUNTER_STAGE_FAILED);
-	return 0;
+	return fim_go(ctx, caller, FIM_STAGE_SUBMIT);
+}
+
+int fim_submit_stage(struct pt_regs *ctx)
+{
+	return fim_submit(ctx, FIM_KPROBE);
 }

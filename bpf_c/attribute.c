@@ -182,14 +182,19 @@ int fim_post_remove_acl(struct pt_regs *ctx, void *idmap, struct dentry *dentry,
 	return fim_xattr_changed(ctx, FIM_OP_REMOVEXATTR, dentry, name, 0, 0);
 }
 
+fim_inline int fim_is_setflags(unsigned int cmd)
+{
+	return cmd == FIM_SETFLAGS || cmd == FIM_SETFLAGS32 || cmd == FIM_FSSETXATTR ||
+	       cmd == FIM_VERITY;
+}
+
 int fim_file_ioctl(struct pt_regs *ctx, struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct dentry *dentry = 0;
 
 	if (fim_is_loop(cmd))
 		return fim_loop_ioctl(ctx, file, cmd, arg);
-	if (cmd != FIM_SETFLAGS && cmd != FIM_SETFLAGS32 && cmd != FIM_FSSETXATTR &&
-	    cmd != FIM_VERITY)
+	if (!fim_is_setflags(cmd))
 		return 0;
 	FIM_READ(dentry, &file->f_path.dentry);
 	return fim_remember(file, fim_dentry_inode(dentry));

@@ -172,6 +172,7 @@ enum fim_event_flag {
 	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
 	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
+	FIM_EVENT_FAILED = 65536,    /* an attempt: nothing was done, `count` says why */
 };
 
 struct fim_event {
@@ -184,7 +185,7 @@ struct fim_event {
 	__u32 cpu;
 	__u32 flags;
 	__u64 count;           /* close: modifications while it was open, or watched;
-				* setxattr: bytes of the value */
+				* setxattr: bytes of the value; FIM_EVENT_FAILED: errno */
 	struct fim_id dir;     /* directory that holds PATH's first name */
 	struct fim_id dir2;    /* and PATH2's */
 	struct fim_file file;

@@ -197,12 +197,29 @@ fim_inline __u32 fim_take_operation(__u32 *operations)
 	return 0;
 }
 
+/* What calls a stage: a program array takes programs of one type. */
+enum fim_caller {
+	FIM_KPROBE,
+	FIM_TRACEPOINT,
+};
+
+/* Go on with a stage; it does not return. */
+fim_inline int fim_go(struct pt_regs *ctx, enum fim_caller caller, __u32 stage)
+{
+#ifdef FIM_ATTEMPTS
+	if (caller == FIM_TRACEPOINT)
+		exit_stages.call(ctx, stage);
+	else
+#endif
+		stages.call(ctx, stage);
+	fim_count(FIM_COUNTER_STAGE_FAILED);
+	return 0;
+}
+
 /* Hand the record to the stages, which end by submitting it. */
 fim_inline int fim_send(struct pt_regs *ctx)
 {
-	stages.call(ctx, FIM_STAGE_WALK);
-	fim_count(FIM_COUNTER_STAGE_FAILED);
-	return 0;
+	return fim_go(ctx, FIM_KPROBE, FIM_STAGE_WALK);
 }
 
 /* The same, of an act on the inode at `path` (mnt 0: the hook has none). */

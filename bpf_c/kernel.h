@@ -61,6 +61,23 @@ fim_inline struct dentry *fim_dentry_parent(struct dentry *dentry)
 	return parent;
 }
 
+/* A name of the inode that is in the kernel's cache, or 0.
+ * Linux kernel commit 946e51f2bf37 ("move d_rcu from overlapping d_child to
+ * overlapping d_alias") (in v3.19). */
+#ifdef FIM_HAS_D_U_ALIAS
+#define FIM_ALIAS offsetof(struct dentry, d_u.d_alias)
+#else
+#define FIM_ALIAS offsetof(struct dentry, d_alias)
+#endif
+
+fim_inline struct dentry *fim_inode_alias(struct inode *inode)
+{
+	char *first = 0;
+
+	FIM_READ(first, &inode->i_dentry.first);
+	return first ? (struct dentry *)(first - FIM_ALIAS) : 0;
+}
+
 fim_inline int fim_dentry_unhashed(struct dentry *dentry)
 {
 	void *pprev = 0;

@@ -82,6 +82,28 @@ struct fim_question {
 	struct fim_file file;
 };
 
+/* A name as it is in the kernel's cache: four members of struct dentry. */
+struct fim_named {
+	struct dentry *parent;
+	__u64 hash;
+	const unsigned char *name;
+	struct inode *inode;
+};
+
+#define FIM_XATTR_BYTES 64
+
+/* What a thread has begun to do to something watched (attempt.c). */
+struct fim_attempt {
+	__u64 start; /* of the thread: its number can be another's later */
+	__u32 op;
+	__u32 only; /* the error that counts, 0 any */
+	struct dentry *dentry;
+	struct dentry *dentry2; /* rename: the new name; link: the existing one */
+	struct fim_named name;
+	struct fim_named name2;
+	char xattr[FIM_XATTR_BYTES]; /* of setxattr and removexattr */
+};
+
 /* What an inode was like before an open file could change it. */
 struct fim_opened {
 	__u64 allocated; /* fim_inode_state() before the first fallocate, 0 none */
@@ -152,5 +174,14 @@ enum fim_stage {
 };
 
 BPF_PROG_ARRAY(stages, 8);
+
+#ifdef FIM_ATTEMPTS
+/* {pid, tid} -> what its system call has begun. LRU, since a thread that dies in
+ * one leaves it behind; a live one would have to outlive 8,192 others. */
+BPF_TABLE("lru_hash", __u64, struct fim_attempt, attempts, 8192);
+
+/* The same stages as programs of a tracepoint. */
+BPF_PROG_ARRAY(exit_stages, 8);
+#endif
 
 #endif

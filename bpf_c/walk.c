@@ -94,7 +94,7 @@ fim_inline int fim_walk_level(struct fim_scratch *s, struct fim_text *text)
 	return 1;
 }
 
-int fim_walk_stage(struct pt_regs *ctx)
+fim_inline int fim_walk(struct pt_regs *ctx, enum fim_caller caller)
 {
 	__u32 zero = 0;
 	struct fim_scratch *s = scratch.lookup(&zero);
@@ -110,7 +110,7 @@ int fim_walk_stage(struct pt_regs *ctx)
 		if (!fim_walk_level(s, text))
 			goto over;
 	if (++s->walk.rounds < FIM_WALK_ROUNDS)
-		stages.call(ctx, FIM_STAGE_WALK);
+		fim_go(ctx, caller, FIM_STAGE_WALK);
 over:
 	text->length = sizeof(struct fim_event) + s->walk.offset - text->offset;
 	if (text->state == FIM_TEXT_ABSENT) {
@@ -118,7 +118,10 @@ over:
 		fim_inode_id(fim_dentry_inode(s->walk.dentry), &text->end);
 	}
 	s->event.text[s->walk.slot & (FIM_TEXT_END - 1)] = *text;
-	stages.call(ctx, FIM_STAGE_NEXT);
-	fim_count(FIM_COUNTER_STAGE_FAILED);
-	return 0;
+	return fim_go(ctx, caller, FIM_STAGE_NEXT);
+}
+
+int fim_walk_stage(struct pt_regs *ctx)
+{
+	return fim_walk(ctx, FIM_KPROBE);
 }

@@ -63,7 +63,8 @@ static bool replaces_known(const struct session *session, const struct fim_event
 bool apply_is_withheld(const struct session *session, const struct fim_event *event)
 {
 	// By inode, where it is known already; by name, where it just appeared.
-	return event->op != FIM_OP_OPEN && names_only(session, event) &&
+	return (event->op != FIM_OP_OPEN || event->flags & FIM_EVENT_FAILED) &&
+	       names_only(session, event) &&
 	       !known_for_itself(session, event) && !replaces_known(session, event) &&
 	       !apply_wants(session, &event->dir, event_leaf(event, FIM_TEXT_PATH)) &&
 	       !apply_wants(session, &event->dir2, event_leaf(event, FIM_TEXT_PATH2));

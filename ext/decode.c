@@ -17,6 +17,11 @@ const char *event_op_word(unsigned op)
 	return op < FIM_OPERATION_END ? op_words[op] : NULL;
 }
 
+unsigned event_error(const struct fim_event *event)
+{
+	return event->flags & FIM_EVENT_FAILED ? (unsigned)event->count : 0;
+}
+
 bool event_is_of_name(const struct fim_event *event)
 {
 	return event->op <= FIM_OP_RENAME;
@@ -65,6 +70,7 @@ static bool text_is_sound(const struct fim_event *event, unsigned slot)
 
 /* What every version has in common: the first eight bytes. */
 #define VERSIONED_HEAD 8
+#define MOST_ERROR 4095 // MAX_ERRNO, include/linux/err.h
 
 int fim_decode(const void *bytes, size_t length, const struct fim_event **ret)
 {
@@ -79,6 +85,8 @@ int fim_decode(const void *bytes, size_t length, const struct fim_event **ret)
 		return -EINVAL;
 	if (!event_op_word(event->op) || event->matched < FIM_MATCHED_INODE ||
 	    event->matched > FIM_MATCHED_PARENT)
+		return -EINVAL;
+	if (event->flags & FIM_EVENT_FAILED && (!event->count || event->count > MOST_ERROR))
 		return -EINVAL;
 	for (unsigned slot = 0; slot < FIM_TEXT_END; slot++)
 		if (!text_is_sound(event, slot))

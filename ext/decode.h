@@ -27,6 +27,9 @@ int fim_decode(const void *bytes, size_t length, const struct fim_event **ret);
 /* The contract's word for an operation, NULL for an unknown number. */
 const char *event_op_word(unsigned op);
 
+/* The errno of an act that failed, 0 of one that did not. */
+unsigned event_error(const struct fim_event *event);
+
 /* Whether it makes, moves or removes a name, rather than changes an inode. */
 bool event_is_of_name(const struct fim_event *event);
 

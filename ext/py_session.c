@@ -356,6 +356,20 @@ static PyObject *session_py_canary(PyObject *self, PyObject *unused)
 	return lines;
 }
 
+static PyObject *session_py_tried(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	unsigned long long seen;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	seen = session->tried;
+	session->tried = 0;
+	((struct py_session *)self)->busy = false;
+	return PyLong_FromUnsignedLongLong(seen);
+}
+
 static PyObject *session_py_wants_room(PyObject *self, PyObject *unused)
 {
 	(void)unused;
@@ -402,6 +416,8 @@ static PyMethodDef session_methods[] = {
 	{"emit", session_py_emit, METH_VARARGS,
 	 "emit(kind, members, message)\n--\n\nRender a record of another kind."},
 	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},
+	{"tried", session_py_tried, METH_NOARGS,
+	 "tried()\n--\n\nBits of the canary's failed attempts seen since the last call."},
 	{"canary", session_py_canary, METH_NOARGS,
 	 "canary()\n--\n\nThe records of the canary since the last call, as bytes of JSON lines."},
 	{"unread", session_py_unread, METH_NOARGS,

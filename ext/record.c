@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "decode.h"
+#include "error_name.h"
 #include "json.h"
 #include "process.h"
 #include "process_last.h"
@@ -29,11 +30,24 @@ void record_head(const struct fim_stream *stream, const char *kind,
 					    : bytes_of_string("{}"));
 }
 
+static void put_error(unsigned error, struct buffer *out)
+{
+	char room[ERROR_NAME_SIZE];
+
+	json_string(out, error_name(error, room));
+}
+
 static void put_operation(const struct fim_view *view, struct buffer *out)
 {
 	json_key(out, "op");
 	json_string(out, event_op_word(view->event->op));
 	json_key(out, "result");
+	if (event_error(view->event)) {
+		json_string(out, "failure");
+		json_key(out, "errno");
+		put_error(event_error(view->event), out);
+		return;
+	}
 	json_string(out, view->result == VIEW_SUCCESS ? "success" : "unknown");
 	json_key(out, "errno");
 	json_null(out);
@@ -151,6 +165,11 @@ static void put_id(uint64_t ino, uint32_t dev, struct buffer *out)
 static void put_file(const struct fim_file *file, const struct fim_id *id,
 		     struct buffer *out)
 {
+	// There is none where one was not to be made.
+	if (!file->mode) {
+		json_null(out);
+		return;
+	}
 	id = id ? id : &file->id;
 	json_begin_object(out);
 	put_id(id->ino, id->over ? id->over : id->dev, out);
@@ -260,7 +279,8 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 		put_device(&view->event->file, out);
 		break;
 	case FIM_OP_OPEN:
-		put_open(view, out);
+		if (!event_error(view->event))
+			put_open(view, out);
 		break;
 	case FIM_OP_CLOSE:
 		put_close(view->event, out);

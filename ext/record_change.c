@@ -185,7 +185,8 @@ static struct bytes xattr_of(const struct fim_event *event, struct bytes *value)
 	struct bytes rest = event_text(event, FIM_TEXT_TARGET), name = {NULL, 0};
 
 	text_next(&rest, &name);
-	*value = event->op == FIM_OP_SETXATTR && event->count ? rest : bytes_of(NULL, 0);
+	*value = event->op == FIM_OP_SETXATTR && event->count && !event_error(event)
+		? rest : bytes_of(NULL, 0);
 	return name;
 }
 

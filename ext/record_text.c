@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "decode.h"
+#include "error_name.h"
 #include "process.h"
 #include "terminal.h"
 
@@ -84,9 +85,9 @@ static void put_act(const struct fim_view *view, struct buffer *out)
 					       : " -> ");
 	}
 	put_own_path(view, out);
-	if (event->op == FIM_OP_SYMLINK)
+	if (event->op == FIM_OP_SYMLINK && !event_error(event))
 		put_target(event, out);
-	if (event->op == FIM_OP_LINK && !view->created) {
+	if (event->op == FIM_OP_LINK && !view->created && view->target_path.data) {
 		buffer_add_string(out, " = ");
 		record_text_path(view->target_path, out);
 	}
@@ -129,10 +130,20 @@ static void put_mount(const struct mount *mount, struct buffer *out)
 	buffer_add_byte(out, ')');
 }
 
+static void put_error(unsigned error, struct buffer *out)
+{
+	char room[ERROR_NAME_SIZE];
+
+	buffer_format(out, " (%s: %s)", error_is_denial(error) ? "DENIED" : "FAILED",
+		      error_name(error, room));
+}
+
 static void put_remarks(const struct fim_view *view, struct buffer *out)
 {
 	const struct fim_event *event = view->event;
 
+	if (event_error(event))
+		put_error(event_error(event), out);
 	if (event->op == FIM_OP_CLOSE)
 		buffer_format(out, " (%" PRIu64 " change%s)",
 			      (uint64_t)event->count,
@@ -140,7 +151,7 @@ static void put_remarks(const struct fim_view *view, struct buffer *out)
 	record_change_text(event, out);
 	if (event->op == FIM_OP_MKNOD)
 		put_device(&event->file, out);
-	if (event->op == FIM_OP_OPEN)
+	if (event->op == FIM_OP_OPEN && !event_error(event))
 		put_open(view, out);
 	put_mount(view->mount, out);
 	if (view->result == VIEW_UNKNOWN)

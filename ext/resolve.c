@@ -205,7 +205,8 @@ static bool add_names(struct session *session, const struct fim_id *id, struct b
 static bool names_gone(const struct fim_event *event)
 {
 	return event->op == FIM_OP_UNLINK || event->op == FIM_OP_RMDIR ||
-	       event->flags & FIM_EVENT_DELETED;
+	       event->flags & FIM_EVENT_DELETED ||
+	       (event->flags & FIM_EVENT_FAILED && event_is_of_name(event));
 }
 
 // Every path known of the inode: the table's, and the one acted through when it
@@ -277,7 +278,8 @@ static void resolve_paths(struct session *session, const struct fim_event *event
 	ret->path = first.path;
 	ret->path_mount = first.mount;
 	ret->path_complete = first.complete;
-	ret->created = event->op == FIM_OP_LINK && event->file.nlink == 1;
+	ret->created = event->op == FIM_OP_LINK && event->file.nlink == 1 &&
+		       !(event->flags & FIM_EVENT_FAILED);
 	if (event->text[FIM_TEXT_PATH2].state != FIM_TEXT_ABSENT && !mounts_is_act(event))
 		resolve_second(session, event, ret);
 	resolve_known(session, event, ret);
@@ -296,7 +298,7 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
-	if (event->op == FIM_OP_OPEN)
+	if (event->op == FIM_OP_OPEN && !(event->flags & FIM_EVENT_FAILED))
 		devices_opened(session, ret);
 	way_stat(session, event, ret);
 	ret->deleted = event->flags & FIM_EVENT_DELETED;

@@ -172,6 +172,10 @@ static void session_event(struct session *session, struct fim_event *event)
 	struct fim_view view;
 	unsigned after;
 
+	if (event->flags & FIM_EVENT_FAILED) {
+		attempt_event(session, event);
+		return;
+	}
 	if (event->flags & FIM_EVENT_CANARY) {
 		canary_heard(session, event);
 		return;

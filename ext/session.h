@@ -175,6 +175,7 @@ struct session {
 	struct exclude exclude;
 	struct fim_id own;    /* where our own lines go */
 	bool has_own, own_told;
+	uint64_t tried;       /* bit n: the canary's failed attempt at operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t scanned_until; /* the table is newer than records older than this */
 	uint64_t delivered;   /* time of the youngest record rendered */
@@ -281,6 +282,8 @@ void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_canary.c: a record of the canary's */
 void canary_heard(struct session *session, const struct fim_event *event);
+/* session_attempt.c: an act that failed. */
+void attempt_event(struct session *session, struct fim_event *event);
 
 /* session_links.c: a file with several names was scanned. */
 int links_note(struct session *session, const struct scan_entry *entry);

@@ -128,6 +128,9 @@ class Session:
         """The records of the canary since the last call, as lines of JSON with nothing
         looked up."""
 
+    def tried(self) -> int:
+        """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""
+
     def unread(self) -> int:
         """How many directories are watched and not read yet: moved in, and moved on."""
 

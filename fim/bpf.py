@@ -13,11 +13,12 @@ from fim.errors import KernelError
 from fim.needs import bcc_package, header_package, interpreters
 from fim.switches import switched_off
 
-__all__ = ["Attachment", "attach", "source", "stages"]
+__all__ = ["Attachment", "attach", "exit_stages", "source", "stages"]
 
 SOURCES = ("overlay.c", "filter.c", "copy_up.c", "create.c", "unlink.c", "rename.c", "write.c",
            "mapping.c", "device.c", "attribute.c", "answer.c", "mount.c", "identity.c", "walk.c",
            "actor.c")
+ATTEMPT_SOURCES = ("attempt.c", "sys_exit.c")  # joined only when attempts are asked for
 HEADERS = ("event.h", "kernel.h", "maps.h")
 # `stages` is held only because a program array is emptied when its last
 # descriptor closes (Linux: bpf_map_put_uref).
@@ -36,11 +37,12 @@ def directory():
     raise KernelError("fim: %s/bpf_c: the kernel programs are missing; install fim again" % here)
 
 
-def source():
+def source(attempts=False):
     """One text of all programs. BCC rewrites only the main text, so the .c files are
     joined, each with a #line that makes diagnostics name the real file."""
-    parts = ['#include "%s"\n' % name for name in HEADERS]
-    for name in SOURCES:
+    parts = ["#define FIM_ATTEMPTS\n"] if attempts else []
+    parts += ['#include "%s"\n' % name for name in HEADERS]
+    for name in SOURCES + (ATTEMPT_SOURCES if attempts else ()):
         with open(os.path.join(directory(), name), encoding="utf-8") as text:
             parts.append('#line 1 "bpf_c/%s"\n%s' % (name, text.read()))
     return "".join(parts)
@@ -58,6 +60,11 @@ def stages():
     return [[int(index), program] for index, program in rows]
 
 
+def exit_stages():
+    """The same for the programs that go on from a tracepoint."""
+    return [[index, program.replace("_stage", "_exit")] for index, program in stages()]
+
+
 def cflags(kernel, entries):
     """What the compiler is told beside the text."""
     return ["-I" + directory(), "-DFIM_WATCHED_ENTRIES=%d" % entries,
@@ -73,6 +80,7 @@ class Attachment:
     failed    {(function, program): why}
     chosen    the rows of fim.hooks that were asked for
     hooks     those of them that are attached
+    attempts  those of failed attempts, None where nobody asked for them
     """
 
     def __init__(self, kernel, entries):
@@ -83,8 +91,13 @@ class Attachment:
         self.probes = {}
         self.failed = {}
         self.chosen, self.hooks, self.learn = [], [], []
+        self.attempts = None
         self.sizes = {}
         self.bcc = None
+
+    def attached(self, rows):
+        """Those of the rows that are."""
+        return [hook for hook in rows if (hook.function, hook.program) in self.probes]
 
     def take(self, message, descriptor):
         """Keep what one message of the loader brings."""
@@ -116,35 +129,37 @@ def close_all(descriptors):
         os.close(descriptors.popitem()[1])
 
 
-def attach(kernel, entries, without=(), table=hooks.HOOKS):
+def attach(kernel, entries, without=(), table=hooks.HOOKS, attempts=False):
     """Load the programs with room for `entries` inodes and attach this kernel's hooks.
 
-    `without` are functions, or rows of `table`, that are passed over. Raises
-    KernelError with what is wrong and how to mend it.
+    `without` are functions, or rows of `table`, that are passed over; `attempts` adds
+    the hooks of failed attempts. Raises KernelError with what is wrong and how to mend it.
     """
     check(kernel)
     chosen = hooks.choose(kernel, table, without)
+    tried = hooks.choose(kernel, hooks.ATTEMPTS, without) if attempts else []
     learn = hooks.choose(kernel, hooks.LEARN)
     attachment = Attachment(kernel, entries)
     try:
-        run_loader(request(kernel, entries, chosen, learn), attachment)
+        run_loader(request(kernel, entries, chosen + tried, learn, attempts), attachment)
     except BaseException:
         attachment.close()
         raise
     attachment.chosen, attachment.learn = chosen, learn
-    attachment.hooks = [hook for hook in chosen
-                        if (hook.function, hook.program) in attachment.probes]
+    attachment.hooks = attachment.attached(chosen)
+    attachment.attempts = attachment.attached(tried) if attempts else None
     return attachment
 
 
-def request(kernel, entries, chosen, learn):
+def request(kernel, entries, chosen, learn, attempts=False):
     """What the loader is asked for (fim/loader.py has the form)."""
-    text = source()
     pairs = dict.fromkeys((hook.function, hook.program) for hook in chosen)
-    return {"release": kernel.release, "text": text, "cflags": cflags(kernel, entries), "maps": list(MAPS),
+    exits = exit_stages() if attempts else []
+    return {"release": kernel.release, "text": source(attempts), "cflags": cflags(kernel, entries),
+            "maps": list(MAPS) + ["exit_stages"] * attempts,
             "load": sorted({hook.program for hook in learn}), "attach": [list(pair) for pair in pairs],
-            "stages": stages(),
-            "programs": sorted({program for _, program in pairs} | {p for _, p in stages()})}
+            "stages": stages(), "exit_stages": exits,
+            "programs": sorted({program for _, program in pairs} | {p for _, p in stages() + exits})}
 
 
 def check(kernel):

@@ -86,6 +86,8 @@ def add_watch(verbs):
     verb.add_argument("--one-file-system", action="store_true", help="enter no mount below a PATH")
     verb.add_argument("--find-links", action="store_true",
                       help="search the rest of their file systems for other names of files below")
+    verb.add_argument("--attempts", action="store_true",
+                      help="tell failed attempts, too (permission denied and the like)")
     verb.add_argument("--exclude", metavar="PATTERN", action="append", default=[],
                       help="names not wanted, such as '*.swp'; paths where it has a slash; "
                       "may be repeated")
@@ -153,8 +155,8 @@ def watch(options):
     monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
                       map_entries=options.map_entries, text=options.format == "text",
                       utc=options.utc, one_file_system=options.one_file_system,
-                      find_links=options.find_links, exclude=options.exclude,
-                      without=options.without)
+                      find_links=options.find_links, attempts=options.attempts,
+                      exclude=options.exclude, without=options.without)
     for path in monitor.missing:
         complain("fim: %s does not exist yet: waiting for it" % path)
     with opened(options.output) as sink, ready_file(options.ready_file) as ready:

@@ -7,7 +7,7 @@ together. `when` takes a `fim.kernel.Kernel`; no row may ask for a version.
 
 from collections import namedtuple
 
-__all__ = ["Hook", "HOOKS", "LEARN", "OPERATIONS", "choose", "doubtful", "give_way",
+__all__ = ["ATTEMPTS", "Hook", "HOOKS", "LEARN", "OPERATIONS", "choose", "doubtful", "give_way",
            "symbol", "uncovered"]
 
 Hook = namedtuple("Hook", "operation part function program when why")
@@ -69,6 +69,16 @@ def acl_unanswered(kernel, hook):
 def modified_apart(kernel, hook):
     """Since it came with kiocb_modified, it does not call file_update_time any more."""
     return kernel.has(hook.function) and kernel.has("kiocb_modified")
+
+
+def without_idmap(kernel, hook):
+    """Before 5.12 the vfs_* functions took the directory and the name first."""
+    return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" not in kernel.headers
+
+
+def has_sys_exit(kernel, hook):
+    """Tracepoints of system calls, for perf."""
+    return kernel.has("perf_trace_sys_exit")
 
 
 def with_btrfs(kernel, hook):
@@ -198,6 +208,56 @@ LEARN = tuple(Hook(*row) for row in (
     ("scan", "beneath", "vfs_getattr_nosec", "fim_getattr_path", present,
      "overlayfs calls it for the real inode since 6.7; what is told twice is the same"),
 ))
+
+
+
+def attempt_rows(operation, function, program, why):
+    """Where the arguments are told by the headers."""
+    return (
+        (operation, "attempt", function, program + "_idmap", setattr_takes_idmap, why),
+        (operation, "attempt", function, program, present, why),
+    )
+
+
+def attempt_at_name(operation, program, path, vfs):
+    """security_path_* are not in every kernel (CONFIG_SECURITY_PATH)."""
+    return (
+        (operation, "attempt", path, program, present,
+         "before every check of rights; arguments as in 3.10"),
+        (operation, "attempt", vfs, program, without_idmap, "the same, where it is not inlined"),
+    )
+
+
+EXIT = "raw_syscalls:sys_exit"
+
+# What fails, for those who ask: begun at one of these, told at the system call's end.
+ATTEMPTS = tuple(Hook(*row) for row in (
+    attempt_rows("open", "inode_permission", "fim_try_open", "asked by every open; by every "
+                 "step of a path as well, which leaves after one test")
+    + attempt_at_name("create", "fim_try_mknod", "security_path_mknod", "vfs_create")
+    + attempt_at_name("mknod", "fim_try_mknod", "security_path_mknod", "vfs_mknod")
+    + attempt_at_name("mkdir", "fim_try_mkdir", "security_path_mkdir", "vfs_mkdir")
+    + attempt_at_name("symlink", "fim_try_symlink", "security_path_symlink", "vfs_symlink")
+    + attempt_at_name("link", "fim_try_link", "security_path_link", "vfs_link")
+    + attempt_at_name("unlink", "fim_try_unlink", "security_path_unlink", "vfs_unlink")
+    + attempt_at_name("rmdir", "fim_try_rmdir", "security_path_rmdir", "vfs_rmdir")
+    + attempt_at_name("rename", "fim_try_rename", "security_path_rename", "vfs_rename")
+    + (("truncate", "attempt", "vfs_truncate", "fim_try_truncate", present,
+        "of truncate(2); O_TRUNC is an open"),)
+    + attempt_rows("chmod", "notify_change", "fim_try_setattr", "before every check of rights")
+    + attempt_rows("chown", "notify_change", "fim_try_setattr", "before every check of rights")
+    + attempt_rows("utimes", "notify_change", "fim_try_setattr", "on 3.10 after some")
+    + attempt_rows("setxattr", "vfs_setxattr", "fim_try_setxattr", "before every check of rights")
+    + (("setxattr", "acl", "vfs_set_acl", "fim_try_setxattr_idmap", present,
+        "POSIX ACLs go another way from 6.2 on"),)
+    + attempt_rows("removexattr", "vfs_removexattr", "fim_try_removexattr",
+                   "before every check of rights")
+    + (("removexattr", "acl", "vfs_remove_acl", "fim_try_removexattr_idmap", present,
+        "POSIX ACLs go another way from 6.2 on"),
+       ("setflags", "attempt", "security_file_ioctl", "fim_try_setflags", present,
+        "before every check of rights"),
+       ("exit", "exit", EXIT, "fim_sys_exit", has_sys_exit,
+        "what every system call returns"))))
 
 # Parts without which the operation can still be seen.
 OPTIONAL = {"exchange", "file", "modified", "iocb", "copy_up", "privs", "allocate", "forget",

@@ -23,6 +23,8 @@ MEMBERS = (
     ("FIM_HAS_I_MTIME_SEC", "linux/fs.h", r"\bi_mtime_sec;"),
     ("FIM_HAS___I_MTIME", "linux/fs.h", r"\b__i_mtime;"),
     ("FIM_HAS___I_CTIME", "linux/fs.h", r"\b__i_ctime;"),
+    ("FIM_HAS_D_U_ALIAS", "linux/dcache.h", r"\bunion \{\s*struct hlist_node d_alias;"),
+    ("FIM_HAS_TRACE_EVENTS_H", "linux/trace_events.h", None),
     ("FIM_HAS_FILE_UNDERNEATH", "linux/fs.h", r"\b(open_with_fake_path|FMODE_BACKING)\b"),
     ("FIM_HAS_USER_PATH", "linux/fs.h", r"\bfile_user_path\("),
     ("FIM_HAS_SETATTR_IDMAP", "linux/security.h",

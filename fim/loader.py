@@ -6,10 +6,12 @@ goes with the process. Reads one JSON request on standard input:
 
     {"text": C source, "cflags": [...], "maps": [name], "load": [program],
      "attach": [[function, program]], "stages": [[index, program]],
+     "exit_stages": [[index, program]]  those that a tracepoint's program goes on with,
      "programs": [name to measure]}
 
 Answers on the descriptor that its argument names, a SOCK_SEQPACKET socket, with one JSON message each,
-with the descriptor it speaks of where there is one:
+with the descriptor it speaks of where there is one; a function with a colon in its
+name is a tracepoint:
 
     {"map": name} {"program": name} {"probe": [function, program]}
     {"failed": [function, program], "why": text}    one hook; the rest goes on
@@ -86,26 +88,34 @@ def map_descriptor(bpf, bcc, name):
     return bcc.lib.bpf_table_fd(bpf.module, name.encode("ascii"))
 
 
-def load(bpf, bcc, name):
+def load(bpf, name, kind):
     """The loaded program `name`, a bcc function object with its descriptor in .fd"""
-    return bpf.load_func(name.encode("ascii"), bcc.BPF.KPROBE)
+    return bpf.load_func(name.encode("ascii"), kind)
 
 
-def set_stages(bpf, bcc, stages):
-    """Fill the program array; its descriptors must stay open until then."""
-    array = bpf[b"stages"]
+def set_stages(bpf, array, stages, kind):
+    """Fill a program array; its descriptors must stay open until then."""
     for index, program in stages:
-        array[ctypes.c_int(index)] = ctypes.c_int(load(bpf, bcc, program).fd)
+        bpf[array][ctypes.c_int(index)] = ctypes.c_int(load(bpf, program, kind).fd)
+
+
+def attach_one(bpf, function, program):
+    """The descriptor of one probe, attached: of a function, FUNCTION%return is where it
+    returns, CATEGORY:EVENT a tracepoint."""
+    symbol, _, at = function.partition("%")
+    name, text = symbol.encode("ascii"), program.encode("ascii")
+    if b":" in name:
+        bpf.attach_tracepoint(tp=name, fn_name=text)
+        return bpf.tracepoint_fds[name]
+    method = bpf.attach_kretprobe if at else bpf.attach_kprobe
+    method(event=name, fn_name=text)
+    return probe_descriptor(bpf, function, program)
 
 
 def attach(bpf, channel, function, program):
-    """Attach one kprobe and hand it over; a failure is told and the rest goes on.
-    FUNCTION%return is where the function returns."""
-    symbol, _, at = function.partition("%")
+    """Attach one and hand it over; a failure is told and the rest goes on."""
     try:
-        method = bpf.attach_kretprobe if at else bpf.attach_kprobe
-        method(event=symbol.encode("ascii"), fn_name=program.encode("ascii"))
-        send(channel, {"probe": [function, program]}, probe_descriptor(bpf, function, program))
+        send(channel, {"probe": [function, program]}, attach_one(bpf, function, program))
     except Exception as error:
         send(channel, {"failed": [function, program], "why": str(error)})
 
@@ -113,11 +123,12 @@ def attach(bpf, channel, function, program):
 def serve(channel, bcc, request):
     """Everything the request asks for, in the order in which it must be done."""
     bpf = bcc.BPF(text=request["text"].encode("utf-8"), cflags=request["cflags"])
-    set_stages(bpf, bcc, request["stages"])
+    set_stages(bpf, b"stages", request["stages"], bcc.BPF.KPROBE)
+    set_stages(bpf, b"exit_stages", request["exit_stages"], bcc.BPF.TRACEPOINT)
     for name in request["maps"]:
         send(channel, {"map": name}, map_descriptor(bpf, bcc, name))
     for name in request["load"]:
-        send(channel, {"program": name}, load(bpf, bcc, name).fd)
+        send(channel, {"program": name}, load(bpf, name, bcc.BPF.KPROBE).fd)
     for function, program in request["attach"]:
         attach(bpf, channel, function, program)
     sizes = dict((name, len(bpf.dump_func(name.encode("ascii"))) // 8)

@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 
-from fim import _core, bpf, hooks, host
+from fim import _core, attempts, bpf, hooks, host
 from fim.errors import FimError, KernelError, UsageError
 from fim.growth import Growth
 from fim.kernel import Kernel
@@ -36,6 +36,7 @@ class Monitor:
     map_entries      room for watched inodes (None: twice what is there); it grows by itself
     one_file_system  enter no mount below a path
     find_links       search the rest of their file systems for other names of watched files
+    attempts         tell failed attempts, too: `result` "failure" and its `errno`
     exclude          shell patterns of names not wanted, of paths where they have a slash
     labels           {name: value} for every record
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
@@ -54,7 +55,7 @@ class Monitor:
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
                  utc=False, kernel=None, attachment=None, without=(), prove_on=(),
-                 canary_seconds=INTERVAL):
+                 canary_seconds=INTERVAL, attempts=False):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -66,6 +67,7 @@ class Monitor:
         self.ring_pages = ring_pages
         self.map_entries = map_entries
         self.kernel = kernel
+        self.attempts = attempts
         self.attachment = attachment
         self.owned = attachment is None
         self.without = set(without)
@@ -104,6 +106,7 @@ class Monitor:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
             self.prove()
+            self.prove_attempts()
             self.session.hold(True)
             self.scan()
             self.find()
@@ -131,7 +134,7 @@ class Monitor:
 
     def load(self, entries):
         """One set of attached programs."""
-        return bpf.attach(self.kernel, entries, self.without, self.table)
+        return bpf.attach(self.kernel, entries, self.without, self.table, self.attempts)
 
     def prove(self):
         """Let the canary sing; a hook that stays silent gives way to its next candidate."""
@@ -144,6 +147,12 @@ class Monitor:
                 return
             self.without |= silent
             self.replace(self.load(self.attachment.entries))
+
+    def prove_attempts(self):
+        """What is told of failed attempts, where somebody asked for them."""
+        if self.attachment.attempts is not None:
+            seen = attempts.prove(self.session, self.gather)
+            self.sight.attempted = attempts.coverage(self.attachment, seen)
 
     def tap(self, attachment):
         """Have the session read from it."""

@@ -2,7 +2,7 @@
 
 import os
 
-from fim import coverage, hooks, places
+from fim import attempts, coverage, hooks, places
 from fim.canary import Canary
 from fim.vigil import Vigil
 
@@ -12,10 +12,11 @@ __all__ = ["Sight"]
 class Sight:
     """The canary of one monitor, and what it makes of its song.
 
-    session  fim._core.Session, whose rings `gather` reads
-    types    of file systems that are watched, or of interest
-    seconds  between rounds (None: none)
-    rows     the coverage: {operation: {type: {"state", "hook", "why"}}}
+    session    fim._core.Session, whose rings `gather` reads
+    types      of file systems that are watched, or of interest
+    seconds    between rounds (None: none)
+    rows       the coverage: {operation: {type: {"state", "hook", "why"}}}
+    attempted  that of failed attempts (fim.attempts), None where nobody asked
     """
 
     def __init__(self, session, roots, types, seconds):
@@ -24,6 +25,7 @@ class Sight:
         self.seconds = seconds
         self.vigil = None
         self.rows = {}
+        self.attempted = None
 
     @classmethod
     def of_roots(cls, session, roots, one_file_system, more, seconds):
@@ -54,7 +56,11 @@ class Sight:
         """The coverage record."""
         silent = self.vigil.silent if self.vigil else ()
         self.rows = coverage.coverage(attachment, self.canary, sorted(self.canary.types), silent)
-        emit("coverage", {"operations": self.rows}, coverage.headline(self.rows))
+        members, said = {"operations": self.rows}, coverage.headline(self.rows)
+        if self.attempted is not None:
+            members["attempts"] = self.attempted
+            said += "; " + attempts.headline(self.attempted)
+        emit("coverage", members, said)
 
     def begin(self):
         """From now on silence is blindness."""

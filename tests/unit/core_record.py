@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Raw records as bpf_c/event.h lays them out, made by hand."""
+import errno
 import struct
 import unicodedata
 
@@ -17,6 +18,7 @@ ABSENT, WHOLE, CUT, UNREADABLE = range(4)
 NEW, INSERT_FAILED, DELETED, EXCHANGE, REPLACED, EXE_DELETED, ARGS_CUT, CANARY, NAMES_ONLY, BEFORE = (
     1 << bit for bit in range(10)
 )
+FAILED = 1 << 16
 SIZE = 512
 TEXT_OFFSET = SIZE - 24 * len(TEXTS)
 
@@ -107,6 +109,7 @@ def samples():
         yield record(op, path=walk(b"/etc/passwd"), flags=BEFORE, file=dict(flags=8),
                      other=dict(size=9, mode=0o104755, uid=UNSET, gid=5, mtime_sec=-1, flags=4))
     yield record("setxattr", path=walk(b"/etc/passwd"), target=b"user.x\0ab\0", count=400)
+    yield from attempts()
     yield record("modify")
     yield record("mknod", path=walk(b"/dev/null"), file=dict(mode=0o20666, rdev=dev(1, 3)))
     yield record("unlink", path=(walk(b"b/c/d"), CUT), flags=DELETED,
@@ -114,6 +117,17 @@ def samples():
     yield record("create", path=walk(b"/\xff\xfe/\x1b[2J\n/caf\xc3\xa9"),
                  cgroup=walk(b"/docker/" + b"0123456789abcdef" * 4),
                  cwd=(b"", UNREADABLE), actor=dict(auid=UNSET, ses=UNSET, ppid=0, tty=b""))
+
+
+def attempts():
+    """Acts that failed."""
+    yield record("open", path=walk(b"/etc/shadow"), flags=FAILED, count=errno.EACCES)
+    yield record("create", path=walk(b"/etc/n"), flags=FAILED, count=errno.EROFS, matched=2,
+                 file=dict(mode=0, nlink=0))
+    yield record("rename", path=walk(b"/etc/passwd"), path2=walk(b"/tmp/p"), flags=FAILED,
+                 count=errno.EPERM)
+    yield record("setxattr", path=walk(b"/etc/passwd"), target=b"user.x\0", flags=FAILED,
+                 count=errno.EOPNOTSUPP)
 
 
 def harmless(text):

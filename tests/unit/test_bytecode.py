@@ -13,6 +13,7 @@ import interpreter
 from fim import bpf, hooks, kernel
 
 BCC_PYTHON = "/usr/bin/python3"
+STAGES = {program for _, program in bpf.stages() + bpf.exit_stages()}
 HEADERS = os.environ.get("FIM_TEST_HEADERS", "")
 # RHEL 7's enum bpf_map_type, those that were loaded there (kernel-facts, section 10).
 MAP_TYPES = {"hash", "array", "percpu_hash", "percpu_array", "lru_hash", "lru_percpu_hash",
@@ -32,7 +33,7 @@ def compiled():
     """{program: bytecode} against the headers of FIM_TEST_HEADERS."""
     assert HEADERS, "FIM_TEST_HEADERS must name a directory of headers: use make test-unit"
     facts = kernel.Kernel("test", (), kernel.find_members(HEADERS), HEADERS, True)
-    text = bpf.source()
+    text = bpf.source(attempts=True)
     request = {"text": text, "cflags": bpf.cflags(facts, 1000), "programs": bpf.programs(text)}
     environment = dict(os.environ, BCC_KERNEL_SOURCE=HEADERS)
     done = subprocess.run([BCC_PYTHON, "-c", DUMP], input=json.dumps(request).encode(),
@@ -51,8 +52,13 @@ def test_every_program_is_inside_the_envelope(compiled):
 
 
 def test_every_hook_and_stage_has_a_program(compiled):
-    wanted = {hook.program for hook in hooks.HOOKS + hooks.LEARN}
-    assert wanted | {program for _, program in bpf.stages()} == set(compiled)
+    wanted = {hook.program for hook in hooks.HOOKS + hooks.LEARN + hooks.ATTEMPTS}
+    assert wanted | STAGES == set(compiled)
+
+
+def test_stages_of_a_tracepoint_are_the_same(compiled):
+    pairs = zip(bpf.stages(), bpf.exit_stages())
+    assert all(len(compiled[one]) == len(compiled[other]) for (_, one), (_, other) in pairs)
 
 
 def test_stages_are_under_3500_instructions(compiled):
@@ -74,6 +80,12 @@ UNWATCHED = {
     # Two where the return is the answer: rare acts, and not on the kernels of most.
     "fim_ask_setattr": 2, "fim_ask_setattr_idmap": 2, "fim_ask_removexattr": 2,
     "fim_ask_removexattr_idmap": 2, "fim_ask_set_acl": 2, "fim_ask_setflags": 2,
+    # Only where attempts are asked for; of inode_permission most leave on the mask.
+    "fim_try_open": 0, "fim_try_open_idmap": 0, "fim_try_mknod": 2, "fim_try_mkdir": 2,
+    "fim_try_symlink": 2, "fim_try_unlink": 2, "fim_try_rmdir": 2, "fim_try_link": 2,
+    "fim_try_rename": 4, "fim_try_truncate": 1, "fim_try_setattr": 1, "fim_try_setattr_idmap": 1,
+    "fim_try_setxattr": 1, "fim_try_setxattr_idmap": 1, "fim_try_removexattr": 1,
+    "fim_try_removexattr_idmap": 1, "fim_try_setflags": 0, "fim_sys_exit": 1,
 }
 # Mounts are rare: every act gives a record, and the monitor says whether it matters.
 ALWAYS = {"fim_sb_mount", "fim_move_mount", "fim_pivot_root", "fim_mount_setattr", "fim_sb_umount"}
@@ -83,7 +95,7 @@ A_HOOK, A_LOOK_UP = 60, 50  # instructions that a hook, and each look-up of it, 
 
 
 def test_few_look_ups_where_nobody_watches(compiled):
-    others = ALWAYS | {program for _, program in bpf.stages()}
+    others = ALWAYS | STAGES
     runs = {name: interpreter.Run(code).counts for name, code in compiled.items()
             if name not in others}
     assert {name: counts["look-up"] for name, counts in runs.items()} == UNWATCHED

@@ -173,6 +173,48 @@ DETAILS = dict(
 )
 
 
+# --- failed attempts ----------------------------------------------------------------------
+
+
+def test_a_failure_has_its_errno(driver):
+    rendered, text = event(driver, "open", path=walk(b"/etc/shadow"), flags=wire.FAILED,
+                           count=errno.EACCES)
+    assert (rendered["result"], rendered["errno"]) == ("failure", "EACCES")
+    assert "holds" not in rendered and "rdev" not in rendered
+    assert "/etc/shadow (DENIED: EACCES)" in text
+
+
+@pytest.mark.parametrize("number, name", [
+    (errno.EPERM, "EPERM"), (errno.ETXTBSY, "ETXTBSY"), (errno.EAGAIN, "EAGAIN"),
+    (errno.EOPNOTSUPP, "EOPNOTSUPP"), (errno.EDEADLK, "EDEADLK"), (133, "EHWPOISON"),
+    (41, "E41"), (134, "E134"), (4095, "E4095"),
+])
+def test_names_of_errors(driver, number, name):
+    assert event(driver, "unlink", flags=wire.FAILED, count=number)[0]["errno"] == name
+
+
+def test_what_is_no_denial_says_that_it_failed(driver):
+    text = event(driver, "rmdir", path=walk(b"/d"), flags=wire.FAILED, count=errno.ENOTEMPTY)[1]
+    assert "/d (FAILED: ENOTEMPTY)" in text
+
+
+def test_what_was_not_made_is_no_file(driver):
+    rendered = event(driver, "mknod", path=walk(b"/n"), flags=wire.FAILED, count=errno.EACCES,
+                     file=dict(mode=0))[0]
+    assert rendered["file"] is None and "rdev" not in rendered
+
+
+def test_a_failed_setxattr_has_the_name_and_no_value(driver):
+    xattr = event(driver, "setxattr", path=walk(b"/f"), target=b"user.x\0", flags=wire.FAILED,
+                  count=errno.EPERM)[0]["xattr"]
+    assert xattr == {"name": "user.x"}
+
+
+@pytest.mark.parametrize("number", [0, 4096, 1 << 40])
+def test_a_failure_without_a_reason_is_refused(driver, number):
+    assert refused(driver, record("open", flags=wire.FAILED, count=number)) == "EINVAL"
+
+
 def test_owners_that_are_unset(driver):
     file = event(driver, file=dict(uid=wire.UNSET, gid=wire.UNSET))[0]["file"]
     assert file["uid"] is None and file["gid"] is None

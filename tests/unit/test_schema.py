@@ -24,7 +24,7 @@ FACTS = {"dev": "8:1", "ino": "12", "type": "file", "mode": "0644", "uid": 0, "g
 OTHERS = {
     "start": {"reason": None, "version": "0.1.0", "paths": ["/etc"]},
     "stop": {"reason": "SIGTERM", "version": "0.1.0", "counts": {"events": 3}},
-    "coverage": {"operations": {"rename": {"ext4": CELL}}},
+    "coverage": {"operations": {"rename": {"ext4": CELL}}, "attempts": {"open": CELL}},
     "blind": {"reason": "kprobes are switched off: not seen: chmod", "mend": "echo 1 > ...",
               "since": TIME, "until": None},
     "gap": {"cpu": 0, "lost": 2, "first": 1, "last": 2, "since": None, "until": TIME,
@@ -58,7 +58,7 @@ WRONG = {
     "process.entity_id": "1", "process.container": "docker", "process.mnt_ns": 4026531841,
     "process.parent": "bash", "path_b64": "=", "known_paths": [],
 }
-OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}}
+OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"}}
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_what_every_event_has(validator, events):
         for key in set(event) - {"known_paths", "known_paths_b64", "changed"}:
             assert validator.is_valid(without(event, key)) == key.endswith("_b64"), key
         for part in ("file", "kernel", "process", "host"):
-            for key in event[part]:
+            for key in event[part] or ():
                 wrong = dict(event, **{part: without(event[part], key)})
                 assert validator.is_valid(wrong) == key.endswith("_b64"), (part, key)
 
