@@ -29,7 +29,8 @@ int fim_copy_up(struct pt_regs *ctx, struct dentry *dentry)
 	} else {
 		return 0;
 	}
-	copying.update(&thread, &entry);
+	if (copying.update(&thread, &entry))
+		fim_count(FIM_COUNTER_PENDING_FAILED);
 	return 0;
 }
 

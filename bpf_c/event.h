@@ -224,7 +224,7 @@ enum fim_watch_flag {
 struct fim_watched {
 	__u32 flags;  /* enum fim_watch_flag */
 	__u32 writes; /* modifications seen, wraps */
-	__u64 stamp;  /* time of the last record, ns, CLOCK_MONOTONIC */
+	__u64 stamp;  /* time of the last record, or of inheriting, ns, CLOCK_MONOTONIC */
 };
 
 /* A name watched for itself, in a directory that has FIM_WATCH_NAMES: what
@@ -256,6 +256,7 @@ struct fim_learned {
 	__u64 over;   /* ... and the device of its overlay */
 	struct fim_id slot[FIM_LEARN_SLOTS];
 	__u32 mnt_ns[FIM_MNT_NS_BYTES / 4]; /* head of the thread's struct mnt_namespace */
+	__u32 generation[FIM_LEARN_SLOTS]; /* of the inode in the slot */
 };
 
 _Static_assert(sizeof(struct fim_id) == 16, "fim_id");
@@ -266,6 +267,6 @@ _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
 _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
 _Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");
-_Static_assert(sizeof(struct fim_learned) == 216, "fim_learned");
+_Static_assert(sizeof(struct fim_learned) == 232, "fim_learned");
 
 #endif

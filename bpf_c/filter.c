@@ -91,6 +91,7 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 		known->flags |= child.flags;
 		return 0;
 	}
+	child.stamp = bpf_ktime_get_ns(); // should the record be lost
 	error = watched.insert(&key, &child);
 	if (error == -EEXIST)
 		return 0; // the scanner or another CPU was faster

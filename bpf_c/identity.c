@@ -69,6 +69,7 @@ fim_inline int fim_learn(struct dentry *dentry)
 	struct fim_watched *self;
 	struct fim_learned *l;
 	struct fim_id id = {};
+	__u32 generation = 0;
 	void *mnt_ns;
 
 	if (!set || set->scanner_tid != (__u32)bpf_get_current_pid_tgid())
@@ -82,6 +83,8 @@ fim_inline int fim_learn(struct dentry *dentry)
 	if (!fim_learn_id(l, inode, &id))
 		return 0;
 	l->slot[l->calls & (FIM_LEARN_SLOTS - 1)] = id;
+	FIM_READ(generation, &inode->i_generation);
+	l->generation[l->calls & (FIM_LEARN_SLOTS - 1)] = generation;
 	mnt_ns = fim_task_mnt_ns((struct task_struct *)bpf_get_current_task());
 	bpf_probe_read(l->mnt_ns, sizeof(l->mnt_ns), mnt_ns);
 	l->calls++;

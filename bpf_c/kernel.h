@@ -135,6 +135,9 @@ fim_inline void fim_inode_times(struct inode *inode, struct fim_file *ret)
 	FIM_READ(ret->mtime_nsec, &inode->i_mtime_nsec);
 	FIM_READ(ret->ctime_sec, &inode->i_ctime_sec);
 	FIM_READ(ret->ctime_nsec, &inode->i_ctime_nsec);
+	// Linux kernel commit 4e40eff0b573 ("fs: add infrastructure for multigrain
+	// timestamps") (in v6.13): the highest bit says that it was asked for.
+	ret->ctime_nsec &= 0x7fffffff;
 #else
 #if defined(FIM_HAS___I_MTIME)
 #define fim_i_mtime __i_mtime

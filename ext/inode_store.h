@@ -18,6 +18,7 @@
 #include "bytes.h"
 #include "event.h"
 #include "slots.h"
+#include "traits.h"
 
 #define INODE_FREE 0x80u /* flag of a node that is not in use */
 
@@ -31,6 +32,7 @@ struct inode_node {
 	uint64_t flags : 20;
 	uint64_t over : 20;  /* anonymous devices have a minor number only */
 	uint64_t names : 24; /* how many */
+	struct traits traits;
 };
 
 /* A name: `child` is called that in `dir`. */

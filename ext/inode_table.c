@@ -191,6 +191,17 @@ int inode_table_set_flags(struct inode_table *table, const struct fim_id *id,
 	return 0;
 }
 
+int inode_table_set_traits(struct inode_table *table, const struct fim_id *id,
+			   const struct traits *traits)
+{
+	uint32_t n = inode_store_node(&table->store, id);
+
+	if (!n)
+		return -ENOENT;
+	table->store.nodes[n].traits = *traits;
+	return 0;
+}
+
 bool inode_table_forget(struct inode_table *table, const struct fim_id *id)
 {
 	uint32_t n = inode_store_node(&table->store, id);

@@ -22,7 +22,7 @@
  * An inode of an overlay's layer has one entry for the merged tree and another
  * for the layer's own (fim_id.over), each with the names it has there.
  *
- * Names are 1 to 255 arbitrary bytes, without '/' and NUL.  Memory: 32 bytes an inode, 32 bytes and the text
+ * Names are 1 to 255 arbitrary bytes, without '/' and NUL.  Memory: 72 bytes an inode, 32 bytes and the text
  * plus one a name, two hash slots of 4 bytes at a load of 0.35 to 0.7.  The
  * hashes are keyed by a secret seed, since names are chosen by the watched.
  * What is freed is used again but not given back before _deinit().
@@ -94,6 +94,10 @@ void inode_table_unset_root(struct inode_table *table, const struct fim_id *id);
 int inode_table_set_flags(struct inode_table *table, const struct fim_id *id,
 			  uint32_t set, uint32_t clear);
 
+/* Remember this of it. -ENOENT. */
+int inode_table_set_traits(struct inode_table *table, const struct fim_id *id,
+			   const struct traits *traits);
+
 /* Drop an inode and its names.  The names in a directory go with it, the
  * inodes that had them stay. */
 bool inode_table_forget(struct inode_table *table, const struct fim_id *id);
@@ -117,6 +121,10 @@ size_t inode_table_memory(const struct inode_table *table);
 /* Whether `id` is known, and its flags in `ret` (may be NULL). */
 bool inode_table_known(const struct inode_table *table, const struct fim_id *id,
 		       uint32_t *ret);
+
+/* What is remembered of it, until the table changes; NULL: nothing. */
+const struct traits *inode_table_traits(const struct inode_table *table,
+					const struct fim_id *id);
 
 /* The inode that has this name. */
 bool inode_table_find(const struct inode_table *table, const struct fim_id *dir,

@@ -35,6 +35,14 @@ bool inode_table_known(const struct inode_table *table, const struct fim_id *id,
 	return n != 0;
 }
 
+const struct traits *inode_table_traits(const struct inode_table *table,
+					const struct fim_id *id)
+{
+	uint32_t n = inode_store_node(&table->store, id);
+
+	return n && table->store.nodes[n].traits.mode ? &table->store.nodes[n].traits : NULL;
+}
+
 bool inode_table_find(const struct inode_table *table, const struct fim_id *dir,
 		      struct bytes name, struct fim_id *ret)
 {

@@ -43,8 +43,7 @@ static void put_time(struct buffer *out, const char *key, uint64_t clock, int64_
 	json_time_ns(out, record_wall_ns(clock, offset));
 }
 
-void notice_gap(const struct tap_gap *gap, int64_t offset, const char *reason,
-		struct buffer *out)
+void notice_gap(const struct tap_gap *gap, int64_t offset, struct buffer *out)
 {
 	json_key(out, "cpu");
 	json_unsigned(out, gap->cpu);
@@ -58,7 +57,7 @@ void notice_gap(const struct tap_gap *gap, int64_t offset, const char *reason,
 	gap->since ? json_time_ns(out, record_wall_ns(gap->since, offset)) : json_null(out);
 	put_time(out, "until", gap->until, offset);
 	json_key(out, "reason");
-	json_string(out, reason);
+	json_string(out, gap->reason);
 }
 
 void notice_found(struct bytes path, const struct fim_id *id, mode_t mode, const char *reason,

@@ -27,8 +27,7 @@ void notice_text(const char *kind, int64_t time_ns, bool utc, struct bytes messa
 		 struct buffer *out);
 
 /* Members of a gap; `offset` leads from the monotonic to the wall clock. */
-void notice_gap(const struct tap_gap *gap, int64_t offset, const char *reason,
-		struct buffer *out);
+void notice_gap(const struct tap_gap *gap, int64_t offset, struct buffer *out);
 /* Members of a found: what was there before its directory was watched. */
 void notice_found(struct bytes path, const struct fim_id *id, mode_t mode, const char *reason,
 		  struct buffer *out);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "earlier.h"
 #include "session.h"
 #include "visit.h"
 
@@ -189,6 +190,64 @@ static PyObject *session_py_hold(PyObject *self, PyObject *args)
 		return NULL;
 	session_hold(session, hold);
 	return leave(self, 0, "hold");
+}
+
+static PyObject *session_py_reconcile(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	unsigned long long since;
+
+	if (!PyArg_ParseTuple(args, "K:reconcile", &since) || !(session = enter(self)))
+		return NULL;
+	reconcile_whole(session, session->stream.seq, since);
+	return leave(self, 0, "reconcile");
+}
+
+static PyObject *session_py_observed(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	struct buffer out = {0};
+	PyObject *result;
+	unsigned cursor;
+	int error;
+
+	if (!PyArg_ParseTuple(args, "I:observed", &cursor) || !(session = enter(self)))
+		return NULL;
+	error = earlier_save(session, &cursor, &out);
+	result = leave(self, error, "observed");
+	Py_XDECREF(result);
+	if (result)
+		result = Py_BuildValue("(Iy#)", cursor, out.data ? out.data : "",
+				       (Py_ssize_t)out.length);
+	buffer_deinit(&out);
+	return result;
+}
+
+static PyObject *session_py_earlier(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	const char *entries;
+	Py_ssize_t length;
+	int error;
+
+	if (!PyArg_ParseTuple(args, "y#:earlier", &entries, &length) || !(session = enter(self)))
+		return NULL;
+	error = earlier_load(session, bytes_of(entries, (size_t)length));
+	return leave(self, error, "an earlier state");
+}
+
+static PyObject *session_py_compare(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	unsigned long long since;
+	int error;
+
+	if (!PyArg_ParseTuple(args, "K:compare", &since) || !(session = enter(self)))
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = earlier_compare(session, since);
+	Py_END_ALLOW_THREADS
+	return leave(self, error, "an earlier state");
 }
 
 typedef int path_call(struct session *session, const char *path);
@@ -415,6 +474,14 @@ static PyMethodDef session_methods[] = {
 	 "pump(timeout_ms, final=False)\n--\n\nWait, read, render: the lines as bytes."},
 	{"emit", session_py_emit, METH_VARARGS,
 	 "emit(kind, members, message)\n--\n\nRender a record of another kind."},
+	{"reconcile", session_py_reconcile, METH_VARARGS,
+	 "reconcile(since_ns)\n--\n\nCompare everything watched with what is known of it."},
+	{"observed", session_py_observed, METH_VARARGS,
+	 "observed(cursor)\n--\n\nWhat is known, in parts: (next cursor, bytes)."},
+	{"earlier", session_py_earlier, METH_VARARGS,
+	 "earlier(parts)\n--\n\nWhat an earlier session knew."},
+	{"compare", session_py_compare, METH_VARARGS,
+	 "compare(since_ns)\n--\n\nCompare with what an earlier session knew."},
 	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},
 	{"tried", session_py_tried, METH_NOARGS,
 	 "tried()\n--\n\nBits of the canary's failed attempts seen since the last call."},

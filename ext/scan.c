@@ -31,6 +31,7 @@ bool scan_learn(struct scan *scan, struct fim_id *ret)
 	if (learned.calls == before || learned.calls - before > FIM_LEARN_SLOTS)
 		return false;
 	*ret = learned.slot[before % FIM_LEARN_SLOTS];
+	scan->generation = learned.generation[before % FIM_LEARN_SLOTS];
 	return true;
 }
 
@@ -50,6 +51,7 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
 
 	scan->subvolume = false;
 	scan_learn(scan, &earlier); // of other stats of this thread, such as fdopendir's
+	scan->generation = 0;
 	if (fstatat(at, name, st, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return -errno;
 	*mode = st->st_mode;
@@ -138,6 +140,7 @@ static int scan_one(struct scan *scan, struct scan_entry *entry)
 	entry->subvolume = scan->subvolume;
 	entry->path = buffer_bytes(&scan->path);
 	entry->st = &scan->st;
+	entry->generation = scan->generation;
 	error = scan->entry(scan->context, entry);
 	if (error == 0 && scan->scanned % SCAN_PUMP == 0)
 		error = scan->pump(scan->context);

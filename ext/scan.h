@@ -31,6 +31,7 @@ struct scan_entry {
 	mode_t mode;
 	const struct stat *st; /* valid as long as `path` */
 	bool subvolume; /* id.over is a subvolume's device, not an overlay's */
+	uint32_t generation; /* 0 not known */
 	bool inserted; /* it was not in the hash before */
 };
 
@@ -57,6 +58,7 @@ struct scan {
 	uint64_t calls;     /* fim_learned.calls when last read */
 	uint64_t scanned;   /* inodes */
 	uint64_t unlearned; /* identities taken from stat */
+	uint32_t generation; /* of the last one identified, 0 not known */
 };
 
 #define SCAN_PUMP 128

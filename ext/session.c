@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "decode.h"
+#include "earlier.h"
 #include "json.h"
 #include "notice.h"
 
@@ -16,6 +17,7 @@
 #define CLOCK_NOISE_NS 1000000
 #define CLOCK_TICK_NS 20000000
 #define KNOWN_PATHS 64
+#define BUSY_MS 2 // between two slices of a sweep
 #define HASH_FULL "the hash of watched inodes was full"
 
 // --- clocks ------------------------------------------------------------
@@ -84,6 +86,16 @@ static void tell_unanswered(struct session *session, uint64_t since, uint64_t no
 	session->asking = open;
 }
 
+// What was lost by that is a hole, too; but perhaps nothing was.
+static void tell_odd(struct session *session)
+{
+	uint64_t odd = session->taps[0]->odd;
+
+	if (odd > session->odd)
+		emit_error(session, bytes_of_string("perf ring"), "it held what the kernel does not write");
+	session->odd = odd;
+}
+
 // Once a second: the wall clock may have been set.
 static void refresh(struct session *session, uint64_t now)
 {
@@ -93,6 +105,7 @@ static void refresh(struct session *session, uint64_t now)
 		return;
 	tell_unslotted(session, session->refreshed, now);
 	tell_unanswered(session, session->refreshed, now);
+	tell_odd(session);
 	session->refreshed = now;
 	measure_clocks(session);
 	tell_clock_step(session, before);
@@ -183,6 +196,7 @@ static void session_event(struct session *session, struct fim_event *event)
 	if (event->flags & FIM_EVENT_COPIED_UP) {
 		overlay_copied_up(session, event);
 		overlay_mirror(session, event);
+		observe_after(session, event);
 		return;
 	}
 	if (mounts_is_act(event)) {
@@ -200,7 +214,9 @@ static void session_event(struct session *session, struct fim_event *event)
 		return;
 	}
 	overlay_mirror(session, event);
+	observe_before(session, event);
 	after = apply_event(session, event);
+	observe_after(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
 	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
@@ -246,6 +262,7 @@ static void drop_predecessor(struct session *session)
 	free(session->taps[0]);
 	session->taps[0] = session->taps[1];
 	session->taps[1] = NULL;
+	session->unslotted = session->odd = 0;
 }
 
 static void look_at_room(struct session *session)
@@ -257,8 +274,11 @@ static void look_at_room(struct session *session)
 int session_pump(struct session *session, int timeout_ms, bool final)
 {
 	uint64_t now, until;
-	int error = tap_wait(session->taps[0], final ? 0 : timeout_ms);
+	int error;
 
+	if (reconcile_busy(session) && timeout_ms > BUSY_MS)
+		timeout_ms = BUSY_MS;
+	error = tap_wait(session->taps[0], final ? 0 : timeout_ms);
 	if (error < 0 && error != -EINTR)
 		return error;
 	now = tap_now();
@@ -273,6 +293,10 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 		deliver(session, until);
 		mounts_look(session, until);
 	}
+	if (final)
+		reconcile_stop(session);
+	else if (!session->held)
+		reconcile_step(session, until);
 	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
@@ -304,6 +328,7 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 		session->learn_functions[i] = learn_functions[i] ? strdup(learn_functions[i]) : NULL;
 	}
 	session->learn_program = learn_program;
+	session_unlearn(session); // those attached tell the predecessor's map
 	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
 }
 
@@ -322,6 +347,7 @@ int session_switch(struct session *session)
 	if (session->insert_failed)
 		emit_unheard(session, session->insert_failed, session->switched, HASH_FULL);
 	session->insert_failed = 0;
+	reconcile_stampless(session);
 	return 0;
 }
 
@@ -381,6 +407,8 @@ int session_init(struct session *session, const struct session_options *options)
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)
+		error = reconcile_init(session);
+	if (error == 0)
 		error = mounts_init(session);
 	if (error < 0)
 		session_deinit(session);
@@ -405,6 +433,8 @@ void session_deinit(struct session *session)
 		free(session->taps[i]);
 	}
 	session_unlearn(session);
+	reconcile_deinit(session);
+	earlier_deinit(session);
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)
 		free(session->text[i]);
 	free(session->known);

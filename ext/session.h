@@ -22,6 +22,7 @@
 #include "mount_table.h"
 #include "order.h"
 #include "process_last.h"
+#include "reconcile.h"
 #include "record.h"
 #include "scan.h"
 #include "tap.h"
@@ -56,6 +57,8 @@
 	X(WITHHELD, "withheld")  /* see withhold.c */ \
 	X(GAPS, "gaps")          /* holes declared */                \
 	X(LOST, "lost")          /* records in them */               \
+	X(GAPS_CLOSED, "gaps_closed") /* compared, and said so */   \
+	X(RECONCILED, "reconciled") /* differences found so */      \
 	X(MALFORMED, "malformed") /* refused by the decoder */       \
 	X(NO_MEMORY, "no_memory") /* dropped for want of memory */   \
 	X(REFUSED, "refused")    /* names the inode table has no room for */ \
@@ -195,6 +198,10 @@ struct session {
 	int learn_program;    /* descriptor, -1 none */
 	int learn_probes[SESSION_LEARN]; /* attached while scanning, else 0 */
 	char *learn_functions[SESSION_LEARN];
+	struct reconcile *reconcile;
+	struct earlier *earlier; /* earlier.c: what another session knew, NULL nothing */
+	uint64_t odd;         /* of taps[0], when last told */
+	bool keep_learning;   /* a sweep is under way: scans leave the probes attached */
 	bool text_format, utc, one_file_system, find_links;
 	bool held;            /* records wait: names are not known yet */
 	const char *found;    /* why a scan reports what it finds, NULL: it does not */
@@ -326,8 +333,10 @@ void devices_opened(struct session *session, struct fim_view *view);
 /* session_watch.c: the taps are read, the maps in force are the newest tap's;
  * what appeared by the act in `view` is scanned. */
 int session_drain(struct session *session);
-/* session_scan_begin() with the mounts as they were last looked at. */
+/* session_scan_begin() with the mounts as they were last looked at; the probes
+ * that are attached already stay. And its end, for the table is no newer. */
 int session_learn(struct session *session);
+int session_unlearned(struct session *session);
 void session_unlearn(struct session *session);
 /* The thread whose stats the kernel tells of, and marks with these flags. */
 int session_scanner(struct session *session, uint32_t tid, uint32_t mark);

@@ -19,14 +19,15 @@ int session_emit(struct session *session, const char *kind, struct bytes members
 	return session->out.error;
 }
 
-static void emit_gap(struct session *session, const struct tap_gap *gap, const char *reason)
+static void emit_gap(struct session *session, const struct tap_gap *gap)
 {
 	struct buffer members = {0}, message = {0};
 
-	notice_gap(gap, session->wall_offset, reason, &members);
+	notice_gap(gap, session->wall_offset, &members);
 	buffer_format(&message, "%llu records lost on cpu %u: %s",
-		      (unsigned long long)(gap->last - gap->first + 1), gap->cpu, reason);
+		      (unsigned long long)(gap->last - gap->first + 1), gap->cpu, gap->reason);
 	session_emit(session, "gap", buffer_bytes(&members), buffer_bytes(&message));
+	reconcile_gap(session, session->stream.seq, gap->since);
 	buffer_deinit(&members);
 	buffer_deinit(&message);
 }
@@ -50,6 +51,8 @@ void emit_unheard(struct session *session, uint64_t since, uint64_t until, const
 	json_string(out, reason);
 	buffer_format(&message, "records lost: %s", reason);
 	session_emit(session, "gap", buffer_bytes(out), buffer_bytes(&message));
+	session->counts[SESSION_GAPS]++;
+	reconcile_gap(session, session->stream.seq, since);
 	buffer_deinit(&message);
 }
 
@@ -59,7 +62,7 @@ void session_on_gap(void *context, const struct tap_gap *gap)
 
 	session->counts[SESSION_GAPS]++;
 	session->counts[SESSION_LOST] += gap->last - gap->first + 1;
-	emit_gap(session, gap, "the ring was full");
+	emit_gap(session, gap);
 }
 
 static void emit_with_path(struct session *session, const char *kind,

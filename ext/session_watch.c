@@ -69,6 +69,8 @@ int session_learn(struct session *session)
 
 	if (error < 0)
 		return error;
+	if (session->learn_probes[0] > 0)
+		return 0;
 	for (unsigned i = 0; i < SESSION_LEARN && session->learn_functions[i]; i++)
 		session->learn_probes[i] = probe_attach(session->learn_functions[i],
 							session->learn_program);
@@ -85,11 +87,18 @@ void session_unlearn(struct session *session)
 	}
 }
 
+int session_unlearned(struct session *session)
+{
+	if (session->keep_learning)
+		return 0;
+	session_unlearn(session);
+	return session_scanner(session, 0, 0);
+}
+
 int session_scan_end(struct session *session)
 {
-	session_unlearn(session);
 	session->scanned_until = tap_now();
-	return session_scanner(session, 0, 0);
+	return session_unlearned(session);
 }
 
 void session_hold(struct session *session, bool hold)

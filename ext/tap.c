@@ -17,6 +17,7 @@ struct tap_cpu {
 	uint64_t awaited;  /* the counter was here ... */
 	uint64_t since;    /* ... at this time, and the ring behind it */
 	uint64_t counter;  /* as read before the last draining */
+	const char *reason; /* of a hole that is not declared yet, NULL unknown */
 };
 
 uint64_t tap_now(void)
@@ -71,13 +72,44 @@ static int tap_look(struct tap *tap)
 	return error;
 }
 
-// Numbers given out before are another's.
+// Why a number is missing, where that is known before the hole is.
+static const char refused[] = "a record could not be understood";
+static const char torn[] = "the ring was torn";
+static const char no_memory[] = "no memory for a record";
+static const char full[] = "the ring was full";
+
+// What the kernel could not even try to submit, since the last call; NULL: nothing.
+static const char *tap_counted(struct tap *tap)
+{
+	static const struct {
+		enum fim_counter counter;
+		const char *reason;
+	} counters[TAP_FAILURES] = {
+		{FIM_COUNTER_STAGE_FAILED, "a program could not call the next one"},
+		{FIM_COUNTER_SUBMIT_FAILED, "a CPU without a ring"},
+	};
+	const char *reason = NULL;
+
+	for (size_t i = 0; i < TAP_FAILURES; i++) {
+		uint64_t count = tap_counter(tap, counters[i].counter);
+
+		if (count > tap->failed[i])
+			reason = counters[i].reason;
+		tap->failed[i] = count;
+	}
+	return reason;
+}
+
+// Numbers and failures before are another's.
 static int tap_start(struct tap *tap)
 {
 	int error = tap_look(tap);
 
-	for (unsigned cpu = 0; cpu < tap->cpu_count; cpu++)
+	tap_counted(tap);
+	for (unsigned cpu = 0; cpu < tap->cpu_count; cpu++) {
 		tap->cpus[cpu].seen = tap->cpus[cpu].counter;
+		tap->cpus[cpu].seen_at = tap_now();
+	}
 	return error;
 }
 
@@ -111,10 +143,18 @@ void tap_deinit(struct tap *tap)
 	tap->cpu_count = 0;
 }
 
+static const char *tap_reason(struct tap *tap, struct tap_cpu *c)
+{
+	const char *counted = tap_counted(tap), *reason = c->reason;
+
+	c->reason = NULL;
+	return reason ? reason : counted ? counted : full;
+}
+
 static void tap_hole(struct tap *tap, uint32_t cpu, uint64_t last, uint64_t until)
 {
 	struct tap_cpu *c = &tap->cpus[cpu];
-	struct tap_gap gap = {cpu, c->seen + 1, last, c->seen_at, until};
+	struct tap_gap gap = {cpu, c->seen + 1, last, c->seen_at, until, tap_reason(tap, c)};
 
 	if (tap->on_gap)
 		tap->on_gap(tap->context, &gap);
@@ -122,20 +162,29 @@ static void tap_hole(struct tap *tap, uint32_t cpu, uint64_t last, uint64_t unti
 	c->seen_at = until;
 }
 
+/* A ring being read. */
+struct tap_ring {
+	struct tap *tap;
+	struct tap_cpu *cpu;
+};
+
 static int tap_sample(void *context, const void *bytes, size_t length)
 {
-	struct tap *tap = context;
+	const struct tap_ring *ring = context;
+	struct tap *tap = ring->tap;
 	const struct fim_event *event;
 	int error = fim_decode(bytes, length, &event);
 
 	if (error < 0 || event->cpu >= tap->cpu_count) {
 		error == -EPROTO ? tap->foreign++ : tap->malformed++;
+		ring->cpu->reason = refused; // its number is missing: it becomes a hole
 		return 0;
 	}
 	if (event->seq > tap->cpus[event->cpu].seen + 1)
 		tap_hole(tap, event->cpu, event->seq - 1, event->time);
 	if (order_push(tap->order, event, tap->number) < 0) {
-		tap->no_memory++; // not seen: it becomes a hole
+		tap->no_memory++;
+		ring->cpu->reason = no_memory; // as above
 		return 0;
 	}
 	if (event->seq > tap->cpus[event->cpu].seen)
@@ -145,14 +194,31 @@ static int tap_sample(void *context, const void *bytes, size_t length)
 	return 0;
 }
 
+static int tap_read(struct tap *tap, struct ring *ring)
+{
+	struct tap_ring reading = {tap, &tap->cpus[ring->cpu]};
+	uint64_t odd = ring->odd;
+	int error = ring_drain(ring, tap->room, tap_sample, &reading);
+
+	if (ring->odd > odd) {
+		tap->odd += ring->odd - odd;
+		reading.cpu->reason = torn;
+	}
+	return error;
+}
+
+// What was given out when the counter was read, and has not come, is missing since
+// then: what is given out meanwhile may come yet.
 static void tap_await(struct tap *tap, uint32_t cpu, uint64_t now, int final)
 {
 	struct tap_cpu *c = &tap->cpus[cpu];
 
 	if (c->counter <= c->seen) {
 		c->awaited = 0;
-	} else if (final || (c->awaited > c->seen && now - c->since > TAP_MISSING_NS)) {
-		tap_hole(tap, cpu, final ? c->counter : c->awaited, now);
+	} else if (final) {
+		tap_hole(tap, cpu, c->counter, now);
+	} else if (c->awaited > c->seen && now - c->since > TAP_MISSING_NS) {
+		tap_hole(tap, cpu, c->awaited, c->since);
 		c->awaited = 0;
 	} else if (c->awaited <= c->seen) {
 		c->awaited = c->counter;
@@ -167,7 +233,7 @@ int tap_drain(struct tap *tap, int final)
 	int error = look ? tap_look(tap) : 0;
 
 	for (unsigned i = 0; error >= 0 && i < tap->ring_count; i++)
-		error = ring_drain(&tap->rings[i], tap->room, tap_sample, tap);
+		error = tap_read(tap, &tap->rings[i]);
 	if (error < 0)
 		return error;
 	if (look) {

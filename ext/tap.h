@@ -19,6 +19,7 @@
 
 #define TAP_MISSING_NS 100000000ull
 #define TAP_LOOK_NS 50000000ull
+#define TAP_FAILURES 2 /* counters of the kernel side that tell why a hole is */
 
 /* Descriptors of the maps of maps.h; the tap does not own them. */
 struct tap_maps {
@@ -35,9 +36,11 @@ struct tap_gap {
 	uint32_t cpu;
 	uint64_t first, last; /* numbers that are missing */
 	uint64_t since, until; /* CLOCK_MONOTONIC, ns */
+	const char *reason;
 };
 
-/* Called for every hole, in the order of its finding. */
+/* Called for every hole, in the order of its finding. `since` is when the last record
+ * before it was made, or its number was declared missing. */
 typedef void tap_on_gap(void *context, const struct tap_gap *gap);
 
 struct tap {
@@ -51,10 +54,12 @@ struct tap {
 	struct order *order;
 	tap_on_gap *on_gap;
 	void *context;
+	uint64_t failed[TAP_FAILURES]; /* counters that tell why a hole is, as last read */
 	uint64_t looked;    /* when the counters were last read */
 	uint64_t received;  /* records */
 	uint64_t malformed; /* refused by the decoder */
 	uint64_t foreign;   /* of another FIM_EVENT_ABI */
+	uint64_t odd;       /* what was in a ring and cannot be */
 	uint64_t no_memory; /* records dropped for want of memory */
 };
 

@@ -54,6 +54,13 @@ static void watched_wholly(const struct visit *visit, const struct scan_entry *e
 	inode_table_set_flags(inodes, &entry->id, 0, INODE_NAMES_ONLY | INODE_OUTSIDE);
 }
 
+static int visit_name(struct session *session, const struct scan_entry *entry)
+{
+	observe_named(session, entry);
+	return inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
+				    S_ISDIR(entry->mode));
+}
+
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
@@ -63,8 +70,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 	if (!entry->dir)
 		error = visit_top(visit, entry);
 	else if (!is_mounted(session, entry))
-		error = inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
-					     S_ISDIR(entry->mode));
+		error = visit_name(session, entry);
 	if (!entry->dir || entry->dir->dev != entry->id.dev)
 		devices_add(session, entry->id.dev);
 	if (entry->id.over && !entry->subvolume && (!entry->dir || entry->dir->over != entry->id.over))
@@ -73,6 +79,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		error = links_note(session, entry);
 	if (error < 0)
 		session->counts[SESSION_REFUSED]++;
+	observe_scanned(session, &entry->id, entry->st, entry->generation);
 	if (entry->id.over && way_seen(session, entry->id.over, entry->subvolume) < 0)
 		session->counts[SESSION_REFUSED]++;
 	if (S_ISDIR(entry->mode))

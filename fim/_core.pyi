@@ -121,6 +121,26 @@ class Session:
         """Render a record of another kind: `members` is JSON without braces, `message` is
         for people."""
 
+    def reconcile(self, since_ns: int) -> None:
+        """The record emitted last says that nothing was seen since `since_ns` of
+        CLOCK_MONOTONIC (`blind`, a gap of one's own). Everything watched is compared with what
+        is known of it, a slice with each pump(): `reconcile` records, then `gap_closed`, whose
+        `gap` is the number of that record."""
+
+    def observed(self, cursor: int) -> Tuple[int, bytes]:
+        """What is known of every name, in parts, for earlier() of a later session: start with
+        0, go on with the cursor returned, until that is 0."""
+
+    def earlier(self, parts: bytes) -> None:
+        """What an earlier session knew: its parts, in any number of calls. OSError(EINVAL): cut,
+        or of another build."""
+
+    def compare(self, since_ns: int) -> None:
+        """The record emitted last says that nobody watched since `since_ns` of CLOCK_MONOTONIC
+        (0: before this boot). While the scan's records are still held, compare what the scan
+        saw with earlier(): `reconcile` records, then `gap_closed`. OSError(EBUSY): a gap of
+        this session is open."""
+
     def counts(self) -> Dict[str, int]:
         """Every counter by name; `kernel_*` are kept by the programs."""
 

@@ -80,14 +80,14 @@ def pack_texts(texts):
 
 
 def record(op="create", file=None, other=None, actor=None, flags=0, count=0, seq=1,
-           time=10**9, matched=1, abi=ABI, padding=0, **texts):
+           time=10**9, matched=1, abi=ABI, padding=0, dir=(2, dev(8, 1)), dir2=(2, dev(8, 1)), **texts):
     rows, tail = pack_texts(texts)
     size = SIZE + len(tail)
     head = struct.pack(
         "=IHBBQQIIQ", size, abi, OPS[op], matched, time, seq, 0, flags, count
     )
-    body = pack_id(2, dev(8, 1)) + pack_id(2, dev(8, 1))
-    body += pack_file(**dict(ino=12, dev=dev(8, 1), **(file or {})))
+    body = pack_id(*dir) + pack_id(*dir2)
+    body += pack_file(**dict(dict(ino=12, dev=dev(8, 1)), **(file or {})))
     body += pack_file(**(other or {})) + pack_actor(**(actor or {})) + rows
     assert len(head + body) == SIZE
     return head + body + tail + b"\0" * padding

@@ -21,6 +21,12 @@ CELL = {"state": "covered", "hook": "d_move", "why": None}
 DIGEST = "0" * 64
 FACTS = {"dev": "8:1", "ino": "12", "type": "file", "mode": "0644", "uid": 0, "gid": 0, "size": 1,
          "mtime": TIME, "ctime": TIME, "nlink": 1, "hash": DIGEST}
+
+
+def without_hash(facts):
+    return {key: value for key, value in facts.items() if key != "hash"}
+
+
 OTHERS = {
     "start": {"reason": None, "version": "0.1.0", "paths": ["/etc"]},
     "stop": {"reason": "SIGTERM", "version": "0.1.0", "counts": {"events": 3}},
@@ -29,6 +35,9 @@ OTHERS = {
               "since": TIME, "until": None},
     "gap": {"cpu": 0, "lost": 2, "first": 1, "last": 2, "since": None, "until": TIME,
             "reason": "the ring was full"},
+    "reconcile": {"gap": 7, "path": "/etc/x", "state": "changed", "since": TIME, "until": TIME,
+                  "changed": {"size": {"before": 1, "after": 2}}, "file": without_hash(FACTS)},
+    "gap_closed": {"gap": 7, "sweep": 7, "checked": 3, "changed": 1, "undecided": 0},
     "found": {"path": "/etc/x", "reason": "moved in",
               "file": {"dev": "8:1", "ino": "12", "type": "file", "mode": "0644"}},
     "withheld": {"path": "/etc/m", "reason": "not entered: --one-file-system"},

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * earlier.h - down time: what an earlier session knew, kept as bytes, is compared
+ * with what this one has scanned.
+ *
+ *	earlier session: earlier_save() until it is done, the bytes to a file
+ *	this one, scanned and still held: earlier_load() with all of them, then a
+ *	record of the time in between, then earlier_compare()
+ *
+ * The bytes are this build's own, of this machine: one entry a name and a root,
+ * struct earlier_entry and the name. A device that has another number now is
+ * recognised by the root that is on it.
+ */
+#ifndef FIM_EARLIER_H
+#define FIM_EARLIER_H
+
+#include "buffer.h"
+#include "traits.h"
+
+#define EARLIER_MAGIC 0x31534d46u /* changed with every layout */
+#define EARLIER_NODES 4096        /* a call of earlier_save() */
+
+struct session;
+
+struct earlier_entry {
+	uint32_t magic;
+	uint32_t length;    /* of the name behind it, or of a root's path */
+	struct fim_id dir;  /* ino 0: a root */
+	struct traits_of of;
+};
+
+/* Add the entries of the next EARLIER_NODES inodes to `out`; start with *cursor 0,
+ * which is 0 again after the last. -ENOMEM */
+int earlier_save(struct session *session, uint32_t *cursor, struct buffer *out);
+
+/* Whole entries; may be called again. -EINVAL: they are of another build, or cut. */
+int earlier_load(struct session *session, struct bytes entries);
+
+/* The record emitted last tells of a time since `since` (CLOCK_MONOTONIC, may lie
+ * before this boot's: then 0) in which nobody watched. Tell what differs as its
+ * `reconcile` records and close it; what was loaded is forgotten. */
+int earlier_compare(struct session *session, uint64_t since);
+
+void earlier_deinit(struct session *session);
+
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// observe.c - what records and scans tell of inodes' traits, and what a record
+// shows but no record has told of.
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode.h"
+#include "reconcile.h"
+#include "session.h"
+
+// --- what nobody told of --------------------------------------------------
+
+static const struct gap *gap_at(const struct reconcile *r, uint64_t time)
+{
+	for (size_t i = 0; i < r->gap_count; i++)
+		if (time + RECONCILE_SLACK_NS >= r->gaps[i].since)
+			return &r->gaps[i];
+	return NULL;
+}
+
+// Of an inode without a name there is nothing to tell.
+static void tell(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
+{
+	struct session *session = r->session;
+	struct bytes path = bytes_of_string(suspect->missing);
+
+	if (suspect->missing)
+		finding_lost(r, gap, path);
+	else if (inode_table_path(&session->inodes, &suspect->is.id, session->text[4],
+				  EVENT_PATH_SIZE, &path) == 0)
+		finding_changed(r, gap, path, suspect->which, &suspect->was, &suspect->is);
+}
+
+static void suspect_drop(struct suspect *suspect)
+{
+	free(suspect->missing);
+	*suspect = (struct suspect){0};
+}
+
+// Its gap may be known, or turn up later. `suspect` is taken over.
+static void suspect_add(struct reconcile *r, struct suspect *suspect)
+{
+	const struct gap *gap = gap_at(r, suspect->time);
+	struct suspect *place = &r->suspects[r->suspect_count % RECONCILE_SUSPECTS];
+
+	if (gap) {
+		tell(r, gap, suspect);
+		suspect_drop(suspect);
+		return;
+	}
+	suspect_drop(place);
+	*place = *suspect;
+	*suspect = (struct suspect){0};
+	r->suspect_count++;
+}
+
+void observe_suspects(struct reconcile *r, const struct gap *gap)
+{
+	uint64_t n = r->suspect_count < RECONCILE_SUSPECTS ? 0
+							   : r->suspect_count - RECONCILE_SUSPECTS;
+
+	for (; n < r->suspect_count; n++) {
+		struct suspect *suspect = &r->suspects[n % RECONCILE_SUSPECTS];
+
+		if (!suspect->time || suspect->time + RECONCILE_SLACK_NS < gap->since)
+			continue;
+		tell(r, gap, suspect);
+		suspect_drop(suspect);
+	}
+}
+
+void observe_forget(struct reconcile *r)
+{
+	for (size_t i = 0; i < RECONCILE_SUSPECTS; i++)
+		suspect_drop(&r->suspects[i]);
+}
+
+static void suspect_traits(struct reconcile *r, const struct fim_event *event)
+{
+	const struct traits *known = inode_table_traits(&r->session->inodes, &event->file.id);
+	struct suspect *suspect = &r->suspect;
+
+	suspect->which = traits_unexplained(known, event);
+	if (!suspect->which)
+		return;
+	suspect->time = event->time;
+	suspect->was = (struct traits_of){event->file.id, *known};
+	suspect->is.id = event->file.id;
+	traits_of_file(&event->file, &suspect->is.traits);
+}
+
+// --- names that cannot be any more ----------------------------------------
+
+static bool is_fresh(const struct fim_event *event)
+{
+	return event->op >= FIM_OP_CREATE && event->op <= FIM_OP_SYMLINK;
+}
+
+/* What is about to be applied: a record, or (NULL) a name that was scanned. */
+struct before {
+	struct reconcile *r;
+	uint64_t time;
+	const struct fim_event *event;
+	const struct scan_entry *entry;
+};
+
+static bool is_name(const struct fim_event *event, const struct fim_id *dir, struct bytes name,
+		    enum fim_text_slot slot)
+{
+	const struct fim_id *in = slot == FIM_TEXT_PATH ? &event->dir : &event->dir2;
+
+	return same_id(in, dir) && bytes_equal(event_leaf(event, slot), name);
+}
+
+// What the record itself is about.
+static bool keeps(void *context, const struct fim_id *dir, struct bytes name)
+{
+	const struct fim_event *event = ((struct before *)context)->event;
+	const struct scan_entry *entry = ((struct before *)context)->entry;
+
+	if (!event)
+		return same_id(entry->dir, dir) && bytes_equal(entry->name, name);
+	return is_name(event, dir, name, FIM_TEXT_PATH) ||
+	       (event->op == FIM_OP_RENAME && is_name(event, dir, name, FIM_TEXT_PATH2));
+}
+
+static void lost(void *context, const struct fim_id *dir, struct bytes name,
+		 const struct fim_id *child)
+{
+	const struct before *before = context;
+	struct session *session = before->r->session;
+	struct suspect suspect = {.time = before->time};
+	struct bytes path;
+
+	if (inode_table_path_in(&session->inodes, dir, name, session->text[4], EVENT_PATH_SIZE,
+				&path) == 0)
+		suspect.missing = strndup(path.data, path.length);
+	inode_table_remove_name(&session->inodes, dir, name, child);
+	if (suspect.missing)
+		suspect_add(before->r, &suspect);
+}
+
+// What is made has no other name, and nothing in it; a directory has one name, and
+// one that is removed is empty; what has no links has no names.
+static void lose_old(struct before *before, const struct traits_of *now, bool fresh, bool gone)
+{
+	struct inode_table *inodes = &before->r->session->inodes;
+	const struct reuse reuse = {inodes, before, lost, keeps};
+	bool is_dir = S_ISDIR(now->traits.mode);
+	bool named = !before->event || before->event->op == FIM_OP_RENAME;
+
+	fresh = fresh || reuse_is_another(inode_table_traits(inodes, &now->id), &now->traits);
+	if (fresh || (gone && is_dir))
+		reuse_children(&reuse, &now->id);
+	if (fresh || gone || (is_dir && named))
+		reuse_names(&reuse, &now->id);
+}
+
+static void lose_old_of(struct before *before, const struct fim_file *file, bool fresh, bool gone)
+{
+	struct traits_of now = {.id = file->id};
+
+	traits_of_file(file, &now.traits);
+	lose_old(before, &now, fresh, gone);
+}
+
+static bool is_gone(const struct fim_event *event)
+{
+	return event->op == FIM_OP_RMDIR || (event->op == FIM_OP_UNLINK && !event->file.nlink);
+}
+
+static bool replaces(const struct fim_event *event)
+{
+	return event->op == FIM_OP_RENAME && event->flags & FIM_EVENT_REPLACED &&
+	       (!event->other.nlink || S_ISDIR(event->other.mode));
+}
+
+void observe_before(struct session *session, const struct fim_event *event)
+{
+	struct before before = {session->reconcile, event->time, event, NULL};
+
+	verdict_risen(session, &event->file.id);
+	suspect_traits(session->reconcile, event);
+	// What was scanned since may have got its names after this act.
+	if (event->time <= session->scanned_until)
+		return;
+	lose_old_of(&before, &event->file, is_fresh(event), is_gone(event));
+	if (replaces(event))
+		lose_old_of(&before, &event->other, false, true);
+}
+
+void observe_named(struct session *session, const struct scan_entry *entry)
+{
+	struct before before = {session->reconcile, tap_now(), NULL, entry};
+	struct traits_of now = {.id = entry->id};
+
+	traits_of_stat(entry->st, entry->generation, &now.traits);
+	if (inode_table_known(&session->inodes, &entry->id, NULL))
+		lose_old(&before, &now, false, false);
+}
+
+// --- what is known ---------------------------------------------------------
+
+// The same file by each way to it.
+static void learn(struct session *session, const struct fim_event *event)
+{
+	struct fim_id id = event->file.id;
+	struct traits traits;
+
+	traits_learn(inode_table_traits(&session->inodes, &id), event, &traits);
+	inode_table_set_traits(&session->inodes, &id, &traits);
+	for (size_t at = 0; way_to_same(session, &at, &event->file.id, &id);)
+		inode_table_set_traits(&session->inodes, &id, &traits);
+}
+
+static void names_moved(struct session *session, const struct fim_id *dir)
+{
+	const struct traits *known = inode_table_traits(&session->inodes, dir);
+	struct traits traits;
+
+	if (!known || known->moving)
+		return;
+	traits = *known;
+	traits.moving = 1;
+	inode_table_set_traits(&session->inodes, dir, &traits);
+}
+
+void observe_after(struct session *session, const struct fim_event *event)
+{
+	struct traits traits;
+
+	learn(session, event);
+	if (session->reconcile->suspect.time)
+		suspect_add(session->reconcile, &session->reconcile->suspect);
+	if (event->flags & FIM_EVENT_EXCHANGE) {
+		traits_of_file(&event->other, &traits);
+		inode_table_set_traits(&session->inodes, &event->other.id, &traits);
+	}
+	if (!event_is_of_name(event))
+		return;
+	names_moved(session, &event->dir);
+	if (event->op == FIM_OP_RENAME)
+		names_moved(session, &event->dir2);
+}
+
+void observe_scanned(struct session *session, const struct fim_id *id, const struct stat *st,
+		     uint32_t generation)
+{
+	struct traits traits;
+
+	if (inode_table_traits(&session->inodes, id))
+		return; // a record of it may be newer
+	traits_of_stat(st, generation, &traits);
+	inode_table_set_traits(&session->inodes, id, &traits);
+}

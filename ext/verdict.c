@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// verdict.c - what no record can explain any more is told, and known from then on.
+#include <string.h>
+#include <sys/stat.h>
+
+#include "json.h"
+#include "reconcile.h"
+#include "session.h"
+
+// --- names ---------------------------------------------------------------
+
+// What is in it has the path that it had.
+static void fall(struct reconcile *r, const struct fim_id *dir, struct bytes path)
+{
+	if (path.data)
+		inode_table_set_root(&r->session->inodes, dir, path, INODE_FALLEN);
+}
+
+void verdict_risen(struct session *session, const struct fim_id *dir)
+{
+	uint32_t flags;
+
+	if (!inode_table_known(&session->inodes, dir, &flags) || !(flags & INODE_FALLEN))
+		return;
+	inode_table_unset_root(&session->inodes, dir);
+	inode_table_set_flags(&session->inodes, dir, 0, INODE_FALLEN);
+}
+
+static void lose_name(struct reconcile *r, const struct fim_id *dir, struct bytes name,
+		      const struct fim_id *child, struct bytes path)
+{
+	struct inode_table *inodes = &r->session->inodes;
+	uint32_t flags;
+
+	inode_table_remove_name(inodes, dir, name, child);
+	if (!inode_table_known(inodes, child, &flags) || flags & INODE_ROOT ||
+	    inode_table_name_count(inodes, child) > 0)
+		return;
+	if (flags & INODE_DIR)
+		fall(r, child, path);
+	if (ids_add(&r->nameless, child) < 0)
+		r->undecided++;
+}
+
+static struct bytes path_of(struct reconcile *r, const struct fim_id *dir, struct bytes name)
+{
+	struct bytes path = {NULL, 0};
+
+	inode_table_path_in(&r->session->inodes, dir, name, r->path, sizeof(r->path), &path);
+	return path;
+}
+
+void verdict_missing(struct reconcile *r, const struct fim_id *dir, struct bytes name,
+		     const struct fim_id *child)
+{
+	struct bytes path = path_of(r, dir, name);
+
+	finding_lost(r, &r->gaps[0], path);
+	lose_name(r, dir, name, child, path);
+}
+
+static void lost(void *context, const struct fim_id *dir, struct bytes name,
+		 const struct fim_id *child)
+{
+	verdict_missing(context, dir, name, child);
+}
+
+// A directory has one name; and what had the number before is gone with all of its.
+static void lose_old(struct reconcile *r, const struct traits_of *is)
+{
+	struct inode_table *inodes = &r->session->inodes;
+	const struct reuse reuse = {inodes, r, lost, NULL};
+	bool another = reuse_is_another(inode_table_traits(inodes, &is->id), &is->traits);
+
+	if (another)
+		reuse_children(&reuse, &is->id);
+	if (another || S_ISDIR(is->traits.mode))
+		reuse_names(&reuse, &is->id);
+	verdict_risen(r->session, &is->id);
+}
+
+static void gain_name(struct reconcile *r, const struct fim_id *dir, struct bytes name,
+		      const struct traits_of *is)
+{
+	struct session *session = r->session;
+	const struct traits *traits = inode_table_traits(&session->inodes, &is->id);
+	bool newer = !traits || traits->ctime <= is->traits.ctime;
+
+	if (inode_table_add_name(&session->inodes, dir, name, &is->id,
+				 S_ISDIR(is->traits.mode)) < 0) {
+		session->counts[SESSION_REFUSED]++;
+		r->undecided++;
+		return;
+	}
+	if (dir->dev != is->id.dev)
+		devices_add(session, is->id.dev);
+	if (newer)
+		inode_table_set_traits(&session->inodes, &is->id, &is->traits);
+	if (S_ISDIR(is->traits.mode))
+		sweep_directory(r, &is->id);
+}
+
+// It may be known by another name.
+static void find_new(struct reconcile *r, const struct doubt *doubt, struct bytes path)
+{
+	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->is.id);
+	struct traits_of was = {doubt->is.id, known ? *known : doubt->is.traits};
+
+	finding_new(r, &r->gaps[0], path, traits_differ(&was.traits, &doubt->is.traits), &was,
+		    &doubt->is);
+}
+
+static void find_replaced(struct reconcile *r, const struct doubt *doubt, struct bytes path)
+{
+	uint32_t which = traits_differ(&doubt->was.traits, &doubt->is.traits);
+
+	finding_changed(r, &r->gaps[0], path, which | 1u << TRAIT_INODE, &doubt->was, &doubt->is);
+	lose_name(r, &doubt->dir, doubt->name, &doubt->was.id, path);
+}
+
+static void verdict_name(struct reconcile *r, const struct doubt *doubt)
+{
+	struct bytes path;
+
+	r->verdicts++;
+	if (!doubt->is.id.ino) {
+		verdict_missing(r, &doubt->dir, doubt->name, &doubt->was.id);
+		return;
+	}
+	lose_old(r, &doubt->is);
+	path = path_of(r, &doubt->dir, doubt->name);
+	doubt->was.id.ino ? find_replaced(r, doubt, path) : find_new(r, doubt, path);
+	gain_name(r, &doubt->dir, doubt->name, &doubt->is);
+}
+
+// --- doubts --------------------------------------------------------------
+
+static void look_again(struct reconcile *r, const struct doubt *doubt)
+{
+	struct doubt again = {.dir = doubt->dir, .name = doubt->name, .tries = doubt->tries + 1};
+
+	if (again.tries >= RECONCILE_TRIES || !look_at_name(r, &again.dir, again.name, &again))
+		r->undecided++;
+	else if (!same_id(&again.was.id, &again.is.id))
+		look_doubt(r, &again);
+}
+
+// The number that was seen there has been given to another since, as records told.
+static bool is_outdated(const struct reconcile *r, const struct doubt *doubt)
+{
+	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->is.id);
+
+	return known && known->ctime > doubt->is.traits.ctime &&
+	       reuse_is_another(known, &doubt->is.traits);
+}
+
+// What the table says now was told by records, or by an earlier verdict.
+static void settle_name(struct reconcile *r, const struct doubt *doubt)
+{
+	struct fim_id now = {0};
+
+	inode_table_find(&r->session->inodes, &doubt->dir, doubt->name, &now);
+	if (same_id(&now, &doubt->is.id))
+		return;
+	if (!inode_table_known(&r->session->inodes, &doubt->dir, NULL))
+		return; // with all that was in it
+	if (same_id(&now, &doubt->was.id) && !is_outdated(r, doubt))
+		verdict_name(r, doubt);
+	else
+		look_again(r, doubt);
+}
+
+static void verdict_inode(struct reconcile *r, const struct doubt *doubt, uint32_t which)
+{
+	struct traits traits = doubt->is.traits;
+	struct bytes path = look_path(r, &doubt->was.id, bytes_of(NULL, 0));
+
+	if (!path.data)
+		return; // it has lost its name since: that is told
+	finding_changed(r, &r->gaps[0], path, which, &doubt->was, &doubt->is);
+	traits.moving = doubt->was.traits.moving;
+	inode_table_set_traits(&r->session->inodes, &doubt->was.id, &traits);
+}
+
+static void settle_inode(struct reconcile *r, const struct doubt *doubt)
+{
+	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->was.id);
+	uint32_t which = known ? traits_differ(known, &doubt->is.traits) : 0;
+	struct doubt again = {.tries = doubt->tries + 1, .was = doubt->was};
+
+	if (!which)
+		return;
+	if (memcmp(known, &doubt->was.traits, sizeof(*known)) == 0) {
+		verdict_inode(r, doubt, which);
+		return;
+	}
+	again.looked = tap_now();
+	again.was.traits = *known;
+	if (again.tries >= RECONCILE_TRIES || !look_find(r, &again.was.id, &again.is))
+		r->undecided++;
+	else if (traits_differ(known, &again.is.traits))
+		look_doubt(r, &again);
+}
+
+void verdict_settle(struct reconcile *r, uint64_t until)
+{
+	const struct doubt *first;
+
+	while ((first = doubts_first(&r->doubts)) && first->looked < until) {
+		struct doubt doubt = *first;
+
+		doubt.name.data ? settle_name(r, &doubt) : settle_inode(r, &doubt);
+		doubts_drop_first(&r->doubts);
+	}
+}

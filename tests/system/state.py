@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a tree holds: by walking it, and by what a stream tells of it."""
+import datetime
+import os
+import stat
+
+BEFORE_DATA = ("modify", "mmap")  # what the content is like is told by the close
+
+
+def time_text(ns):
+    """As records have it."""
+    moment = datetime.datetime.utcfromtimestamp(ns // 10**9)
+    return moment.isoformat() + ".%09dZ" % (ns % 10**9)
+
+
+def facts_of_stat(st):
+    facts = {"mode": "%04o" % stat.S_IMODE(st.st_mode), "uid": st.st_uid, "gid": st.st_gid}
+    if not stat.S_ISDIR(st.st_mode):
+        facts.update(size=st.st_size, nlink=st.st_nlink, mtime=time_text(st.st_mtime_ns))
+    return facts
+
+
+def facts_of_file(file):
+    keys = ["mode", "uid", "gid"] + (["size", "nlink", "mtime"] if file["type"] != "directory" else [])
+    return {key: file[key] for key in keys}
+
+
+class State:
+    """names   {path: inode number}
+    facts   {inode number: what it is like}
+    last    {inode number of a directory: the path it was last known by}: what is in a
+            directory goes with it, also if only its missing and its coming are told
+    """
+
+    def __init__(self, root):
+        self.root, self.names, self.facts, self.last = root, {}, {}, {}
+        self.look(root)
+        for directory, names, files in os.walk(root):
+            for name in names + files:
+                self.look(os.path.join(directory, name))
+
+    def look(self, path):
+        st = os.lstat(path)
+        self.facts[str(st.st_ino)] = facts_of_stat(st)
+        self.place(path, str(st.st_ino), stat.S_ISDIR(st.st_mode))
+
+    def items(self):
+        """{path: what it leads to is like}"""
+        return {path: dict(self.facts[ino], ino=ino) for path, ino in self.names.items()}
+
+    def apply(self, record):
+        """Take in one record of the stream."""
+        if record["kind"] == "event":
+            self.apply_event(record)
+        elif record["kind"] == "reconcile" and record["file"] is None:
+            self.names.pop(record["path"], None)
+        elif record["kind"] == "reconcile":
+            self.facts[record["file"]["ino"]] = facts_of_file(record["file"])
+            self.place(record["path"], record["file"]["ino"], record["file"]["type"] == "directory")
+
+    def apply_event(self, record):
+        op, path, file = record["op"], record["path"], record["file"]
+        if op not in BEFORE_DATA:
+            self.facts[file["ino"]] = facts_of_file(file)
+        if op in ("create", "mkdir", "mknod", "symlink"):
+            self.last.pop(file["ino"], None)  # another had its number
+        if op == "rename":
+            self.names.pop(record["old_path"], None)
+        if op in ("unlink", "rmdir") or record["deleted"]:
+            self.names.pop(path, None)
+        else:
+            self.place(path, file["ino"], file["type"] == "directory")
+
+    def place(self, path, ino, is_directory):
+        """Also what is in it, if it comes from elsewhere."""
+        self.names[path] = ino
+        if not is_directory:
+            return
+        old, self.last[ino] = self.last.get(ino, path), path
+        if old == path:
+            return
+        if self.names.get(old) == ino:
+            del self.names[old]
+        for name in [name for name in self.names if name.startswith(old + "/")]:
+            below = path + name[len(old):]
+            self.names[below] = self.names.pop(name)
+            if self.last.get(self.names[below]) == name:
+                self.last[self.names[below]] = below
+
+
+def differences(one, other):
+    """{path: what each says of it}"""
+    one, other = one.items(), other.items()
+    return {path: (one.get(path), other.get(path)) for path in set(one) | set(other)
+            if one.get(path) != other.get(path)}

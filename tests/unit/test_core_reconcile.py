@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reconciling, against the tree itself: acts of which some are told and some are lost.
+
+The session is the real one, on BPF maps of its own; what the hooks would do is done here.
+"""
+import ctypes
+import json
+import os
+import random
+import shutil
+import stat
+import struct
+import tempfile
+import time
+
+import pytest
+
+import core_record
+from core_build import Driver
+
+
+BPF = {"x86_64": 321, "aarch64": 280}.get(os.uname()[4])
+NEW, REPLACED = 1, 16
+
+
+def may_make_maps():
+    """Whether this user may make a BPF map here at all."""
+    if BPF is None:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    attributes = ctypes.create_string_buffer(struct.pack("=IIIII", 1, 4, 4, 1, 0) + b"\0" * 100)
+    descriptor = libc.syscall(BPF, 0, attributes, len(attributes))
+    if descriptor >= 0:
+        os.close(descriptor)
+    return descriptor >= 0
+
+
+pytestmark = pytest.mark.skipif(not may_make_maps(), reason="BPF maps are not allowed here")
+
+
+def now():
+    return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 10**9)
+
+
+def ids(st):
+    return dict(ino=st.st_ino, dev=core_record.dev(os.major(st.st_dev), os.minor(st.st_dev)))
+
+
+def file_of(st, nlink=None):
+    return dict(ids(st), size=st.st_size, mode=st.st_mode, uid=st.st_uid, gid=st.st_gid,
+                nlink=st.st_nlink if nlink is None else nlink,
+                mtime_sec=st.st_mtime_ns // 10**9, mtime_nsec=st.st_mtime_ns % 10**9,
+                ctime_sec=st.st_ctime_ns // 10**9, ctime_nsec=st.st_ctime_ns % 10**9)
+
+
+def facts(st):
+    """What must be known of it: of a directory neither size, links nor times."""
+    kind = stat.S_ISDIR(st.st_mode)
+    return [str(st.st_ino), "%04o" % stat.S_IMODE(st.st_mode)] + \
+        ([] if kind else [st.st_size, st.st_nlink])
+
+
+def walk(root):
+    """{path: facts}"""
+    return {os.path.join(directory, name): facts(os.lstat(os.path.join(directory, name)))
+            for directory, names, files in os.walk(root) for name in names + files}
+
+
+class Tree:
+    """A watched tree, changed by acts; `told` says whether the next one is."""
+
+    def __init__(self, root):
+        self.root, self.told = root, True
+        self.driver = Driver("reconcile_driver")
+
+    def ask(self, verb, text=b"", count=False):
+        answer = self.driver.ask(verb.encode() + (text.encode() if isinstance(text, str) else text)
+                                 + b"\0")
+        return [json.loads(line) for line in answer.decode().splitlines()]
+
+    def watch(self):
+        return self.ask("w", self.root)
+
+    def stamp(self, *paths):
+        for path in paths:
+            self.ask("s", path)
+
+    def tell(self, op, st, path, path2=None, flags=0, nlink=None):
+        """The record of an act that was just done."""
+        if not self.told:
+            return
+        directory, directory2 = os.path.dirname(path), os.path.dirname(path2 or path)
+        places = [tuple(ids(os.lstat(d)).values()) for d in (directory, directory2)]
+        walks = {"path": core_record.walk(path.encode())}
+        if path2:
+            walks["path2"] = core_record.walk(path2.encode())
+        self.ask("r", core_record.record(op, file=file_of(st, nlink), time=now(), flags=flags,
+                                         dir=places[0], dir2=places[1], **walks))
+
+    def gone(self, st, nlink):
+        if nlink == 0 or stat.S_ISDIR(st.st_mode):
+            self.ask("d", struct.pack("=QII", ids(st)["ino"], ids(st)["dev"], 0))
+
+    # --- acts ---
+
+    def create(self, path):
+        with open(path, "x") as file:
+            file.write("x")
+        self.stamp(path, os.path.dirname(path))
+        self.tell("create", os.lstat(path), path, flags=NEW)
+
+    def mkdir(self, path):
+        os.mkdir(path)
+        self.stamp(path, os.path.dirname(path))
+        self.tell("mkdir", os.lstat(path), path, flags=NEW)
+
+    def write(self, path):
+        before = os.lstat(path)
+        with open(path, "a") as file:
+            file.write("more")
+        self.stamp(path)
+        self.tell("modify", before, path)
+        self.tell("close", os.lstat(path), path)
+
+    def chmod(self, path, mode):
+        os.chmod(path, mode)
+        self.stamp(path)
+        self.tell("chmod", os.lstat(path), path)
+
+    def link(self, path, new):
+        os.link(path, new)
+        self.stamp(new, os.path.dirname(new))
+        self.tell("link", os.lstat(new), new, path)
+
+    def unlink(self, path):
+        st = os.lstat(path)
+        self.stamp(path, os.path.dirname(path))
+        os.unlink(path)
+        self.tell("unlink", st, path, nlink=st.st_nlink - 1)
+        self.gone(st, st.st_nlink - 1)
+
+    def rmtree(self, path):
+        """Told or lost as one."""
+        for directory, names, files in os.walk(path, topdown=False):
+            for name in files:
+                self.unlink(os.path.join(directory, name))
+            st = os.lstat(directory)
+            self.stamp(directory, os.path.dirname(directory))
+            os.rmdir(directory)
+            self.tell("rmdir", st, directory, nlink=0)
+            self.gone(st, 0)
+
+    def rename(self, path, new):
+        os.rename(path, new)
+        self.stamp(new, os.path.dirname(path), os.path.dirname(new))
+        self.tell("rename", os.lstat(new), path, new)
+
+    def outside(self, name):
+        return os.path.join(os.path.dirname(self.root), name)
+
+    # --- what is known ---
+
+    def known(self):
+        """{path: facts} as the session has them."""
+        return {entry["path"]: [entry["file"]["ino"], entry["file"]["mode"]] + (
+            [] if entry["file"]["type"] == "directory" else
+            [entry["file"]["size"], entry["file"]["nlink"]]) for entry in self.ask("l")}
+
+    def reconcile(self, since):
+        return self.ask("g", struct.pack("=Q", since)) + self.ask("p")
+
+    def found(self, since):
+        """[(path below the root, state)] in no order."""
+        return sorted((record["path"][len(self.root):], record["state"])
+                      for record in self.reconcile(since) if record["kind"] == "reconcile")
+
+
+@pytest.fixture
+def tree():
+    directory = tempfile.mkdtemp(prefix="fim-reconcile-")
+    os.mkdir(directory + "/watched")
+    tree = Tree(directory + "/watched")
+    yield tree
+    tree.driver.close()
+    shutil.rmtree(directory)
+
+
+def fill(tree):
+    for directory in ("a", "b", "b/c"):
+        os.mkdir(os.path.join(tree.root, directory))
+        for name in ("one", "two", "three"):
+            with open(os.path.join(tree.root, directory, name), "x") as file:
+                file.write(name)
+    tree.watch()
+    return now()
+
+
+def test_nothing_happened(tree):
+    since = fill(tree)
+    time.sleep(0.03)
+    records = tree.reconcile(since + 10**9)
+    assert [record["kind"] for record in records] == ["gap", "gap_closed"]
+    assert records[1]["checked"] == 0 and records[1]["gap"] == records[0]["seq"]
+
+
+def test_what_is_told_is_not_found(tree):
+    since = fill(tree)
+    tree.create(tree.root + "/new")
+    tree.write(tree.root + "/a/one")
+    tree.chmod(tree.root + "/a/two", 0o600)
+    tree.rename(tree.root + "/b", tree.root + "/d")
+    tree.unlink(tree.root + "/d/c/one")
+    assert tree.found(since) == []
+    assert tree.known() == walk(tree.root)
+
+
+def test_what_is_lost_is_found(tree):
+    since = fill(tree)
+    tree.told = False
+    tree.create(tree.root + "/new")
+    tree.write(tree.root + "/a/one")
+    tree.chmod(tree.root + "/a/two", 0o600)
+    tree.unlink(tree.root + "/b/c/one")
+    tree.mkdir(tree.root + "/m")
+    tree.create(tree.root + "/m/in-it")
+    assert tree.found(since) == [
+        ("", "changed"), ("/a/one", "changed"), ("/a/two", "changed"), ("/b/c", "changed"),
+        ("/b/c/one", "missing"), ("/m", "new"), ("/m/in-it", "new"), ("/new", "new")]
+    assert tree.known() == walk(tree.root)
+
+
+def test_lost_moves_of_directories(tree):
+    since = fill(tree)
+    tree.told = False
+    os.mkdir(tree.outside("coming"))
+    open(tree.outside("coming/file"), "x").close()
+    tree.rename(tree.root + "/b", tree.root + "/d")
+    tree.rename(tree.root + "/a", tree.outside("a"))
+    tree.rename(tree.outside("coming"), tree.root + "/coming")
+    found = [row for row in tree.found(since) if row[1] != "changed"]
+    assert found == [("/a", "missing"), ("/a/one", "missing"), ("/a/three", "missing"),
+                     ("/a/two", "missing"), ("/b", "missing"), ("/coming", "new"),
+                     ("/coming/file", "new"), ("/d", "new")]
+    assert tree.known() == walk(tree.root)
+    assert tree.ask("k", tree.root + "/coming/file") == [True]
+    assert tree.ask("k", tree.outside("a/one")) == [False]
+
+
+def test_a_change_is_not_hidden_by_a_later_record(tree):
+    since = fill(tree)
+    tree.told = False
+    tree.chmod(tree.root + "/a/one", 0o4755)
+    tree.told = True
+    tree.write(tree.root + "/a/one")
+    tree.ask("p")
+    records = tree.reconcile(since)
+    changed = [record for record in records if record["kind"] == "reconcile"]
+    assert [record["path"] for record in changed] == [tree.root + "/a/one"]
+    assert changed[0]["changed"]["mode"] == {"before": "0644", "after": "4755"}
+    assert changed[0]["gap"] == records[0]["seq"]
+
+
+def test_another_file_of_the_same_name(tree):
+    since = fill(tree)
+    tree.told = False
+    tree.create(tree.root + "/a/other")
+    os.unlink(tree.root + "/a/one")
+    tree.rename(tree.root + "/a/other", tree.root + "/a/one")
+    assert [row for row in tree.found(since) if row[0] == "/a/one"] == [("/a/one", "changed")]
+    assert tree.known() == walk(tree.root)
+
+
+def test_several_gaps_are_closed_by_one_sweep(tree):
+    since = fill(tree)
+    tree.told = False
+    tree.create(tree.root + "/new")
+    for _ in range(3):
+        tree.ask("g", struct.pack("=Q", since))
+    closed = [record for record in tree.ask("p") if record["kind"] == "gap_closed"]
+    assert len(closed) == 3 and len({record["gap"] for record in closed}) == 3
+    assert {record["sweep"] for record in closed} == {closed[0]["gap"]}
+
+
+def test_what_changed_while_nobody_watched(tree):
+    fill(tree)
+    state = tree.driver.ask(b"o")
+    tree.told = False
+    tree.chmod(tree.root + "/a/two", 0o600)
+    tree.write(tree.root + "/a/one")
+    tree.rename(tree.root + "/b", tree.root + "/d")
+    tree.create(tree.root + "/a/other")
+    tree.rename(tree.root + "/a/other", tree.root + "/a/three")
+    tree.mkdir(tree.root + "/m")
+    tree.create(tree.root + "/m/in-it")
+    tree.unlink(tree.root + "/d/c/one")
+    later = Tree(tree.root)
+    later.watch()
+    later.driver.ask(b"e" + state)
+    records = later.ask("c")
+    later.driver.close()
+    found = {(record["path"][len(tree.root):], record["state"]) for record in records
+             if record["kind"] == "reconcile"}
+    assert found == {
+        ("", "changed"), ("/a", "changed"), ("/a/one", "changed"), ("/a/two", "changed"),
+        ("/a/three", "changed"), ("/b", "missing"), ("/d", "new"), ("/d", "changed"),
+        ("/d/c", "changed"), ("/b/c/one", "missing"), ("/m", "new"), ("/m/in-it", "new")}
+    assert records[-1]["kind"] == "gap_closed" and records[-1]["gap"] == 1
+
+
+def test_a_state_that_is_cut_is_refused(tree):
+    fill(tree)
+    state = tree.driver.ask(b"o")
+    with pytest.raises(AssertionError):
+        tree.driver.ask(b"e" + state[:-1])
+
+
+class Acts:
+    """Acts chosen by chance on what is there."""
+
+    def __init__(self, tree, seed):
+        self.tree, self.chance, self.made = tree, random.Random(seed), 0
+
+    def paths(self, kind):
+        return sorted(path for path in walk(self.tree.root) if kind(path))
+
+    def directory(self):
+        return self.chance.choice([self.tree.root] + self.paths(os.path.isdir))
+
+    def new(self):
+        self.made += 1
+        return os.path.join(self.directory(), "n%d" % self.made)
+
+    def act(self):
+        files, directories = self.paths(os.path.isfile), self.paths(os.path.isdir)
+        acts = [("create", self.new()), ("mkdir", self.new())]
+        if files:
+            some = self.chance.choice(files)
+            acts += [("write", some), ("chmod", some, self.chance.choice((0o600, 0o640, 0o755))),
+                     ("link", some, self.new()), ("unlink", some), ("rename", some, self.new())]
+        if directories:
+            some, new = self.chance.choice(directories), self.new()
+            if not new.startswith(some + "/"):
+                acts += [("rename", some, new), ("rmtree", some)]
+        verb, *arguments = self.chance.choice(acts)
+        getattr(self.tree, verb)(*arguments)
+
+
+def is_told(path, named):
+    """It, or a directory that it went with."""
+    return path in named or (len(path) > 1 and is_told(os.path.dirname(path), named))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_after_any_acts_the_tree_is_known(tree, seed):
+    """Told or lost by chance, before and while the sweep runs."""
+    since, acts = fill(tree), Acts(tree, seed)
+    before = walk(tree.root)
+    records = []
+    for number in range(60):
+        tree.told = acts.chance.random() < (0.5 if number < 40 else 1)
+        if number == 40:
+            records += tree.ask("g", struct.pack("=Q", since))
+        acts.act()
+        if number > 40:
+            records += tree.ask("q")
+    records += tree.ask("p") + tree.reconcile(since)
+    assert tree.known() == walk(tree.root)
+    assert sum(record["kind"] == "gap_closed" for record in records) == 2
+    named = {record.get(key) for record in records for key in ("path", "old_path", "target_path")}
+    assert [path for path in set(before) ^ set(walk(tree.root)) if not is_told(path, named)] == []
