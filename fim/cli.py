@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from fim import cli_baseline, doctor
+from fim import cli_baseline, cli_journal, doctor
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.monitor import RING_PAGES, VERSION, Monitor
 from fim.output import complain, environment_error, opened
@@ -27,7 +27,8 @@ exit status:
   watch    0, or 1 for usage or environment, with one line on standard error
   doctor   0 all well, 1 degraded, 2 blind; its errors are 15 (usage) and 18
   check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15 and 18
-  init accept show   0, or 1 with one line on standard error
+  verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
+  init accept show log   0, or 1 with one line on standard error
 """
 
 
@@ -59,6 +60,7 @@ def parser():
     add_watch(verbs)
     add_doctor(verbs)
     cli_baseline.add_verbs(verbs, add_output)
+    cli_journal.add_verbs(verbs, add_output)
     return top
 
 

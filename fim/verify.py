@@ -11,12 +11,13 @@ import json
 import zlib
 
 from fim.chain import CHAIN_START, GENESIS, NOTE_START, is_sealed, head_of, parse_link
+from fim.errors import FimError
 from fim.seal import first_key, key_of
 
-__all__ = ["Finding", "Verifier", "anchors"]
+__all__ = ["BAD_FILE", "Finding", "KINDS", "Verifier", "anchors", "batches"]
 
 BLOCK = 1 << 20
-BAD_FILE = (OSError, EOFError, zlib.error)
+BAD_FILE = (OSError, EOFError, zlib.error, FimError)
 
 # kind: whether it is tampering, and what to say
 KINDS = {
