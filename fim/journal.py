@@ -43,7 +43,8 @@ class Tail:
         at = max(whole.rfind(b"\n" + CHAIN_START) + 1, 0)
         self.end = whole.find(b"\n", at) + 1
         line = whole[at:self.end]
-        self.head = head_of(parse_link(line).link, line)
+        link = parse_link(line)
+        self.head, self.time = head_of(link.link, line), link.time
         note = max(whole.rfind(b"\n" + NOTE_START, 0, at) + 1, 0)
         self.note = json.loads(whole[note:whole.find(b"\n", note)].decode("ascii"))
         kept = [line for line in whole[self.end:].splitlines(True) if is_record(line)]
@@ -73,6 +74,7 @@ class Journal:
     head       where the chain stands: for heartbeats and anchors
     repaired   (lines kept, bytes cut) of the tail that a crash had left
     displaced  how often the files were found removed or replaced
+    last       when the journal was written last before this, as records have it; None never
     keys       a Keys (fim/seal.py), None: no seals
     """
 
@@ -90,6 +92,7 @@ class Journal:
         self.pending = b""
         self.repaired = (0, 0)
         self.displaced = 0
+        self.last = None
         self.waiting = self.unsynced = None  # since when
         self.looked = 0
         self.resume()
@@ -113,7 +116,7 @@ class Journal:
         self.id, self.machine_id = tail.note["journal"], tail.note["machine_id"]
         self.expired = Expired(**tail.note["expired"])
         self.records, self.begun = tail.note["records"], self.clock()
-        self.head, self.number = tail.head, number
+        self.head, self.last, self.number = tail.head, tail.time, number
         if number < newest or self.segments.is_packed(number):
             return self.begin(number + 1)
         self.descriptor, self.offset = self.segments.open_live(number), tail.end
