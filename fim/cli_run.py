@@ -6,6 +6,7 @@ import os
 import time
 
 from fim import host, status
+from fim.comparison import Comparison
 from fim.daemon import Daemon
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError
 from fim.journal import Journal, Limits
@@ -25,8 +26,7 @@ PRIORITY_BOOST = -4  # as auditd's: a reader that is starved loses records
 MIB = 1 << 20
 WORDS = {status.WELL: "well", status.DEGRADED: "degraded", status.BLIND: "blind",
          status.NOT_RUNNING: "not running"}
-SHOWN = ("pid", "events_per_second", "journal_waiting_bytes", "user_seconds", "kernel_seconds",
-         "memory_kib")
+SHOWN = ("pid", "events_per_second", "journal_waiting_bytes", "user_seconds", "memory_kib")
 COUNTED = ("events", "inodes", "gaps", "lost", "withheld", "self", "late")
 
 
@@ -53,6 +53,9 @@ def add_journal(verb):
                       help="a record of it so often (60)")
     verb.add_argument("--retry", metavar="SECONDS", type=float, default=60,
                       help="while blind, try so often (60)")
+    verb.add_argument("--check-hours", metavar="N", type=float, default=24,
+                      help="compare with the baseline so often (24; 0: only what changed while "
+                      "it was not running)")
     verb.add_argument("--segment-mib", metavar="N", type=float, default=64)
     verb.add_argument("--keep-mib", metavar="N", type=float, default=1024,
                       help="of the journal, compressed (1024)")
@@ -116,7 +119,9 @@ def run(options):
         spool.start()
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
-        Daemon(make, (state,), spool, status.Status(state), Service(), stop, ready,
+        comparison = Comparison(options.state, options.check_hours * 3600,
+                                lambda lines: spool.put("comparison", lines))
+        Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
                options.heartbeat, options.retry).run()
     return 0
 

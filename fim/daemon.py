@@ -56,10 +56,13 @@ class Daemon:
     own      descriptors of where the records go
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
+    comparison  with the baseline (fim/comparison.py)
     """
 
-    def __init__(self, make, own, spool, status, service, stop, ready, heartbeat=60, retry=60):
-        self.make, self.own, self.spool, self.status = make, own, spool, status
+    def __init__(self, make, own, spool, status, comparison, service, stop, ready, heartbeat=60,
+                 retry=60):
+        self.make, self.own, self.spool = make, own, spool
+        self.status, self.comparison = status, comparison
         self.service, self.stop, self.ready = service, stop, ready
         self.heartbeat, self.look = Every(heartbeat), Every(STATUS_SECONDS)
         self.retry = retry
@@ -85,6 +88,7 @@ class Daemon:
                 self.lose_sight(str(error))
             self.wait()
         self.service.tell("STOPPING=1")
+        self.comparison.close()
         if self.monitor is None and self.stream.seq:
             self.stream.emit("stop", {"reason": self.stop.reason, "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
@@ -125,6 +129,7 @@ class Daemon:
             self.emit("blind", self.dark_members(now_text()),
                       "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
             self.dark = None
+            self.comparison.soon()
         self.spool.put(self.monitor, self.monitor.take())
         self.heartbeat.now()
         self.look.now()
@@ -170,6 +175,7 @@ class Daemon:
         """Ten times a second."""
         self.tell_losses()
         self.tell_journal()
+        self.comparison.turn()
         if self.heartbeat.due():
             self.beat()
         if self.look.due():

@@ -45,16 +45,6 @@ def is_running(state):
     return False
 
 
-def kernel_seconds(programs):
-    """What the programs took, where the kernel counts it (kernel.bpf_stats_enabled), else None."""
-    total = 0
-    for descriptor in programs:
-        with open("/proc/self/fdinfo/%d" % descriptor) as lines:
-            members = dict(line.split(":", 1) for line in lines if ":" in line)
-        total += int(members.get("run_time_ns", 0))
-    return total / 1e9 if total else None
-
-
 class Status:
     """Notes how a daemon does, in its state directory."""
 
@@ -73,7 +63,6 @@ class Status:
     def members(self, daemon):
         """All that is said."""
         usage, counts = resource.getrusage(resource.RUSAGE_SELF), daemon.counts()
-        programs = daemon.monitor.attachment.programs.values() if daemon.monitor else ()
         return {
             "time": time.time(), "pid": os.getpid(), "started": self.started,
             "blind": daemon.dark and daemon.dark._asdict(),
@@ -83,7 +72,7 @@ class Status:
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-            "kernel_seconds": kernel_seconds(programs), "memory_kib": usage.ru_maxrss,
+            "memory_kib": usage.ru_maxrss,
         }
 
     def note(self, daemon):
