@@ -32,6 +32,8 @@ HEAD = re.compile(br'\{"v": 1, "kind": "\w+", "seq": (\d+), "stream": "([0-9a-f]
 Head = collections.namedtuple("Head", "link hash")
 # What a chain line says.
 Link = collections.namedtuple("Link", "link stream first last records time sha256 previous")
+NONE = type(None)
+TYPES = Link([int], [str, NONE], [int, NONE], [int, NONE], [int], [str], [str], [str])
 
 
 def numbered(line):
@@ -61,9 +63,12 @@ def parse_link(line):
     """The Link in a chain line; ValueError if it is none."""
     try:
         members = json.loads(line.decode("ascii"))
-        return Link(*[members[name] for name in Link._fields])
-    except (KeyError, TypeError, UnicodeDecodeError) as error:
+        link = Link(*[members[name] for name in Link._fields])
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error))
+    if not all(type(value) in types for value, types in zip(link, TYPES)):
+        raise ValueError("members of another kind")
+    return link
 
 
 def seal_of(start, key):

@@ -88,7 +88,7 @@ def kept_anchors(path):
             return list(anchors(lines))
     except OSError as error:
         raise environment_error(path, error)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FimError("fim: %s: no records of fim: %s" % (path, error))
 
 

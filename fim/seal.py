@@ -20,7 +20,7 @@ NAME = "seal.key"
 
 def first_key(secret, machine_id):
     """Of a machine's first segment."""
-    return hmac.new(secret, machine_id.encode("ascii"), hashlib.sha256).digest()
+    return hmac.new(secret, (machine_id or "").encode("utf-8", "replace"), hashlib.sha256).digest()
 
 
 def evolved(key):

@@ -39,19 +39,22 @@ KINDS = {
     "empty": (False, "there is no record"),
 }
 
+EXPIRED = (("segment", int), ("link", int), ("hash", str), ("records", int))
 Finding = collections.namedtuple("Finding", "kind segment link records message")
 Anchor = collections.namedtuple("Anchor", "journal machine_id link hash")
 
 
 def anchors(lines):
-    """The Anchors in JSON lines of a collector: whatever has a `head` (heartbeats)."""
+    """The Anchors in JSON lines of a collector: whatever has a `head` (heartbeats). ValueError,
+    KeyError, TypeError or AttributeError: they are no records."""
     for line in lines:
         if '"head"' not in line:
             continue
         record = json.loads(line)
-        head = record.get("head") or {}
-        if head.get("journal"):
-            yield Anchor(head["journal"], record["host"]["machine_id"], head["link"], head["hash"])
+        head = record.get("head")
+        if isinstance(head, dict) and "journal" in head:
+            yield Anchor(head["journal"], record["host"]["machine_id"] or "", int(head["link"]),
+                         head["hash"])
 
 
 def batches(file):
@@ -142,13 +145,14 @@ class Verifier:
             return False
         try:
             note = json.loads(lines.decode("ascii"))
-            self.expired, named = note["expired"], note["segment"]
-            self.journal, self.machine_id = note["journal"], note["machine_id"]
-        except (ValueError, KeyError):
+            expired = {name: note["expired"][name] + kind() for name, kind in EXPIRED}
+            journal, machine_id = str(note["journal"]), str(note["machine_id"] or "")
+        except (ValueError, KeyError, TypeError, RecursionError):
             return False
+        self.expired, self.journal, self.machine_id = expired, journal, machine_id
         if self.secret:
-            self.key = key_of(first_key(self.secret, self.machine_id), number - 1)
-        return named == number
+            self.key = key_of(first_key(self.secret, machine_id), number - 1)
+        return note["segment"] == number
 
     def link(self, number, lines, line):
         """Findings of one batch. The walk goes on from the chain line as it is there."""

@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+import fim
 import journals
 from journals import MACHINE, records, verify
 from fim.errors import FimError
@@ -75,6 +76,12 @@ def test_a_batch_waits_no_longer_than_200_ms(path):
     time.sleep(0.25)
     journal.tick()
     assert chain_lines(path)[-1]["last"] == 3
+
+
+def test_read(path):
+    """As a library does it."""
+    journals.write(path)
+    assert [record.seq for record in fim.read(path)] == list(range(1, 1351))
 
 
 def test_modes(path):

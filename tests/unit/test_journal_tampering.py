@@ -2,6 +2,7 @@
 """Everything that can be done to a journal is found, and where."""
 import json
 import os
+import random
 import shutil
 
 import pytest
@@ -265,6 +266,38 @@ def test_said_to_be_expired(own, made):
     assert tampered(verify(own)[0]) == []
     assert "anchor" in {finding.kind for finding in verify(own, kept=made[1])[0]}
     assert "seal" in {finding.kind for finding in verify(own, secret=SECRET)[0]}
+
+
+@pytest.mark.parametrize("segment", (1, 2, 3))
+def test_any_byte(own, segment):
+    """Whatever it is, it is found, and verify ends as it should."""
+    choose = random.Random(segment)
+    before = b"".join(load(own, segment))
+    for _ in range(150):
+        spoilt = bytearray(before)
+        at = choose.randrange(len(spoilt))
+        spoilt[at] ^= 1 << choose.randrange(8)
+        store(own, segment, [bytes(spoilt)])
+        found = verify(own)[0]
+        assert found and (segment == 3 or tampered(found)), (at, spoilt[at - 20:at + 20])
+
+
+SENSELESS = {
+    "a link of words": (b'"link": 6', b'"link": "6"'),
+    "a link of nothing": (b'"records": 200', b'"records": null'),
+    "nested": (b'"records": 200', b'"records": ' + b"[" * 100000),
+    "no members": (b'"sha256"', b'"sha255"'),
+    "a note of words": (b'"expired": {"segment": 0', b'"expired": {"segment": "0"'),
+    "a note of a list": (b'"machine_id": "', b'"machine_id": [], "x": "'),
+}
+
+
+@pytest.mark.parametrize("case", sorted(SENSELESS))
+def test_senseless_lines(own, case):
+    lines = [line.replace(*SENSELESS[case]) for line in load(own, 2)]
+    assert lines != load(own, 2)
+    store(own, 2, lines)
+    assert tampered(verify(own)[0]) and tampered(verify(own, secret=SECRET)[0])
 
 
 @pytest.mark.parametrize("damage", ("flip", "cut", "text"))

@@ -19,7 +19,7 @@ LAYERS = {
     "kernel": set(),
     "hooks": set(),
     "host": set(),
-    "records": set(),
+    "records": {"segments"},
     "loader": set(),
     "bpf": {"hooks", "errors"},
     "coverage": {"hooks"},

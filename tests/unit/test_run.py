@@ -19,8 +19,9 @@ import pytest
 
 import journals
 from core_build import ROOT
-from fim import status
+from fim import host, status
 from fim.journal import Journal
+from fim.seal import first_key
 from fim.segments import Segments
 from fim.service import Service
 from fim.spool import Spool
@@ -139,6 +140,29 @@ def test_killed_and_started_again(tmp_path):
     assert [record["kind"] for record in told] == ["blind", "blind", "error"]
     assert told[1]["since"] == last and "12 bytes cut" in told[2]["message"]
     assert fim("verify", "--state", run.state)[0] == 0
+
+
+def test_sealed(tmp_path):
+    """The key goes from segment to segment; the secret is not here."""
+    machine_id = json.loads(host.describe())["machine_id"]
+    os.mkdir(str(tmp_path / "state"), 0o700)
+    key = str(tmp_path / "state" / "seal.key")
+    assert fim("run", "/etc", "--seal", "--state", str(tmp_path / "state"))[0] == 1
+    with open(key, "w") as file:
+        json.dump({"segment": 1, "key": first_key(b"secret", machine_id or "").hex()}, file)
+    if os.geteuid() == 0 and os.path.exists(KPROBES):
+        for name in (str(tmp_path / "state"), key, str(tmp_path / "state" / "lock")):
+            shutil.chown(name, 65534, 65534)
+    with Run(tmp_path, "--seal", "--segment-mib", "0.002") as run:
+        eventually(lambda: run.has("segment", 3))
+        run.stop()
+    (tmp_path / "secret").write_text("secret\n")
+    (tmp_path / "other").write_text("other\n")
+    with open(key) as file:
+        assert json.load(file)["segment"] >= 3
+    verify = ("verify", "--state", run.state, "--secret")
+    assert fim(*verify, str(tmp_path / "secret"))[0] == 0
+    assert fim(*verify, str(tmp_path / "other"))[0] == 1
 
 
 def test_files_taken_away(tmp_path):
