@@ -1,7 +1,7 @@
 """The chain of a journal: behind every batch of records a line that holds it fast.
 
-    {"v": 1, "kind": "chain", "link": 7, "stream": "9f…", "first": 1201, "last": 1400,
-     "records": 200, "time": "…", "sha256": "…", "previous": "…"}
+    {"v":1,"kind":"chain","link":7,"stream":"9f…","first":1201,"last":1400,"records":200,
+     "time":"…","sha256":"…","previous":"…"}
 
 `sha256` is over the bytes of the lines since the chain line before, `previous` over the bytes
 of that line itself, newline included (64 zeroes in the first). That is the whole rule.
@@ -18,15 +18,16 @@ import re
 
 from fim.facts import time_text
 
-__all__ = ["CHAIN_START", "GENESIS", "Head", "Link", "NOTE_START", "head_of",
+__all__ = ["CHAIN_START", "GENESIS", "Head", "Link", "NOTE_START", "compact", "head_of",
            "is_sealed", "link_line", "parse_link"]
 
 GENESIS = "0" * 64
-NOTE_START = b'{"v": 1, "kind": "segment", '
-CHAIN_START = b'{"v": 1, "kind": "chain", '
-SEAL_START = b', "seal": "'
-SEAL = re.compile(br', "seal": "([0-9a-f]{64})"\}\n\Z')
-HEAD = re.compile(br'\{"v": 1, "kind": "\w+", "seq": (\d+), "stream": "([0-9a-f]+)", ')
+NOTE_START = b'{"v":1,"kind":"segment",'
+CHAIN_START = b'{"v":1,"kind":"chain",'
+SEAL_START = b',"seal":"'
+SEAL = re.compile(br',"seal":"([0-9a-f]{64})"\}\n\Z')
+# Of a record, as ext/record.c writes it, or as fim/stream.py does.
+HEAD = re.compile(br'\{"v": ?1, ?"kind": ?"\w+", ?"seq": ?(\d+), ?"stream": ?"([0-9a-f]+)"')
 
 # Where a journal stands: the number of its last chain line, and the hash of that.
 Head = collections.namedtuple("Head", "link hash")
@@ -42,6 +43,11 @@ def numbered(line):
     return (int(match.group(1)), match.group(2).decode("ascii")) if match else (None, None)
 
 
+def compact(members):
+    """A line of the journal's own, without its end."""
+    return json.dumps(members, separators=(",", ":")).encode("ascii")
+
+
 def head_of(link, line):
     """Where the journal stands behind this chain line."""
     return Head(link, hashlib.sha256(line).hexdigest())
@@ -53,7 +59,7 @@ def link_line(batch, head, now_ns, key=None):
     last, _ = numbered(batch[batch.rfind(b"\n", 0, -1) + 1:])
     link = Link(head.link + 1, stream, first, last, batch.count(b"\n"), time_text(now_ns),
                 hashlib.sha256(batch).hexdigest(), head.hash)
-    line = json.dumps(dict(v=1, kind="chain", **link._asdict())).encode("ascii")
+    line = compact(dict(v=1, kind="chain", **link._asdict()))
     if key is None:
         return line + b"\n"
     return line[:-1] + SEAL_START + seal_of(line[:-1], key).encode("ascii") + b'"}\n'

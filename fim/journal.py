@@ -13,7 +13,8 @@ import re
 import time
 import uuid
 
-from fim.chain import CHAIN_START, GENESIS, NOTE_START, Head, head_of, link_line, parse_link
+from fim.chain import (CHAIN_START, GENESIS, NOTE_START, Head, compact, head_of, link_line,
+                       parse_link)
 from fim.facts import time_text
 
 __all__ = ["BATCH_SECONDS", "Journal", "Limits"]
@@ -179,7 +180,7 @@ class Journal:
                    "segment": self.number, "time": time_text(int(self.clock() * 10**6) * 1000),
                    "link": self.head.link, "hash": self.head.hash, "records": self.records,
                    "expired": self.expired._asdict()}
-        self.write(json.dumps(members).encode("ascii") + b"\n")
+        self.write(compact(members) + b"\n")
 
     # --- time ---
 

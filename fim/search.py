@@ -14,7 +14,7 @@ __all__ = ["Query", "search"]
 
 PLAIN = re.compile(r"[\w./+ -]+", re.ASCII)
 GLOB = re.compile(r"[*?[]")
-TIME = re.compile(br'"time": "([^"]{30})"')
+TIME = re.compile(br'"time": ?"([^"]{30})"')
 OWN = ("chain", "segment")  # lines of the journal itself: only when asked for by kind
 PATHS = ("path", "old_path", "target_path")
 
@@ -57,7 +57,7 @@ TESTS = {
     "kind": lambda record, kind: record["kind"] == kind,
 }
 # What a batch must contain for one of its records to pass.
-NEEDLES = {"path": '%s', "exe": '%s', "op": '"op": "%s"', "kind": '"kind": "%s"'}
+NEEDLES = {"path": "%s", "exe": "%s", "op": '"%s"', "kind": '"%s"'}
 
 
 def needle(name, value):

@@ -19,12 +19,12 @@ from fim.segments import Segments  # noqa: E402
 
 # As long as one of `fim watch` is, on the average of a package's installation.
 EVENT = (
-    '{"v": 1, "kind": "event", "seq": %d, "stream": "0123456789abcdef0123456789abcdef", '
-    '"time": "2026-11-23T04:54:31.825802160Z", "host": {"name": "host", "machine_id": null, '
-    '"boot_id": "9ab7f7ee-e630-4206-b772-66d874c5d214"}, "labels": {}, "op": "rename", '
-    '"path": "/usr/share/doc/package/%d", "old_path": "/usr/share/doc/package/%d.dpkg-new", '
-    '"file": {"dev": "8:1", "ino": "%d", "type": "file", "mode": "0644", "uid": 0, "gid": 0}, '
-    '"more": "' + "x" * 700 + '"}\n')
+    '{"v":1,"kind":"event","seq":%d,"stream":"0123456789abcdef0123456789abcdef",'
+    '"time":"2026-11-23T04:54:31.825802160Z","host":{"name":"host","machine_id":null,'
+    '"boot_id":"9ab7f7ee-e630-4206-b772-66d874c5d214"},"labels":{},"op":"rename",'
+    '"path":"/usr/share/doc/package/%d","old_path":"/usr/share/doc/package/%d.dpkg-new",'
+    '"file":{"dev":"8:1","ino":"%d","type":"file","mode":"0644","uid":0,"gid":0},'
+    '"more":"' + "x" * 700 + '"}\n')
 
 
 def timed(name, bytes_, act):

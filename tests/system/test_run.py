@@ -131,6 +131,8 @@ def test_the_state_within_what_is_watched(place, workloads):
     with Daemon(state, watched) as daemon:
         workloads.run("create", work)
         daemon.told(work, TIMES)
+        links = [link for link in daemon.records("chain") if link["first"] is not None]
+        assert links and all(link["last"] - link["first"] + 1 == link["records"] for link in links)
         code, lines = daemon.fim("log", "--op", "create", "--path", work, "--since", "1h",
                                  "--format", "json")
         assert code == 0 and len(lines) == TIMES

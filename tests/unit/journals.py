@@ -12,8 +12,8 @@ from fim.journal import Journal
 from fim.segments import Segments
 from fim.verify import KINDS, Verifier
 
-RECORD = ('{"v": 1, "kind": "event", "seq": %d, "stream": "%s", "time": "%s", "host": {"name": "h", '
-          '"machine_id": "%s", "boot_id": null}, "labels": {}, "op": "create", "path": "/t/%d"}\n')
+RECORD = ('{"v":1,"kind":"event","seq":%d,"stream":"%s","time":"%s","host":{"name":"h", '
+          '"machine_id":"%s","boot_id":null},"labels":{},"op":"create","path":"/t/%d"}\n')
 TIME = "2026-11-23T04:54:31.825802160Z"
 MACHINE, STREAM = "1" * 32, "ab" * 16
 

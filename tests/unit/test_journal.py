@@ -38,7 +38,7 @@ def lines_of(path):
 
 
 def chain_lines(path):
-    return [json.loads(line.decode()) for line in lines_of(path) if b'"kind": "chain"' in line]
+    return [json.loads(line.decode()) for line in lines_of(path) if b'"kind":"chain"' in line]
 
 
 def test_the_published_rule(path):
@@ -47,7 +47,7 @@ def test_the_published_rule(path):
     previous, batch, checked = "0" * 64, hashlib.sha256(), 0
     for name in sorted(glob.glob(path + "/*.jsonl*")):
         for line in (gzip.open if name.endswith(".gz") else open)(name, "rb"):
-            if line.startswith(b'{"v": 1, "kind": "chain"'):
+            if line.startswith(b'{"v":1,"kind":"chain"'):
                 link = json.loads(line.decode())
                 assert (link["sha256"], link["previous"]) == (batch.hexdigest(), previous)
                 previous, batch = hashlib.sha256(line).hexdigest(), hashlib.sha256()
@@ -122,7 +122,7 @@ def test_it_goes_on_behind_what_is_there(path):
     (b"", 0), (records(901, 1)[:70], 0), (records(901, 2), 2),
     (records(901, 2) + records(903, 1)[:-1], 2), (b"\0" * 4096, 0),
     (records(901, 1) + b"\0" * 50 + b"\n", 1),
-    (records(901, 1) + b'{"v": 1, "kind": "chain", "link": 9', 1)))
+    (records(901, 1) + b'{"v":1,"kind":"chain", "link":9', 1)))
 def test_a_torn_tail(path, rest, kept):
     """What is whole stays, and is chained."""
     journals.write(path, segments=2)
@@ -144,7 +144,7 @@ def test_a_crash_between_two_segments(path, crash):
         journal.segments.pack(2)
     else:
         with open(path + "/00000003.jsonl", "wb") as file:
-            file.write(b"" if crash == "empty" else b'{"v": 1, "kind": "segm')
+            file.write(b"" if crash == "empty" else b'{"v":1,"kind":"segm')
     journal = opened(path)
     journal.append(records(901, 5))
     journal.close()

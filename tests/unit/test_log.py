@@ -12,10 +12,12 @@ import pytest
 import core_record
 import journals
 from core_build import Driver, ROOT
+from fim.chain import compact, numbered
 from fim.errors import UsageError
 from fim.journal import Journal
 from fim.moments import moment
 from fim.segments import Segments
+from fim.stream import Stream
 
 STREAM = "ef" * 16
 
@@ -31,8 +33,9 @@ def fim(*arguments):
 def events():
     """As the core renders them, the first an hour after the other, the newest now."""
     with Driver("decode_driver") as driver:
-        rendered = [json.loads(driver.ask(raw).split(b"\n", 2)[1].decode())
-                    for raw in core_record.samples()]
+        lines = [driver.ask(raw).split(b"\n", 2)[1] for raw in core_record.samples()]
+    assert {numbered(line) for line in lines} == {(1, "0123456789abcdef")}  # as it is written
+    rendered = [json.loads(line.decode()) for line in lines]
     now = datetime.datetime.utcnow()
     for number, event in enumerate(rendered):
         ago = datetime.timedelta(hours=len(rendered) - 1 - number)
@@ -48,7 +51,7 @@ def state(tmp_path_factory, events):
     for number, event in enumerate(events):
         if number and number % (len(events) // 3) == 0:
             journal.rotate()
-        journal.append(json.dumps(event).encode() + b"\n")
+        journal.append(compact(event) + b"\n")
     journal.close()
     journal.segments.pack(1)
     return path
@@ -84,6 +87,15 @@ QUERIES = {
     "none": (("--op", "nosuch"), lambda e: False),
     "another kind": (("--kind", "gap"), lambda e: False),
 }
+
+
+def test_records_of_python_are_numbered(state):
+    """They have spaces."""
+    lines = []
+    stream = Stream(lines.append)
+    stream.emit("start", {"version": "1", "reason": None})
+    stream.emit("stop", {"version": "1", "reason": "x"})
+    assert [numbered(line) for line in lines] == [(1, stream.stream), (2, stream.stream)]
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
