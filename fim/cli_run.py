@@ -119,8 +119,7 @@ def run(options):
         spool.start()
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
-        comparison = Comparison(options.state, options.check_hours * 3600,
-                                lambda lines: spool.put("comparison", lines))
+        comparison = Comparison(options.state, options.check_hours * 3600)
         Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
                options.heartbeat, options.retry).run()
     return 0

@@ -15,13 +15,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Comparison:
-    """Runs it so often (0: not by itself), and when asked to, where there is a baseline;
-    `put` takes its lines."""
+    """Runs it so often (0: not by itself), and when asked to, where there is a baseline."""
 
-    def __init__(self, state, seconds, put):
+    def __init__(self, state, seconds):
         self.state = state
         self.seconds = seconds or float("inf")
-        self.put = put
         self.next = time.monotonic() + self.seconds
         self.quick = False
         self.process = None
@@ -31,10 +29,10 @@ class Comparison:
         """What changed while nobody saw: only what stat does not clear is read."""
         self.next, self.quick = 0, True
 
-    def turn(self):
-        """Begin, or go on."""
+    def turn(self, put):
+        """Begin, or go on: `put` takes its lines."""
         if self.process:
-            self.read()
+            self.read(put)
         elif time.monotonic() >= self.next:
             if os.path.exists(os.path.join(self.state, "fim.db")):
                 self.begin()
@@ -48,14 +46,14 @@ class Comparison:
                                         stdout=subprocess.PIPE)
         fcntl.fcntl(self.process.stdout, fcntl.F_SETFL, os.O_NONBLOCK)
 
-    def read(self):
+    def read(self, put):
         """What it has written, as whole lines; nothing more comes: it has ended."""
         try:
             piece = os.read(self.process.stdout.fileno(), PIECE)
         except BlockingIOError:
             return
         lines, end, self.rest = (self.rest + piece).rpartition(b"\n")
-        self.put(lines + end)
+        put(lines + end)
         if not piece:
             self.end()
 

@@ -57,10 +57,11 @@ class Daemon:
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
     comparison  with the baseline (fim/comparison.py)
+    sinks    where records go, too: take(lines) of each must not wait
     """
 
     def __init__(self, make, own, spool, status, comparison, service, stop, ready, heartbeat=60,
-                 retry=60):
+                 retry=60, sinks=()):
         self.make, self.own, self.spool = make, own, spool
         self.status, self.comparison = status, comparison
         self.service, self.stop, self.ready = service, stop, ready
@@ -68,7 +69,8 @@ class Daemon:
         self.retry = retry
         self.watchdog = Every((service.patience or 3600) / 3)
         self.monitor = None
-        self.stream = Stream(lambda lines: self.spool.put(self.stream, lines))
+        self.sinks = sinks
+        self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
         self.segment = 0
         self.mended = (0, 0)
@@ -111,11 +113,11 @@ class Daemon:
             monitor.open(*self.own_files())
             self.open_eyes()
             while self.stop.reason is None:
-                self.spool.put(monitor, monitor.pump(PUMP_MS))
+                self.put(monitor, monitor.pump(PUMP_MS))
                 self.turn()
             reason = self.stop.reason
         finally:
-            self.spool.put(monitor, monitor.close(reason))
+            self.put(monitor, monitor.close(reason))
             self.monitor = None
 
     def own_files(self):
@@ -130,7 +132,7 @@ class Daemon:
                       "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
             self.dark = None
             self.comparison.soon()
-        self.spool.put(self.monitor, self.monitor.take())
+        self.put(self.monitor, self.monitor.take())
         self.heartbeat.now()
         self.look.now()
         self.ready()
@@ -164,6 +166,12 @@ class Daemon:
 
     # --- what is due ---
 
+    def put(self, source, lines):
+        """To the journal and the sinks; a batch there is of one source."""
+        self.spool.put(source, lines)
+        for sink in self.sinks:
+            sink.take(lines)
+
     def emit(self, kind, members, message):
         """A record, in the stream of the monitor if there is one."""
         if self.monitor:
@@ -175,7 +183,7 @@ class Daemon:
         """Ten times a second."""
         self.tell_losses()
         self.tell_journal()
-        self.comparison.turn()
+        self.comparison.turn(lambda lines: self.put(self.comparison, lines))
         if self.heartbeat.due():
             self.beat()
         if self.look.due():
