@@ -8,6 +8,7 @@ end that is missing. What is `tampered` cannot come of a crash, what is `incompl
 import collections
 import hashlib
 import json
+import time
 import zlib
 
 from fim.chain import CHAIN_START, GENESIS, NOTE_START, is_sealed, head_of, parse_link
@@ -17,6 +18,7 @@ from fim.seal import first_key, key_of
 __all__ = ["BAD_FILE", "Finding", "KINDS", "Verifier", "anchors", "batches"]
 
 BLOCK = 1 << 20
+WRITE_SECONDS = 0.3  # a write takes no longer, unless the disk stands still
 BAD_FILE = (OSError, EOFError, zlib.error, FimError)
 
 # kind: whether it is tampering, and what to say
@@ -57,8 +59,9 @@ def anchors(lines):
                          head["hash"])
 
 
-def batches(file):
-    """(lines, chain line) one by one, the last chain line b"" if lines are behind it."""
+def batches(file, live=False):
+    """(lines, chain line) one by one, the last chain line b"" if lines are behind it. What is
+    `live` may be in the middle of a write."""
     data, at = b"\n", 1
     while True:
         start = data.find(b"\n" + CHAIN_START, at - 1) + 1
@@ -68,6 +71,10 @@ def batches(file):
             at = end
             continue
         block = file.read(BLOCK)
+        if not block and live and data[at:]:
+            live = False
+            time.sleep(WRITE_SECONDS)
+            block = file.read(BLOCK)
         if not block:
             break
         data, at = b"\n" + data[at:] + block, 1
@@ -126,7 +133,7 @@ class Verifier:
         named = False
         try:
             with self.segments.reader(number) as file:
-                for lines, line in batches(file):
+                for lines, line in batches(file, newest):
                     if not line:
                         yield self.finding("tail" if newest else "unchained", number,
                                            lines=lines.count(b"\n"))

@@ -11,6 +11,7 @@ import resource
 import signal
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -82,6 +83,20 @@ def test_read(path):
     """As a library does it."""
     journals.write(path)
     assert [record.seq for record in fim.read(path)] == list(range(1, 1351))
+
+
+def test_verified_in_the_middle_of_a_write(path):
+    """It is waited for; what is still torn then is."""
+    journals.write(path)
+    with open(path + "/00000003.jsonl", "r+b") as file:
+        whole = file.read()
+        file.truncate(len(whole) - 1000)
+        os.fsync(file.fileno())
+        assert [finding.kind for finding in verify(path)[0]] == ["tail"]
+        later = threading.Timer(0.1, lambda: os.pwrite(file.fileno(), whole, 0))
+        later.start()
+        assert verify(path)[0] == []
+        later.join()
 
 
 def test_modes(path):
@@ -247,12 +262,17 @@ def test_no_room(path, tmp_path):
 
 
 def write_for_ever(path, turn):
-    """In a child: a stream of its own, segments of 200 kB."""
+    """In a child, which has begun: a stream of its own, segments of 200 kB."""
+    begun, begin = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(begin)
+        os.read(begun, 1)
+        os.close(begun)
         return pid
     try:
         journal = opened(path, limits=Limits(200000))
+        os.write(begin, b"1")
         for first in range(1, 10**6, 70):
             journal.append(records(first, 70, "%032x" % turn))
             journal.looked = 0
@@ -266,7 +286,7 @@ def test_killed_a_hundred_times(path):
     choose = random.Random(6)
     for turn in range(100):
         writer = write_for_ever(path, turn)
-        time.sleep(choose.random() * 0.02)
+        time.sleep(choose.choice((0, 0.01, 0.03)) * choose.random())
         os.kill(writer, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(writer, 0)[1])
         assert {finding.kind for finding in verify(path)[0]} <= {"tail"}
