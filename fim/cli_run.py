@@ -125,12 +125,21 @@ def run(options):
     return 0
 
 
+def seen(coverage):
+    """(operations that are seen everywhere, all)"""
+    whole = [row for row in coverage.values()
+             if not any(cell["state"] in status.NOT_WHOLE for cell in row.values())]
+    return len(whole), len(coverage)
+
+
 def lines(members, verdict, complaints):
     """What a person reads."""
     yield WORDS[verdict]
     for text in complaints:
         if text != WORDS[verdict]:
             yield "  " + text
+    if members.get("coverage"):
+        yield "%-22s %d of %d" % ("operations seen", *seen(members["coverage"]))
     for name in SHOWN:
         if members.get(name) is not None:
             yield "%-22s %s" % (name, members[name])

@@ -64,7 +64,11 @@ def event_text(record):
 
 def other_text(record):
     """Of other kinds the members that say something."""
-    said = [record.as_dict().get(name) for name in ("path", "where", "reason", "message")]
+    said = [record.as_dict().get(name) for name in ("path", "where", "reason", "message", "state")]
+    if record.paths:
+        said.append(" ".join(record.paths))
+    if record.head:
+        said.append("link %d" % record.head.link)
     if record.lost:
         said.append("%d records lost" % record.lost)
     if record.since and record.until:

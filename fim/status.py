@@ -9,7 +9,8 @@ import time
 
 from fim.errors import FimError
 
-__all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "WELL", "Status", "judge", "lock", "read"]
+__all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "judge", "lock",
+           "read"]
 
 WELL, DEGRADED, BLIND, NOT_RUNNING = range(4)
 NAME, LOCK = "status.json", "lock"
