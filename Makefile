@@ -13,8 +13,8 @@ Q = $(if $(V),,@)
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm test-matrix coverage fuzz bench bench-baseline clean \
-	packages-run packages-test
+.PHONY: help build run run-vm test test-unit test-vm test-matrix coverage fuzz bench bench-baseline \
+	bench-journal clean packages-run packages-test
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -73,6 +73,9 @@ bench: packages-test build ## guest instructions per operation, inode table, ren
 
 bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB
 	$(Q)$(PYTHON) tests/bench/baseline.py
+
+bench-journal: packages-test build ## verify and search a journal of a million records, 1.2 GB
+	$(Q)$(PYTHON) tests/bench/journal.py
 
 clean: ## remove what was built
 	$(Q)rm -rf build fim/*.so $$(find . -name __pycache__ -not -path './.git/*')

@@ -62,6 +62,7 @@
 	X(MALFORMED, "malformed") /* refused by the decoder */       \
 	X(NO_MEMORY, "no_memory") /* dropped for want of memory */   \
 	X(REFUSED, "refused")    /* names the inode table has no room for */ \
+	X(SELF, "self")          /* the monitor's own acts on its own files */ \
 	X(FAILED, "failed")      /* attempts that failed, not asked for */ \
 	X(LATE, "late")          /* rendered after younger ones */   \
 	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
@@ -135,6 +136,7 @@ struct session_way {
 	bool subvolume; /* to files of its own, else to those of a layer */
 };
 #define SESSION_REMOVED 1024
+#define SESSION_OWN 4
 
 struct session {
 	struct inode_table inodes;
@@ -176,8 +178,9 @@ struct session {
 		uint64_t count, since; /* not told of yet */
 	} withheld[WITHHELD_KINDS];
 	struct exclude exclude;
-	struct fim_id own;    /* where our own lines go */
-	bool has_own, own_told;
+	struct fim_id own[SESSION_OWN]; /* files that we write to, and directories of such */
+	unsigned own_count;
+	bool own_told;
 	uint64_t tried;       /* bit n: the canary's failed attempt at operation n was seen */
 	uint64_t switched;    /* records of taps[0] older than this belong to its predecessor */
 	uint64_t scanned_until; /* the table is newer than records older than this */
@@ -249,7 +252,7 @@ int session_roots(struct session *session, struct buffer *ret);
 /* Names that match this pattern are not wanted (exclude.h). */
 int session_exclude(struct session *session, const char *pattern);
 
-/* What we write to this descriptor is not to be told. Within a scan. */
+/* What we do to this file, or in this directory, is not to be told. Within a scan. */
 int session_own(struct session *session, int descriptor);
 
 /* Search for the other names of watched files, where `find_links` was given. */
@@ -378,7 +381,7 @@ void withhold_foreign(struct session *session, const struct fim_event *event);
 /* Whether a name is one that --exclude means. */
 bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);
-/* Whether it is the file that we write to. */
+/* Whether it is a file that we write to, or in a directory of such. */
 bool session_is_own(const struct session *session, const struct fim_id *id);
 /* Tell what was counted. */
 void withhold_tell(struct session *session, uint64_t now, bool final);

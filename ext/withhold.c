@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // withhold.c - records that nobody asked for: which they are, and how many.
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,21 +36,43 @@ void withhold_tell(struct session *session, uint64_t now, bool final)
 	}
 }
 
+static bool is_ours(const struct session *session, const struct fim_id *id)
+{
+	for (unsigned i = 0; i < session->own_count; i++)
+		if (id->ino == session->own[i].ino && id->dev == session->own[i].dev)
+			return true;
+	return false;
+}
+
 int session_own(struct session *session, int descriptor)
 {
 	struct scan scan;
+	struct fim_id id;
 	mode_t mode;
 	int error;
 
 	visit_prepare(session, NULL, &scan);
-	error = scan_identify(&scan, descriptor, "", AT_EMPTY_PATH, &session->own, &mode);
-	session->has_own = error == 0 && S_ISREG(mode);
-	return error;
+	error = scan_identify(&scan, descriptor, "", AT_EMPTY_PATH, &id, &mode);
+	if (error < 0 || !(S_ISREG(mode) || S_ISDIR(mode)) || is_ours(session, &id))
+		return error;
+	if (session->own_count == SESSION_OWN)
+		return -ENOSPC;
+	session->own[session->own_count++] = id;
+	return 0;
 }
 
 bool session_is_own(const struct session *session, const struct fim_id *id)
 {
-	return session->has_own && id->ino == session->own.ino && id->dev == session->own.dev;
+	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
+	struct bytes name;
+	struct fim_id dir;
+
+	if (is_ours(session, id))
+		return true;
+	while (inode_table_next_name(&session->inodes, &cursor, &dir, &name))
+		if (is_ours(session, &dir))
+			return true;
+	return false;
 }
 
 // What we write of an act would be an act of its own, for ever.
@@ -57,13 +80,16 @@ static bool is_own(struct session *session, const struct fim_event *event)
 {
 	struct bytes path = {NULL, 0};
 
-	if (!session_is_own(session, &event->file.id) || event->actor.pid != (uint32_t)getpid())
+	if (event->actor.pid != (uint32_t)getpid() ||
+	    !(is_ours(session, &event->file.id) || is_ours(session, &event->dir) ||
+	      (event->op == FIM_OP_RENAME && is_ours(session, &event->dir2))))
 		return false;
-	session->counts[SESSION_WITHHELD]++;
+	session->counts[SESSION_SELF]++;
 	if (session->own_told)
 		return true;
 	session->own_told = true;
-	inode_table_path(&session->inodes, &session->own, session->text[4], EVENT_PATH_SIZE, &path);
+	inode_table_path(&session->inodes, &session->own[0], session->text[4], EVENT_PATH_SIZE,
+			 &path);
 	emit_withheld(session, "the monitor's own output", path, 1, event->time);
 	return true;
 }

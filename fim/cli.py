@@ -3,14 +3,15 @@
 import argparse
 import contextlib
 import os
-import signal
 import sys
 
-from fim import cli_baseline, cli_doctor
+from fim import cli_baseline, cli_doctor, cli_journal, cli_run
 from fim.coverage import not_seen
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.monitor import RING_PAGES, VERSION, Monitor
-from fim.output import complain, environment_error, opened
+from fim.output import complain, opened
+from fim.ready import ready_file
+from fim.stop import Stop
 
 __all__ = ["main"]
 
@@ -21,13 +22,16 @@ EPILOG = """examples:
   fim watch /etc /usr/bin              every change below, as it happens
   fim watch --format json /etc | jq -c 'select(.kind == "event")'
   fim doctor                           what this kernel can and cannot show
+  fim run /etc /usr/bin && fim log --since yesterday --path /etc/passwd
   fim init /etc /usr /boot && fim check      approve what is there; compare with it
 
 exit status:
   watch    0, or 1 for usage or environment, with one line on standard error
   doctor   0 all well, 1 degraded, 2 blind; its errors are 15 (usage) and 18
   check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15 and 18
-  init accept show   0, or 1 with one line on standard error
+  status   0 well, 1 degraded, 2 blind, 3 not running; its errors are 15 and 18
+  verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
+  run init accept show log   0, or 1 with one line on standard error
 """
 
 
@@ -59,6 +63,8 @@ def parser():
     add_watch(verbs)
     cli_doctor.add_verb(verbs, add_output)
     cli_baseline.add_verbs(verbs, add_output)
+    cli_journal.add_verbs(verbs, add_output)
+    cli_run.add_verbs(verbs, add_output, add_watching)
     return top
 
 
@@ -74,9 +80,16 @@ def add_watch(verbs):
     verb = verbs.add_parser("watch", help="live, no state kept",
                             description="Report every change at or below each PATH until "
                             "interrupted.")
+    add_output(verb)
+    add_watching(verb)
+    verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
+    verb.set_defaults(run=watch, failed=ACT_ERROR)
+
+
+def add_watching(verb):
+    """What to watch, and how: watch and run."""
     verb.add_argument("paths", nargs="+", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
-    add_output(verb)
     verb.add_argument("--ready-file", metavar="FILE",
                       help="made when every hook is attached, proven, and everything scanned")
     verb.add_argument("--ring-pages", metavar="N", type=positive, default=RING_PAGES,
@@ -91,62 +104,13 @@ def add_watch(verbs):
     verb.add_argument("--exclude", metavar="PATTERN", action="append", default=[],
                       help="names not wanted, such as '*.swp'; paths where it has a slash; "
                       "may be repeated")
-    verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
     add_without(verb)
-    verb.set_defaults(run=watch, failed=ACT_ERROR)
 
 
 def add_without(verb):
     """For a kernel on which a hook does harm, and for trying what comes in its place."""
     verb.add_argument("--without", metavar="FUNCTION", action="append", default=[],
                       help="attach nothing to this kernel function; the next candidate serves")
-
-
-class Stop:
-    """SIGINT and SIGTERM, remembered instead of thrown."""
-
-    def __init__(self):
-        self.reason = None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.note)
-
-    def note(self, number, frame):
-        """The handler."""
-        del frame
-        self.reason = signal.Signals(number).name
-
-
-@contextlib.contextmanager
-def ready_file(path):
-    """Gone before, there while the monitor sees everything, gone after."""
-    if path is None:
-        yield lambda: None
-        return
-    if not os.path.isdir(os.path.dirname(path) or "."):
-        raise UsageError("fim: %s: there is no such directory" % path)
-    remove(path)
-    try:
-        yield lambda: make(path)
-    finally:
-        remove(path)
-
-
-def remove(path):
-    """The file is not there afterwards."""
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-    except OSError as error:
-        raise environment_error(path, error)
-
-
-def make(path):
-    """The file is there afterwards, with our pid in it."""
-    try:
-        with open(path, "w") as file:
-            file.write("%d\n" % os.getpid())
-    except OSError as error:
-        raise environment_error(path, error)
 
 
 def watch(options):

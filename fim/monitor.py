@@ -79,7 +79,7 @@ class Monitor:
         self.ready = False
         self.closed = False
         self.lines = []
-        self.output = None
+        self.own = ()
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
@@ -90,13 +90,13 @@ class Monitor:
 
     # --- start ---
 
-    def open(self, output=None):
+    def open(self, *own):
         """Attach, scan, prove. When it returns, every change is seen.
 
-        `output` is the descriptor that the records go to: what is written there by us is
-        no change to tell.
+        `own` are descriptors of files that the records go to, or of directories of such:
+        what we do there is counted, and no change to tell.
         """
-        self.output = output
+        self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
         self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
@@ -193,8 +193,8 @@ class Monitor:
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
-            if self.output is not None:
-                self.session.own(self.output)
+            for descriptor in self.own:
+                self.session.own(descriptor)
             self.sight.watch()
             for path in self.paths():
                 self.session.watch(path)

@@ -2,6 +2,9 @@
 
 import datetime
 import json
+import os
+
+from fim.segments import Segments
 
 __all__ = ["Record", "read"]
 
@@ -55,7 +58,12 @@ def wrap(value):
 
 
 def read(source):
-    """Iterate the records of a file or an open stream of JSON lines; needs no root."""
+    """Iterate the records of a file or an open stream of JSON lines, or of a journal, by its
+    directory; needs no root."""
+    if isinstance(source, str) and os.path.isdir(source):
+        for record in read_journal(source):
+            yield record
+        return
     if hasattr(source, "read"):
         for line in source:
             yield Record.of_line(line)
@@ -63,3 +71,16 @@ def read(source):
     with open(source, "rb") as stream:
         for record in read(stream):
             yield record
+
+
+def read_journal(path):
+    """Those of all its segments; not the lines that it writes of itself."""
+    segments = Segments(path)
+    try:
+        for number in segments.numbers():
+            with segments.reader(number) as lines:
+                for record in read(lines):
+                    if record.seq is not None:
+                        yield record
+    finally:
+        segments.close()

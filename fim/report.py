@@ -10,7 +10,7 @@ import time
 from fim.facts import ATTRIBUTES, SHOWN, members, name_text, shown, unpack
 from fim.stream import path_members
 
-__all__ = ["accept_members", "facts_lines", "printable", "render", "write_records"]
+__all__ = ["accept_members", "facts_lines", "local_time", "printable", "render", "write_records"]
 
 GROUPS = (("new", "new"), ("removed", "removed"), ("moved", "moved or renamed"),
           ("changed", "changed"), ("unreadable", "not compared, for it could not be read"))

@@ -1,0 +1,165 @@
+"""The verbs of the daemon: run, status."""
+
+import contextlib
+import json
+import os
+import time
+
+from fim import host, status
+from fim.comparison import Comparison
+from fim.daemon import Daemon
+from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError
+from fim.journal import Journal, Limits
+from fim.monitor import Monitor
+from fim.output import complain, environment_error, opened
+from fim.ready import ready_file
+from fim.seal import Keys
+from fim.segments import Segments
+from fim.service import Service
+from fim.spool import Spool
+from fim.stop import Stop
+
+__all__ = ["add_verbs"]
+
+STATE = "/var/lib/fim"
+PRIORITY_BOOST = -4  # as auditd's: a reader that is starved loses records
+MIB = 1 << 20
+WORDS = {status.WELL: "well", status.DEGRADED: "degraded", status.BLIND: "blind",
+         status.NOT_RUNNING: "not running"}
+SHOWN = ("pid", "events_per_second", "journal_waiting_bytes", "user_seconds", "memory_kib")
+COUNTED = ("events", "inodes", "gaps", "lost", "withheld", "self", "late")
+
+
+def add_verbs(verbs, add_output, add_watching):
+    """To the command line."""
+    verb = verbs.add_parser("run", help="the daemon: watch, and keep a journal",
+                            description="Watch every change at or below each PATH, and keep a "
+                            "journal in DIR, until stopped.")
+    add_watching(verb)
+    add_journal(verb)
+    verb.set_defaults(run=run, failed=ACT_ERROR)
+    verb = verbs.add_parser("status", help="how fim run does")
+    verb.usage_status = ANSWER_USAGE
+    add_output(verb)
+    verb.set_defaults(run=tell, failed=ANSWER_ENVIRONMENT)
+    for verb in (verbs.choices["run"], verb):
+        verb.add_argument("--state", metavar="DIR", default=STATE,
+                          help="where the journal is (%s)" % STATE)
+
+
+def add_journal(verb):
+    """What the journal keeps, and how often it is written of."""
+    verb.add_argument("--heartbeat", metavar="SECONDS", type=float, default=60,
+                      help="a record of it so often (60)")
+    verb.add_argument("--retry", metavar="SECONDS", type=float, default=60,
+                      help="while blind, try so often (60)")
+    verb.add_argument("--check-hours", metavar="N", type=float, default=24,
+                      help="compare with the baseline so often (24; 0: only what changed while "
+                      "it was not running)")
+    verb.add_argument("--segment-mib", metavar="N", type=float, default=64)
+    verb.add_argument("--keep-mib", metavar="N", type=float, default=1024,
+                      help="of the journal, compressed (1024)")
+    verb.add_argument("--keep-days", metavar="N", type=float, default=90)
+    verb.add_argument("--keep-free", metavar="PERCENT", type=float, default=5,
+                      help="of the file system, as far as a quarter of --keep-mib allows (5)")
+    verb.add_argument("--seal", action="store_true",
+                      help="with the key in DIR/seal.key (fim/seal.py)")
+
+
+def limits(options):
+    """As the journal wants them."""
+    return Limits(int(options.segment_mib * MIB), 86400, int(options.keep_mib * MIB),
+                  options.keep_days * 86400, options.keep_free / 100)
+
+
+@contextlib.contextmanager
+def state_directory(path):
+    """A descriptor of it, made if need be; ours alone."""
+    segments = None
+    try:
+        segments = Segments(path, make=True)
+        lock = status.lock(path)
+    except OSError as error:
+        raise environment_error(path, error)
+    if lock is None:
+        raise FimError("fim: %s: another fim run uses it: name another --state" % path)
+    try:
+        yield segments.directory
+    finally:
+        segments.close()
+        os.close(lock)
+
+
+def journal_of(options):
+    """Makes the journal."""
+    machine_id = json.loads(host.describe())["machine_id"]
+    keys = Keys(options.state) if options.seal else None
+    path = os.path.join(options.state, "journal")
+    return lambda: Journal(Segments(path, make=True), machine_id, limits(options), keys)
+
+
+def monitor_of(options):
+    """Makes a monitor of what is asked for, and of the state directory itself."""
+    def make():
+        return Monitor(*(options.paths + [options.state]), ring_pages=options.ring_pages,
+                       map_entries=options.map_entries, exclude=options.exclude,
+                       one_file_system=options.one_file_system, find_links=options.find_links,
+                       attempts=options.attempts, without=options.without)
+    return make
+
+
+def run(options):
+    """fim run: until a signal."""
+    stop = Stop()
+    options.state = os.path.abspath(options.state)
+    with state_directory(options.state) as state, ready_file(options.ready_file) as ready:
+        make = monitor_of(options)
+        for path in make().missing:
+            complain("fim: %s does not exist yet: waiting for it" % path)
+        spool = Spool(journal_of(options))
+        spool.start()
+        with contextlib.suppress(OSError):
+            os.nice(PRIORITY_BOOST)
+        comparison = Comparison(options.state, options.check_hours * 3600)
+        Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
+               options.heartbeat, options.retry).run()
+    return 0
+
+
+def seen(coverage):
+    """(operations that are seen everywhere, all)"""
+    whole = [row for row in coverage.values()
+             if not any(cell["state"] in status.NOT_WHOLE for cell in row.values())]
+    return len(whole), len(coverage)
+
+
+def lines(members, verdict, complaints):
+    """What a person reads."""
+    yield WORDS[verdict]
+    for text in complaints:
+        if text != WORDS[verdict]:
+            yield "  " + text
+    if members.get("coverage"):
+        yield "%-22s %d of %d" % ("operations seen", *seen(members["coverage"]))
+    for name in SHOWN:
+        if members.get(name) is not None:
+            yield "%-22s %s" % (name, members[name])
+    for name in COUNTED:
+        if name in members.get("counts", ()):
+            yield "%-22s %d" % (name, members["counts"][name])
+    if members.get("journal"):
+        yield "%-22s %d, segment %d" % ("link", members["journal"]["link"],
+                                        members["journal"]["segment"])
+
+
+def tell(options):
+    """fim status"""
+    members, running = status.read(options.state)
+    verdict, complaints = status.judge(members, running, time.time())
+    with opened(options.output) as sink:
+        if options.format == "json":
+            said = dict(members, state=WORDS[verdict], complaints=complaints)
+            sink.write((json.dumps(said) + "\n").encode("ascii"))
+        else:
+            sink.write(("\n".join(lines(members, verdict, complaints)) + "\n").encode("utf-8"))
+    return verdict

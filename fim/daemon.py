@@ -1,0 +1,242 @@
+"""fim run: monitor, journal and heartbeats, for as long as it is not told to stop.
+
+It never goes dark quietly: what could not be seen, and since when, is a `blind` record, and it
+tries again.
+"""
+
+import collections
+import time
+
+from fim.errors import FimError
+from fim.facts import time_text
+from fim.monitor import VERSION
+from fim.output import complain
+from fim.stream import Stream
+
+__all__ = ["Daemon", "Dark"]
+
+PUMP_MS = 100
+STATUS_SECONDS = 5.0
+LAST_PATIENCE = 10.0  # seconds for the journal at the end
+WAS_STOPPED = "fim was not running"
+KEEP_RUNNING = "keep it running: systemctl enable --now fim"
+
+# What is not seen: since when (as records have it), why, and what would help.
+Dark = collections.namedtuple("Dark", "since reason mend")
+
+
+def now_text():
+    """The wall clock as records have it."""
+    return time_text(int(time.time() * 10**6) * 1000)
+
+
+class Every:
+    """Something that is due every so many seconds."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.next = time.monotonic() + seconds
+
+    def due(self):
+        """Whether it is; then it is not for another period."""
+        if time.monotonic() < self.next:
+            return False
+        self.next = time.monotonic() + self.seconds
+        return True
+
+    def now(self):
+        """It is due at once."""
+        self.next = 0
+
+
+class Daemon:
+    """Sees, or says that it does not.
+
+    make     makes a Monitor that is not open yet
+    own      descriptors of where the records go
+    spool    takes the records (fim/spool.py), started
+    status   writes what `fim status` reads (fim/status.py)
+    comparison  with the baseline (fim/comparison.py)
+    sinks    where records go, too: take(lines) of each must not wait
+    """
+
+    def __init__(self, make, own, spool, status, comparison, service, stop, ready, heartbeat=60,
+                 retry=60, sinks=()):
+        self.make, self.own, self.spool = make, own, spool
+        self.status, self.comparison = status, comparison
+        self.service, self.stop, self.ready = service, stop, ready
+        self.heartbeat, self.look = Every(heartbeat), Every(STATUS_SECONDS)
+        self.retry = retry
+        self.watchdog = Every((service.patience or 3600) / 3)
+        self.monitor = None
+        self.sinks = sinks
+        self.stream = Stream(lambda lines: self.put(self.stream, lines))
+        self.dark = None
+        self.segment = 0
+        self.mended = (0, 0)
+        self.displaced = 0
+        self.failing = None
+        self.lost = None  # when, seconds since 1970
+
+    # --- life ---
+
+    def run(self):
+        """Until the stop."""
+        self.look_back()
+        while self.stop.reason is None:
+            try:
+                self.see()
+            except (FimError, OSError) as error:
+                self.lose_sight(str(error))
+            self.wait()
+        self.service.tell("STOPPING=1")
+        self.comparison.close()
+        if self.monitor is None and self.stream.seq:
+            self.stream.emit("stop", {"reason": self.stop.reason, "version": VERSION})
+        if not self.spool.close(LAST_PATIENCE):
+            complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
+
+    def look_back(self):
+        """When it ended last time is when it saw last."""
+        end = time.monotonic() + LAST_PATIENCE
+        while self.spool.journal is None and time.monotonic() < end and not self.stop.reason:
+            time.sleep(PUMP_MS / 1000)
+        journal = self.spool.journal
+        if journal and journal.last:
+            self.dark = Dark(journal.last, WAS_STOPPED, KEEP_RUNNING)
+
+    def see(self):
+        """Attach, and read until the stop; an error when that is not possible (any more)."""
+        self.monitor = monitor = self.make()
+        reason = "error"
+        try:
+            monitor.open(*self.own_files())
+            self.open_eyes()
+            while self.stop.reason is None:
+                self.put(monitor, monitor.pump(PUMP_MS))
+                self.turn()
+            reason = self.stop.reason
+        finally:
+            self.put(monitor, monitor.close(reason))
+            self.monitor = None
+
+    def own_files(self):
+        """Where what we do is no change."""
+        journal = self.spool.journal
+        return self.own + ((journal.segments.directory,) if journal else ())
+
+    def open_eyes(self):
+        """From here on every change is seen."""
+        if self.dark:
+            self.emit("blind", self.dark_members(now_text()),
+                      "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+            self.dark = None
+            self.comparison.soon()
+        self.put(self.monitor, self.monitor.take())
+        self.heartbeat.now()
+        self.look.now()
+        self.ready()
+        self.service.tell("READY=1", "STATUS=watching")
+
+    def lose_sight(self, error):
+        """Say why, once."""
+        reason = error[len("fim: "):] if error.startswith("fim: ") else error
+        since, told = (self.dark.since, self.dark.reason) if self.dark else (now_text(), None)
+        mend = reason.rpartition(": ")[2] or "fim doctor"
+        self.dark = Dark(since, reason, mend)
+        if reason == told:
+            return
+        complain("fim: blind: %s" % reason)
+        if not self.stream.seq:
+            self.stream.emit("start", {"version": VERSION, "reason": None})
+        self.stream.emit("blind", self.dark_members(None))
+        self.look.now()
+        self.service.tell("READY=1", "STATUS=blind: " + reason)
+
+    def dark_members(self, until):
+        """Of a `blind` record."""
+        return dict(self.dark._asdict(), until=until)
+
+    def wait(self):
+        """Until the next try, or the stop."""
+        end = time.monotonic() + self.retry
+        while self.stop.reason is None and time.monotonic() < end:
+            self.turn()
+            time.sleep(PUMP_MS / 1000)
+
+    # --- what is due ---
+
+    def put(self, source, lines):
+        """To the journal and the sinks; a batch there is of one source."""
+        self.spool.put(source, lines)
+        for sink in self.sinks:
+            sink.take(lines)
+
+    def emit(self, kind, members, message):
+        """A record, in the stream of the monitor if there is one."""
+        if self.monitor:
+            self.monitor.emit(kind, members, message)
+        else:
+            self.stream.emit(kind, members)
+
+    def turn(self):
+        """Ten times a second."""
+        self.tell_losses()
+        self.tell_journal()
+        self.comparison.turn(lambda lines: self.put(self.comparison, lines))
+        if self.heartbeat.due():
+            self.beat()
+        if self.look.due():
+            self.status.note(self)
+        if self.watchdog.due():
+            self.service.tell("WATCHDOG=1")
+
+    def counts(self):
+        """Of the monitor."""
+        return self.monitor.counts() if self.monitor else {}
+
+    def head(self):
+        """Where the journal stands: for anchors."""
+        journal = self.spool.journal
+        return journal and dict(journal.head._asdict(), journal=journal.id, segment=journal.number)
+
+    def beat(self):
+        """All is well, or what is not; and the head."""
+        head = self.head()
+        self.emit("heartbeat", {"counts": self.counts(), "head": head, "waiting": self.spool.waiting},
+                  "link %s of the journal" % (head["link"] if head else "-"))
+
+    def tell_losses(self):
+        """What the journal had no room for is a gap, once there is room for the record of it."""
+        lost = self.spool.losses()
+        if lost:
+            self.lost = time.time()
+            reason = "the journal: %s" % lost.reason
+            self.emit("gap", {"cpu": None, "lost": lost.records, "first": None, "last": None,
+                              "since": time_text(lost.since), "until": time_text(lost.until),
+                              "reason": reason}, "%d records lost: %s" % (lost.records, reason))
+
+    def tell_journal(self):
+        """What became of its files; a new segment is told of by the head."""
+        journal = self.spool.journal
+        if self.spool.failing != self.failing:
+            self.failing = self.spool.failing
+            complain("fim: the journal %s" % ("cannot be written: " + self.failing if self.failing
+                                              else "is written again"))
+        if journal is None:
+            return
+        if journal.repaired != self.mended:
+            self.mended = journal.repaired
+            self.trouble("a crash: %d records kept that were not chained, %d bytes cut"
+                         % self.mended)
+        if journal.displaced != self.displaced:
+            self.displaced = journal.displaced
+            self.trouble("its files were removed or replaced: segment %d begun" % journal.number)
+        if journal.number != self.segment:
+            self.segment = journal.number
+            self.heartbeat.now()
+
+    def trouble(self, message):
+        """With the journal's files."""
+        path = self.spool.journal.segments.path
+        self.emit("error", {"where": path, "message": message}, "%s: %s" % (path, message))

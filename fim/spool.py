@@ -1,0 +1,168 @@
+"""A bounded queue before the journal, and the thread that writes it: whatever the disk does,
+the rings are read on."""
+
+import collections
+import contextlib
+import os
+import threading
+import time
+
+from fim.errors import FimError
+from fim.journal import BATCH_SECONDS
+
+__all__ = ["Loss", "Spool"]
+
+ROOM = 32 << 20  # bytes that wait at most
+RETRY_SECONDS = 1.0
+FAILURES = (OSError, FimError)
+
+# So many records were not kept, between these times (ns since 1970), and why.
+Loss = collections.namedtuple("Loss", "records since until reason")
+
+
+class Spool(threading.Thread):
+    """Writes what put() is given, in its order, as soon as it can.
+
+    make     makes the Journal; called again and again until it succeeds
+    failing  why nothing can be written now, None: it can
+    journal  None until it was made
+    aside    called once by the thread, if set
+    """
+
+    def __init__(self, make, room=ROOM):
+        super().__init__(name="journal", daemon=True)
+        self.make = make
+        self.room = room
+        self.journal = None
+        self.failing = None
+        self.waiting = 0  # bytes
+        self.changed = threading.Condition()
+        self.pieces = collections.deque()
+        self.lost = None
+        self.ending = False
+        self.stream = None
+        self.packer = None
+        self.packed = 0
+        self.aside = None
+
+    # --- for whoever has records ---
+
+    def put(self, stream, lines):
+        """Whole lines of one stream; never waits. What there is no room for is counted."""
+        if not lines:
+            return
+        with self.changed:
+            if self.waiting + len(lines) > self.room:
+                self.lose(lines.count(b"\n"))
+                return
+            self.pieces.append((stream, lines))
+            self.waiting += len(lines)
+            self.changed.notify()
+
+    def lose(self, count):
+        """So many more are lost."""
+        now, before = int(time.time() * 10**6) * 1000, self.lost
+        self.lost = Loss(count + (before.records if before else 0),
+                         before.since if before else now, now, self.failing or "it is too slow")
+
+    def losses(self):
+        """The Loss since the last call once there is room again, else None."""
+        with self.changed:
+            if self.lost is None or self.waiting * 2 > self.room:
+                return None
+            lost, self.lost = self.lost, None
+            return lost
+
+    def close(self, patience):
+        """Write what waits; False if that was not possible in so many seconds."""
+        with self.changed:
+            self.ending = True
+            self.changed.notify()
+        self.join(patience)
+        return not self.is_alive()
+
+    # --- the thread ---
+
+    def run(self):
+        """Until close()."""
+        self.persist(self.open)
+        while True:
+            piece = self.next_piece()
+            if piece:
+                self.persist(lambda: self.switch(piece[0]))
+                self.write(piece[1])
+            self.persist(self.journal.tick)
+            self.pack()
+            self.do_aside()
+            if self.ending and not self.pieces:
+                break
+        self.persist(self.journal.close)
+
+    def open(self):
+        """Make the journal."""
+        self.journal = self.make()
+
+    def next_piece(self):
+        """What has waited longest, None after BATCH_SECONDS without any."""
+        with self.changed:
+            if not self.pieces and not self.ending:
+                self.changed.wait(BATCH_SECONDS)
+            return self.pieces[0] if self.pieces else None
+
+    def switch(self, stream):
+        """A batch is of one stream."""
+        if stream != self.stream:
+            self.journal.flush()
+            self.stream = stream
+
+    def write(self, lines):
+        """The journal keeps what it could not write; once it has it, there is room for more."""
+        try:
+            self.journal.append(lines)
+        except FAILURES as error:
+            self.fail(error)
+            self.persist(lambda: self.journal.append(b""))
+        with self.changed:
+            self.pieces.popleft()
+            self.waiting -= len(lines)
+
+    def fail(self, error):
+        """Not now."""
+        self.failing = getattr(error, "strerror", None) or str(error)
+
+    def persist(self, act):
+        """Do it, again and again until it succeeds."""
+        while True:
+            try:
+                act()
+            except FAILURES as error:
+                self.fail(error)
+            else:
+                self.failing = None
+                return
+            time.sleep(RETRY_SECONDS)
+
+    def do_aside(self):
+        """Something else that waits for the disk, and is not missed if it fails."""
+        aside, self.aside = self.aside, None
+        if aside:
+            with contextlib.suppress(*FAILURES):
+                aside()
+
+    def pack(self):
+        """Compress what is over, beside this thread and behind everybody else."""
+        if self.journal.number == self.packed or (self.packer and self.packer.is_alive()):
+            return
+        self.packed = self.journal.number
+        self.packer = threading.Thread(target=pack_all, args=(self.journal.segments,),
+                                       name="compress", daemon=True)
+        self.packer.start()
+
+
+def pack_all(segments):
+    """Every segment but the newest. One that cannot be stays as it is until the next is over."""
+    os.setpriority(os.PRIO_PROCESS, 0, 19)  # of this thread only
+    for number in segments.numbers()[:-1]:
+        with contextlib.suppress(OSError):
+            if not segments.is_packed(number):
+                segments.pack(number)

@@ -1,0 +1,129 @@
+"""What `fim run` leaves for `fim status` to read, and what to make of it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import time
+
+from fim.errors import FimError
+
+__all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "judge", "lock",
+           "read"]
+
+WELL, DEGRADED, BLIND, NOT_RUNNING = range(4)
+NAME, LOCK = "status.json", "lock"
+STALE_SECONDS = 60
+LOSS_SECONDS = 3600  # so long a loss leaves it degraded
+NOT_WHOLE = ("degraded", "not_seen")
+SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def lock(state):
+    """A descriptor that says that fim runs there; None if another one does."""
+    descriptor = os.open(os.path.join(state, LOCK), os.O_RDWR | os.O_CREAT | SAFE, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_running(state):
+    """Whether somebody has the lock."""
+    try:
+        descriptor = os.open(os.path.join(state, LOCK), os.O_RDONLY | SAFE)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class Status:
+    """Notes how a daemon does, in its state directory."""
+
+    def __init__(self, directory):
+        self.directory = directory  # a descriptor
+        self.started = time.time()
+        self.events, self.noted = 0, time.monotonic()
+
+    def rate(self, counts):
+        """Events a second since the last note."""
+        events, now = counts.get("events", 0), time.monotonic()
+        rate = max(events - self.events, 0) / max(now - self.noted, 0.001)
+        self.events, self.noted = events, now
+        return round(rate, 1)
+
+    def members(self, daemon):
+        """All that is said."""
+        usage, counts = resource.getrusage(resource.RUSAGE_SELF), daemon.counts()
+        return {
+            "time": time.time(), "pid": os.getpid(), "started": self.started,
+            "blind": daemon.dark and daemon.dark._asdict(),
+            "coverage": daemon.monitor.coverage if daemon.monitor else {},
+            "paths": daemon.monitor.roots if daemon.monitor else [],
+            "counts": counts, "events_per_second": self.rate(counts),
+            "journal": daemon.head(), "journal_failing": daemon.spool.failing,
+            "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
+            "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+            "memory_kib": usage.ru_maxrss,
+        }
+
+    def note(self, daemon):
+        """Have it written beside the journal: the disk may be slow."""
+        data = json.dumps(self.members(daemon)).encode("ascii")
+        daemon.spool.aside = lambda: self.write(data)
+
+    def write(self, data):
+        """By rename, so that nobody reads half of it."""
+        new = NAME + ".new"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE
+        descriptor = os.open(new, flags, 0o600, dir_fd=self.directory)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.rename(new, NAME, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+
+
+def read(state):
+    """What was noted last, {} for nothing; and whether fim runs."""
+    path = os.path.join(state, NAME)
+    try:
+        with open(path, encoding="ascii") as file:
+            return json.load(file), is_running(state)
+    except FileNotFoundError:
+        return {}, is_running(state)
+    except (OSError, ValueError) as error:
+        raise FimError("fim: %s: %s" % (path, getattr(error, "strerror", None) or error))
+
+
+def complaints(members, now):
+    """(kind, what is not as it should be)"""
+    if members["blind"]:
+        yield BLIND, "blind since %(since)s: %(reason)s" % members["blind"]
+    for operation, row in sorted(members["coverage"].items()):
+        states = sorted({cell["state"] for cell in row.values()} & set(NOT_WHOLE))
+        if states:
+            yield DEGRADED, "%s: %s" % (operation, ", ".join(states))
+    if members["journal_failing"]:
+        yield DEGRADED, "the journal cannot be written: %s" % members["journal_failing"]
+    if members["journal_lost"] and now - members["journal_lost"] < LOSS_SECONDS:
+        yield DEGRADED, "records were lost within the last hour"
+    if now - members["time"] > STALE_SECONDS:
+        yield DEGRADED, "nothing was said for %d s" % (now - members["time"])
+
+
+def judge(members, running, now):
+    """(exit status, [what is not as it should be])"""
+    if not running:
+        return NOT_RUNNING, ["not running"]
+    if not members:
+        return BLIND, ["starting"]
+    found = list(complaints(members, now))
+    return max([kind for kind, _ in found], default=WELL), [text for _, text in found]

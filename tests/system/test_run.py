@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`fim run`: the journal of a daemon, beside whatever happens to its files and to itself."""
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from daemon import Daemon, create, seconds
+from workload import TIMES
+
+WELL, DEGRADED = 0, 1
+REST = 8  # seconds
+
+
+@pytest.fixture
+def place(tree):
+    """A directory to watch, and one beside it."""
+    return tree + "/watched", tree + "/outside"
+
+
+def test_the_state_within_what_is_watched(place, workloads):
+    """No loop, and what others do there is told. Then kill -9 under load, and a second start."""
+    watched, _ = place
+    state, work = watched + "/state", watched + "/work"
+    os.mkdir(work)
+    with Daemon(state, watched) as daemon:
+        workloads.run("create", work)
+        daemon.told(work, TIMES)
+        links = [link for link in daemon.records("chain") if link["first"] is not None]
+        assert links and all(link["last"] - link["first"] + 1 == link["records"] for link in links)
+        code, lines = daemon.fim("log", "--op", "create", "--path", work, "--since", "1h",
+                                 "--format", "json")
+        assert code == 0 and len(lines) == TIMES
+        assert daemon.fim("status")[0] in (WELL, DEGRADED)
+
+        before, spent = len(daemon.records()), seconds(daemon.process)
+        time.sleep(REST)
+        kinds = {record["kind"] for record in daemon.records()[before:]}
+        assert {"heartbeat"} <= kinds <= {"heartbeat", "chain"}
+        print("at rest: %.1f %% of a CPU" % (100 * (seconds(daemon.process) - spent) / REST))
+        counts = daemon.records("heartbeat")[-1]["counts"]
+        assert counts["self"] > 0 and counts["lost"] == 0
+
+        create(state + "/journal", 0, 1)  # somebody else
+        daemon.told(state + "/journal", 1)
+        os.unlink(state + "/journal/f0")
+        with open(state + "/status.json", "a") as file:
+            file.write(" ")
+        daemon.wait(lambda: any(record["op"] == "modify" and record["process"]["pid"] == os.getpid()
+                                for record in daemon.records("event")))
+
+        create(work, 1000, 300)
+        daemon.kill()
+    last = daemon.records("chain")[-1]["time"]
+    assert daemon.fim("status")[0] == 3
+    assert daemon.fim("verify")[0] in (0, 2)
+    with Daemon(state, watched) as again:
+        create(work, 2000, 5)
+        again.told(work, TIMES + 5)
+        blind = again.records("blind")
+        again.stop()
+    assert [record["reason"] for record in blind] == ["fim was not running"]
+    assert blind[0]["since"] == last < blind[0]["until"]
+    assert len(again.check()) == 2
+    assert again.fim("verify") == (0, again.fim("verify")[1])
+    assert again.records()[-2]["kind"] == "stop"
+
+
+@pytest.fixture
+def elsewhere(base, tree, request):
+    """A state directory on another file system than what is watched."""
+    kind = next(kind for kind in ("xfs", "btrfs", "tmpfs") if kind in base)
+    path = os.path.join(base[kind], "outside", "state-" + request.node.name)
+    yield kind, path
+    subprocess.run(["fsfreeze", "-u", base[kind]], stderr=subprocess.DEVNULL)
+
+
+def test_what_happens_to_the_journal(place, elsewhere, base):
+    """A file system that stands still, files taken away, many segments."""
+    watched, _ = place
+    kind, state = elsewhere
+    count = 500
+    with Daemon(state, watched, options=["--segment-mib", "0.2"]) as daemon:
+        if kind != "tmpfs":
+            subprocess.run(["fsfreeze", "-f", os.path.dirname(base[kind])], check=True)
+            create(watched, 0, count)
+            time.sleep(REST)
+            assert daemon.process.poll() is None and not daemon.made(watched)
+            subprocess.run(["fsfreeze", "-u", os.path.dirname(base[kind])], check=True)
+        else:
+            create(watched, 0, count)
+        daemon.told(watched, count)
+        daemon.wait(lambda: any(name.endswith(".gz") for name in os.listdir(state + "/journal")))
+        code, lines = daemon.fim("log", "--op", "create", "--path", watched + "/*", "--format", "json")
+        assert code == 0 and len(lines) == count
+        assert not daemon.records("gap", "error")
+
+        segments = daemon.records("heartbeat")[-1]["head"]["segment"]
+        shutil.move(state + "/journal", state + ".away")
+        create(watched, count, 10)
+        daemon.wait(lambda: os.path.isdir(state + "/journal") and daemon.records("error"))
+        daemon.stop()
+    assert daemon.records("segment")[0]["segment"] > segments
+    assert daemon.fim("verify")[0] & 1  # what was moved away is missing
+    for name in os.listdir(state + ".away"):
+        shutil.move(os.path.join(state + ".away", name), state + "/journal")
+    assert len(daemon.made(watched)) == count + 10
+    assert daemon.fim("verify")[0] == 0
+    daemon.check()

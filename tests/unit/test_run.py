@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""fim run where nothing can be attached: it says so, keeps its journal, and tries again. And
+the parts of it that need no kernel."""
+import contextlib
+import glob
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import jsonschema
+import pytest
+
+import journals
+from core_build import ROOT
+from fim import host, status
+from fim.journal import Journal
+from fim.seal import first_key
+from fim.segments import Segments
+from fim.service import Service
+from fim.spool import Spool
+
+KPROBES = "/sys/bus/event_source/devices/kprobe/type"
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+PATIENCE = 30.0
+
+
+def eventually(question):
+    """Its answer once it is true."""
+    end = time.monotonic() + PATIENCE
+    answer = question()
+    while not answer:
+        assert time.monotonic() < end, "not within %d s" % PATIENCE
+        time.sleep(0.02)
+        answer = question()
+    return answer
+
+
+class Run:
+    """A `fim run` that sees nothing."""
+
+    def __init__(self, base, *options, environment=None):
+        self.base = str(base)
+        self.state = self.base + "/state"
+        self.options = options
+        self.environment = environment or {}
+        self.process = None
+
+    def __enter__(self):
+        before = []
+        if os.geteuid() == 0 and os.path.exists(KPROBES):
+            before = NOBODY  # who may not load programs
+            shutil.chown(self.base, 65534, 65534)
+        command = [sys.executable, "-m", "fim", "run", self.base, "--state", self.state,
+                   "--heartbeat", "0.2", "--retry", "0.5"] + list(self.options)
+        self.process = subprocess.Popen(before + command, cwd=ROOT, stderr=subprocess.PIPE,
+                                        env=dict(os.environ, **self.environment))
+        return self
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(PATIENCE) == 0
+
+    def records(self):
+        """Every line of the journal."""
+        return [json.loads(line.decode()) for number in Segments(self.state + "/journal").numbers()
+                for line in journals.load(self.state + "/journal", number) if line.endswith(b"\n")]
+
+    def has(self, kind, times=1):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return sum(record["kind"] == kind for record in self.records()) >= times
+
+
+def fim(*arguments):
+    done = subprocess.run([sys.executable, "-m", "fim"] + list(arguments), cwd=ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_blind_and_not_gone(tmp_path):
+    with Run(tmp_path) as run:
+        eventually(lambda: run.has("heartbeat", 5))
+        assert eventually(lambda: fim("status", "--state", run.state)[0]) == status.BLIND
+        assert fim("run", "/etc", "--state", run.state)[0] == 1  # there is one
+        run.stop()
+    with open(os.path.join(ROOT, "fim", "dist", "record.schema.json"), encoding="utf-8") as file:
+        validator = jsonschema.Draft7Validator(json.load(file))
+    records = run.records()
+    for record in records:
+        validator.validate(record)
+    told = [record for record in records if record["kind"] not in ("chain", "segment")]
+    assert [record["kind"] for record in told if record["kind"] != "heartbeat"] == [
+        "start", "blind", "stop"]
+    assert [record["seq"] for record in told] == list(range(1, len(told) + 1))
+    blind = told[1]
+    assert blind["until"] is None and blind["reason"] and blind["mend"] in blind["reason"]
+    assert fim("verify", "--state", run.state)[0] == 0
+    assert fim("status", "--state", run.state)[0] == status.NOT_RUNNING
+
+
+def test_heartbeats_are_anchors(tmp_path):
+    with Run(tmp_path) as run:
+        eventually(lambda: run.has("heartbeat", 4))
+        run.stop()
+    path = str(tmp_path / "collected")
+    beats = [record for record in run.records() if record["kind"] == "heartbeat"]
+    with open(path, "w") as file:
+        file.writelines(json.dumps(record) + "\n" for record in beats)
+    verify = ("verify", "--state", run.state, "--anchors", path)
+    assert fim(*verify)[0] == 0
+    lines = journals.load(run.state + "/journal", 1)
+    journals.store(run.state + "/journal", 1, lines[:journals.chain_after(lines, 4) + 1])
+    assert fim("verify", "--state", run.state)[0] == 0
+    assert fim(*verify)[0] == 1
+
+
+def test_killed_and_started_again(tmp_path):
+    """The time between is not seen, and that is said."""
+    with Run(tmp_path) as run:
+        eventually(lambda: run.has("blind"))
+        run.process.kill()
+    last = [record for record in run.records() if record["kind"] == "chain"][-1]["time"]
+    with open(glob.glob(run.state + "/journal/*")[0], "ab") as file:
+        file.write(b'{"v": 1, "ki')
+    with Run(tmp_path) as again:
+        eventually(lambda: again.has("error") and again.has("blind", 2))
+        again.stop()
+    told = [record for record in again.records() if record["kind"] in ("blind", "error")]
+    assert [record["kind"] for record in told] == ["blind", "blind", "error"]
+    assert told[1]["since"] == last and "12 bytes cut" in told[2]["message"]
+    assert fim("verify", "--state", run.state)[0] == 0
+
+
+def test_sealed(tmp_path):
+    """The key goes from segment to segment; the secret is not here."""
+    machine_id = json.loads(host.describe())["machine_id"]
+    os.mkdir(str(tmp_path / "state"), 0o700)
+    key = str(tmp_path / "state" / "seal.key")
+    assert fim("run", "/etc", "--seal", "--state", str(tmp_path / "state"))[0] == 1
+    with open(key, "w") as file:
+        json.dump({"segment": 1, "key": first_key(b"secret", machine_id or "").hex()}, file)
+    if os.geteuid() == 0 and os.path.exists(KPROBES):
+        for name in (str(tmp_path / "state"), key, str(tmp_path / "state" / "lock")):
+            shutil.chown(name, 65534, 65534)
+    with Run(tmp_path, "--seal", "--segment-mib", "0.002") as run:
+        eventually(lambda: run.has("segment", 3))
+        run.stop()
+    (tmp_path / "secret").write_text("secret\n")
+    (tmp_path / "other").write_text("other\n")
+    with open(key) as file:
+        assert json.load(file)["segment"] >= 3
+    verify = ("verify", "--state", run.state, "--secret")
+    assert fim(*verify, str(tmp_path / "secret"))[0] == 0
+    assert fim(*verify, str(tmp_path / "other"))[0] == 1
+
+
+def test_files_taken_away(tmp_path):
+    with Run(tmp_path) as run:
+        eventually(lambda: run.has("heartbeat"))
+        shutil.rmtree(run.state + "/journal")
+        eventually(lambda: run.has("error"))
+        run.stop()
+    assert fim("verify", "--state", run.state)[0] == 1  # segment 1 is missing
+
+
+def test_a_state_of_others(tmp_path):
+    os.mkdir(str(tmp_path / "state"))
+    os.chmod(str(tmp_path / "state"), 0o777)
+    code, said, errors = fim("run", "/etc", "--state", str(tmp_path / "state"))
+    assert (code, said) == (1, "") and "chmod" in errors and errors.count("\n") == 1
+
+
+def test_the_service_manager_is_told(tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        os.chmod(path, 0o777)
+        manager.settimeout(PATIENCE)
+        with Run(tmp_path, environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "600000"}) as run:
+            ready = manager.recv(4096).decode()
+            while not ready.startswith("READY=1"):
+                ready = manager.recv(4096).decode()
+            assert "STATUS=blind: " in ready
+            for _ in range(3):
+                begun = time.monotonic()
+                while manager.recv(4096) != b"WATCHDOG=1":
+                    pass
+                assert time.monotonic() - begun < 0.6
+            run.process.terminate()
+            while manager.recv(4096) != b"STOPPING=1":
+                pass
+
+
+def test_no_service_manager():
+    service = Service({})
+    service.tell("READY=1")
+    assert service.patience is None
+    assert Service({"WATCHDOG_USEC": "5000000", "WATCHDOG_PID": "1"}).patience is None
+    Service({"NOTIFY_SOCKET": "/no such/socket"}).tell("READY=1")
+
+
+def test_the_comparison_goes_on(tmp_path):
+    """Blind as it is."""
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "watched" / "file").write_text("as it was")
+    os.mkdir(str(tmp_path / "state"), 0o700)
+    state = str(tmp_path / "state")
+    assert fim("init", str(tmp_path / "watched"), "--state", state)[0] == 0
+    (tmp_path / "watched" / "file").write_text("as it is")
+    if os.geteuid() == 0 and os.path.exists(KPROBES):
+        for name in (state, state + "/fim.db"):
+            shutil.chown(name, 65534, 65534)
+    with Run(tmp_path, "--check-hours", "0.0001") as run:
+        eventually(lambda: run.has("check"))
+        run.stop()
+    found = [record for record in run.records() if record["kind"] in ("finding", "check")]
+    assert found[0]["path"] == str(tmp_path / "watched" / "file")
+    assert found[0]["state"] == "changed" and found[1]["changed"] == 1
+    assert fim("verify", "--state", state)[0] in (0, 2)  # one may have been ended
+
+
+# --- the spool ---------------------------------------------------------------
+
+
+class Slow(Journal):
+    """On a disk that stands still until `go` is set."""
+
+    go = None
+
+    def put(self, data):
+        self.go.wait()
+        super().put(data)
+
+
+def test_a_disk_that_stands_still(tmp_path):
+    """put() does not wait, memory is bounded, and what was not kept is counted."""
+    path = str(tmp_path / "journal")
+    Slow.go = threading.Event()
+    Slow.go.set()
+    spool = Spool(lambda: Slow(Segments(path, make=True), journals.MACHINE), room=1 << 20)
+    spool.start()
+    eventually(lambda: spool.journal)
+    Slow.go.clear()
+    kept = 0
+    for first in range(1, 20001, 100):
+        begun = time.monotonic()
+        before = spool.lost
+        spool.put("a", journals.records(first, 100))
+        assert time.monotonic() - begun < 0.5
+        kept += 100 if spool.lost == before else 0
+    assert spool.waiting <= 1 << 20 and spool.losses() is None
+    Slow.go.set()
+    loss = eventually(spool.losses)
+    assert loss.records == 20000 - kept > 0 and loss.since < loss.until
+    assert spool.losses() is None
+    spool.put("a", journals.records(20001, 100))
+    assert spool.close(PATIENCE)
+    findings, verifier = journals.verify(path)
+    assert {finding.kind for finding in findings} == {"hole"}  # incomplete, and it says so
+    assert verifier.streams[journals.STREAM] == 20101
+
+
+def test_no_room(tmp_path):
+    """The journal is written again once there is."""
+    path = str(tmp_path / "journal")
+    spool = Spool(lambda: Journal(Segments(path, make=True), journals.MACHINE))
+    spool.start()
+    eventually(lambda: spool.journal)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, hard))
+    try:
+        for first in range(1, 1001, 50):
+            spool.put("a", journals.records(first, 50))
+        assert eventually(lambda: spool.failing)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    eventually(lambda: not spool.failing)
+    assert spool.close(PATIENCE)
+    assert journals.verify(path)[0] == []
+    assert journals.verify(path)[1].records == 1001
+
+
+def test_no_directory_at_first(tmp_path):
+    """What comes meanwhile waits."""
+    path = str(tmp_path / "place" / "journal")
+    (tmp_path / "place").write_text("in the way")
+    spool = Spool(lambda: Journal(Segments(path, make=True), journals.MACHINE))
+    spool.start()
+    spool.put("a", journals.records(1, 300))
+    eventually(lambda: spool.failing)
+    os.unlink(str(tmp_path / "place"))
+    assert spool.close(PATIENCE)
+    assert journals.verify(path)[0] == [] and journals.verify(path)[1].records == 301
+
+
+def test_streams_do_not_share_a_batch(tmp_path):
+    path = str(tmp_path / "journal")
+    spool = Spool(lambda: Journal(Segments(path, make=True), journals.MACHINE))
+    spool.start()
+    for first in range(1, 100, 10):
+        for stream in ("ab" * 16, "cd" * 16):
+            spool.put(stream, journals.records(first, 10, stream))
+    assert spool.close(PATIENCE)
+    assert journals.verify(path)[0] == []
+    assert len(journals.verify(path)[1].streams) == 2
+
+
+def test_old_segments_are_compressed(tmp_path):
+    path = str(tmp_path / "journal")
+    journals.write(path, segments=4, packed=0)
+    spool = Spool(lambda: Journal(Segments(path, make=True), journals.MACHINE))
+    spool.start()
+    eventually(lambda: len(glob.glob(path + "/*.gz")) == 3 and len(os.listdir(path)) == 4)
+    assert spool.close(PATIENCE)
+    assert journals.verify(path)[0] == []
+
+
+# --- the status --------------------------------------------------------------
+
+NOTED = {"time": 1000, "blind": None, "coverage": {"rename": {"ext4": {"state": "covered"}}},
+         "journal_failing": None, "journal_lost": None}
+VERDICTS = {
+    "well": ({}, status.WELL),
+    "blind": ({"blind": {"since": "s", "reason": "r"}}, status.BLIND),
+    "not all seen": ({"coverage": {"chmod": {"xfs": {"state": "not_seen"}}}}, status.DEGRADED),
+    "assumed": ({"coverage": {"chmod": {"xfs": {"state": "assumed"}}}}, status.WELL),
+    "no journal": ({"journal_failing": "no room"}, status.DEGRADED),
+    "lost": ({"journal_lost": 500}, status.DEGRADED),
+    "lost long ago": ({"journal_lost": -9000}, status.WELL),
+    "silent": ({"time": 900}, status.DEGRADED),
+}
+
+
+@pytest.mark.parametrize("case", sorted(VERDICTS))
+def test_verdicts(case):
+    members, verdict = VERDICTS[case]
+    found, complaints = status.judge(dict(NOTED, **members), True, 1010)
+    assert found == verdict and bool(complaints) == (verdict != status.WELL)
+    assert status.judge(dict(NOTED, **members), False, 1010)[0] == status.NOT_RUNNING
+
+
+def test_no_status_yet():
+    assert status.judge({}, True, 0)[0] == status.BLIND
+    assert fim("status", "--state", "/no such")[0] == status.NOT_RUNNING
