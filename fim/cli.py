@@ -7,8 +7,11 @@ import os
 import signal
 import sys
 
-from fim import cli_baseline, doctor
-from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
+from fim import cli_baseline, cli_policy, doctor
+from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
+                        UsageError)
+from fim.guard import Guard
+from fim.judged import Judged
 from fim.monitor import RING_PAGES, VERSION, Monitor
 from fim.output import complain, environment_error, opened
 
@@ -27,7 +30,9 @@ exit status:
   watch    0, or 1 for usage or environment, with one line on standard error
   doctor   0 all well, 1 degraded, 2 blind; its errors are 15 (usage) and 18
   check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15 and 18
-  init accept show   0, or 1 with one line on standard error
+  replay   0, or 1 when there are alerts; its errors are 15, 17 (policy) and 18
+  policy   0, or 17 with file and line
+  init accept show explain maintenance   0, or 1 with one line on standard error
 """
 
 
@@ -59,6 +64,7 @@ def parser():
     add_watch(verbs)
     add_doctor(verbs)
     cli_baseline.add_verbs(verbs, add_output)
+    cli_policy.add_verbs(verbs, add_output)
     return top
 
 
@@ -74,8 +80,9 @@ def add_watch(verbs):
     verb = verbs.add_parser("watch", help="live, no state kept",
                             description="Report every change at or below each PATH until "
                             "interrupted.")
-    verb.add_argument("paths", nargs="+", metavar="PATH",
+    verb.add_argument("paths", nargs="*", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
+    cli_policy.add_policy_option(verb)
     add_output(verb)
     verb.add_argument("--ready-file", metavar="FILE",
                       help="made when every hook is attached, proven, and everything scanned")
@@ -149,27 +156,51 @@ def make(path):
         raise environment_error(path, error)
 
 
+@contextlib.contextmanager
+def guarded(options):
+    """The policies at work, or None."""
+    guard = Guard(options.policies) if options.policies else None
+    try:
+        yield guard
+    finally:
+        if guard:
+            guard.close()
+
+
+def monitor_of(options, guard):
+    """What is named on the command line, and what the policies declare. With policies the
+    records are JSON, since they are judged; text is then what they say."""
+    if not options.paths and not guard:
+        raise UsageError("fim: watch: name each PATH, or -c POLICY: see fim watch --help")
+    paths = options.paths + (guard.paths() if guard else [])
+    return Monitor(*paths, ring_pages=options.ring_pages, map_entries=options.map_entries,
+                   text=options.format == "text" and not guard, utc=options.utc,
+                   one_file_system=options.one_file_system, find_links=options.find_links,
+                   exclude=options.exclude + (guard.excludes() if guard else []),
+                   labels=guard.labels() if guard else None)
+
+
 def watch(options):
     """fim watch: until a signal; what the kernel holds then is printed."""
     stop = Stop()
-    monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
-                      map_entries=options.map_entries, text=options.format == "text",
-                      utc=options.utc, one_file_system=options.one_file_system,
-                      find_links=options.find_links, exclude=options.exclude)
-    for path in monitor.missing:
-        complain("fim: %s does not exist yet: waiting for it" % path)
-    with opened(options.output) as sink, ready_file(options.ready_file) as ready:
-        monitor.open(sink.descriptor)
-        with contextlib.suppress(OSError):
-            os.nice(PRIORITY_BOOST)
-        try:
-            sink.write(monitor.take())
-            ready()
-            while stop.reason is None:
-                sink.write(monitor.pump(PUMP_MS))
-        finally:
-            last = monitor.close(stop.reason or "error")
-        sink.write(last)
+    with guarded(options) as guard:
+        monitor = monitor_of(options, guard)
+        for path in monitor.missing + (guard.absent if guard else []):
+            complain("fim: %s does not exist yet: waiting for it" % path
+                     if path in monitor.missing else "fim: %s: not on this host" % path)
+        with opened(options.output) as sink, ready_file(options.ready_file) as ready:
+            writer = Judged(monitor, guard, sink, options.format == "text")
+            monitor.open(sink.descriptor)
+            with contextlib.suppress(OSError):
+                os.nice(PRIORITY_BOOST)
+            try:
+                writer.write(monitor.take())
+                ready()
+                while stop.reason is None:
+                    writer.write(monitor.pump(PUMP_MS))
+            finally:
+                last = monitor.close(stop.reason or "error", writer.finish)
+            writer.put(last)
     return 0
 
 
@@ -203,6 +234,9 @@ def main(arguments=None):
     except UsageError as error:
         complain(str(error))
         return usage_status(options)
+    except PolicyError as error:
+        complain(str(error))
+        return getattr(options, "refused", options.failed)
     except FimError as error:
         complain(str(error))
         return options.failed

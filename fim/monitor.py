@@ -238,14 +238,17 @@ class Monitor:
         lines, self.lines = b"".join(self.lines), []
         return lines
 
-    def close(self, reason="closed"):
-        """Detach, then return what the kernel still held and the stop record."""
+    def close(self, reason="closed", judge=None):
+        """Detach, then return what the kernel still held and the stop record; `judge` is given
+        the former before the latter."""
         if self.closed:
             return b""
         self.closed = True
         if self.attachment:
             self.silence()
             self.lines.append(self.session.pump(0, True))
+            if judge:
+                judge(b"".join(self.lines))
             self.emit("stop", {"reason": reason, "version": VERSION,
                                "counts": self.session.counts()}, "stopped: %s" % reason)
             self.lines.append(self.session.pump(0, True))

@@ -54,6 +54,13 @@ class Dpkg:
         """Lines of the format of rpm -V."""
         return run(["dpkg", "--verify", package])
 
+    def known(self, package):
+        """The files whose content it has a digest of."""
+        sums = run(["dpkg-query", "--control-show", package, "md5sums"])
+        conffiles = run(["dpkg-query", "-W", "-f", "${Conffiles}\n", package])
+        return ({b"/" + line.partition(b"  ")[2] for line in sums}
+                | {line.split()[0] for line in conffiles if line.strip()})
+
 
 class Rpm:
     """Red Hat's."""
@@ -74,6 +81,10 @@ class Rpm:
         """What does not match."""
         return run(["rpm", "-V", "--nodeps", "--noscripts", package])
 
+    def known(self, package):
+        """The files that it verifies: all of the package's."""
+        return set(run(["rpm", "-ql", package]))
+
 
 class PackageDatabase:
     """Answers for many files at once."""
@@ -92,6 +103,13 @@ class PackageDatabase:
                 if match:
                     wrong[match.group(2)] = "differs" if match.group(1) else "missing"
         return {path: (package, self.worst(wrong, path)) for path, package in owners.items()}
+
+    def proofs(self, paths):
+        """The same, of those that the database has something to compare with."""
+        states = self.states(paths)
+        known = {package: self.kind.known(package) for package, _ in set(states.values())}
+        return {path: (package, state) for path, (package, state) in states.items()
+                if any(name in known[package] for name in Dpkg.aliases(path))}
 
     def worst(self, wrong, path):
         """A path's state, by any of its names in the database."""
