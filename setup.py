@@ -24,7 +24,7 @@ setup(
     license="GPL-2.0-only",
     python_requires=">=3.6",
     packages=["fim", "fim.presets"],
-    package_data={"fim": ["_core.pyi", "dist/*"]},
+    package_data={"fim": ["_core.pyi", "dist/*", "dist/policies/*"]},
     entry_points={"console_scripts": ["fim = fim.cli:main"]},
     cmdclass={"build_py": BuildPy},
     ext_modules=[Extension(

@@ -161,6 +161,8 @@ def guarded(options):
     """The policies at work, or None."""
     guard = Guard(options.policies) if options.policies else None
     try:
+        if guard:
+            signal.signal(signal.SIGHUP, guard.want)
         yield guard
     finally:
         if guard:

@@ -57,6 +57,7 @@ class Guard:
         self.maintenance = Maintenance(state)
         self.absent = []  # watched paths in directories that this host does not have
         self.looked = time.monotonic()
+        self.wanted = False  # to load the policies again, changed or not
 
     @property
     def plans(self):
@@ -114,12 +115,17 @@ class Guard:
 
     def look(self):
         """Load policy files that changed; [(kind, members)] where they cannot be read."""
-        if time.monotonic() - self.looked < LOOK:
+        if time.monotonic() - self.looked < LOOK and not self.wanted:
             return []
-        return self.reload(only_changed=True)
+        wanted, self.wanted = self.wanted, False
+        return self.reload(wanted)
 
-    def reload(self, only_changed=False):
-        """Begin to load the files again; those in force stay until that is done."""
+    def want(self, *unused):
+        """Load them with the next turn: as the handler of a signal, too."""
+        self.wanted = True
+
+    def reload(self, unchanged=True):
+        """Begin to load the files again, also unchanged ones; those in force stay until then."""
         self.looked = time.monotonic()
         try:
             files = policy_file.read(self.places)
@@ -128,7 +134,7 @@ class Guard:
             said = str(error).replace("fim: ", "", 1)
             return [("error", {"where": "policy", "message": "refused, the one before stays: "
                                + said})] if refused else []
-        if files != self.files or not only_changed:
+        if files != self.files or unchanged:
             self.files = files
             self.worker.reload(files)
         return []

@@ -53,6 +53,8 @@ class Judged:
     def emit(self, outcomes):
         """Into the stream."""
         for kind, members in outcomes:
+            if kind == "policy" and members["state"] == "loaded":
+                self.monitor.extend(self.guard.paths(), self.guard.excludes())
             self.monitor.emit(kind, members, text_of(kind, members))
 
     def put(self, lines):

@@ -72,8 +72,15 @@ class Monitor:
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
             one_file_system=one_file_system, find_links=find_links)
         self.find_links = find_links
-        for pattern in exclude:
-            self.session.exclude(os.fsencode(pattern))
+        self.excluded = []
+        self.exclude(exclude)
+
+    def exclude(self, patterns):
+        """Names that are not wanted."""
+        for pattern in patterns:
+            if pattern not in self.excluded:
+                self.session.exclude(os.fsencode(pattern))
+                self.excluded.append(pattern)
 
     # --- start ---
 
@@ -173,6 +180,24 @@ class Monitor:
         finally:
             self.session.scan_end()
         return not self.session.wants_room()
+
+    def extend(self, paths, exclude=()):
+        """Watch these, too, while everything else goes on; nothing that is watched is let go."""
+        self.exclude(exclude)
+        added = [path for path in roots(paths) if path not in self.roots]
+        self.roots += added
+        self.session.hold(True)
+        try:
+            self.session.scan_begin()
+            for path in added:
+                self.session.watch(os.fsencode(path))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # a larger hash is made ready then: grow()
+                raise FimError("fim: %s: %s" % (os.fsdecode(error.filename or b"scan"),
+                                                error.strerror))
+        finally:
+            self.session.scan_end()
+            self.session.hold(False)
 
     def tell_coverage(self, canary):
         """The coverage record."""

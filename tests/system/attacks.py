@@ -126,7 +126,7 @@ MORE = {
     "rewrite": "echo line > /srv/www/log",
     "device": ": >> /dev/vda || :; ls /dev/vd* | while read d; do : >> $d; done",
     "fifo": "mkfifo /srv/www/fifo; touch -d 2001-01-01 /srv/www/index",
-    "acl": "setfattr -n user.art -v 1 /srv/www/index",
+    "label": """python3 -c 'import os; os.setxattr("/srv/www/index", "user.art", b"1")'""",
     "exchange": "mv /srv/www/index /srv/www/index.old; cp /srv/www/index.old /srv/www/index",
 }
 
