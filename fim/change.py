@@ -5,6 +5,8 @@ change; so is a file that is put in the place of another, against the one that
 it replaced.
 """
 
+import os
+
 from fim.records import Fields
 
 __all__ = ["Change", "Composer", "EFFECTS", "OPERATIONS"]
@@ -28,6 +30,7 @@ STATES = {"new": ("new",), "missing": ("gone",), "removed": ("gone",), "moved": 
 MOVED_IN = "in a directory that was moved in"
 COMPARED = ("type", "size", "mode", "uid", "gid")
 HOLD_NS = 10**9  # how long a new file may still get what belongs to it
+MOVED = "moved"
 AROUND = ("mount", "umount", "rename")  # of a directory: what is below is touched, too
 
 
@@ -57,7 +60,8 @@ class Change:
         self.both = both
         self.changed = dict(changed or {})
         self.directory = directory
-        self.became = None  # its path since its maker renamed it
+        self.became = None   # its path since its maker renamed it
+        self.instead = None  # of a new file: what its maker had moved away from there
         self.path = faces[0].paths[0] if faces[0].paths else None
         self.effects = faces[0].effects
         self.old_path = record.old_path or record.target_path
@@ -128,6 +132,22 @@ class Change:
         for field, values in (record.as_dict().get("changed") or {}).items():
             first = self.changed.get(field, values)["before"]
             self.changed[field] = {"before": first, "after": values["after"]}
+        self.compare()
+
+    def put_for(self, moved):
+        """It is in the place of what was moved away: no new name, another content."""
+        self.instead = moved.record.as_dict()["file"]
+        for face in self.faces:
+            face.effects = face.effects - {"new"} | {"content"}
+        self.effects = self.faces[0].effects
+        self.compare()
+
+    def compare(self):
+        """What differs from the file that was there."""
+        if self.instead:
+            differs = differences(self.instead, self.record.as_dict()["file"])
+            self.changed.update(differs)
+            self.effects |= {FIELDS[field] for field in differs}
 
     def seen_by(self, selections):
         """This change as a rule with these selections sees it; None: it does not."""
@@ -225,11 +245,17 @@ MAKERS = {"event": of_event, "reconcile": of_comparison, "finding": of_compariso
           "found": of_found}
 
 
+def moves_aside(record):
+    """Whether a file got another name in its own directory, and nothing is where it was."""
+    return (record.op == "rename" and not record.replaced and record.file.type == "file"
+            and os.path.dirname(record.path or "") == os.path.dirname(record.old_path or "/"))
+
+
 class Composer:
     """Records in, changes out, in order but for those that wait to be whole."""
 
     def __init__(self):
-        self.held = {}  # (dev, ino, pid): a change that is not whole yet
+        self.held = {}  # (dev, ino, pid), (MOVED, path, pid): a change that is not whole yet
 
     def add(self, record):
         """The changes that are whole with this record."""
@@ -248,7 +274,7 @@ class Composer:
         held = self.held.get(key)
         if record.op in ("create", "truncate") and held is None:
             for change in of_event(record):
-                self.held[key] = change
+                self.begin(key, change)
             return
         if held and OPERATIONS.get(record.op) and record.op not in ("rename", "link", "unlink"):
             if not unchanged(record):
@@ -262,7 +288,19 @@ class Composer:
                 self.settle(change, record, changes)
                 yield change
         for change in changes:
-            yield change
+            if moves_aside(record):
+                self.held[(MOVED, record.old_path, record.process.pid)] = change
+            else:
+                yield change
+
+    def begin(self, key, change):
+        """A change that waits for more. An editor's save: the file is moved aside, and made
+        again by the same process."""
+        moved = self.held.get((MOVED, change.path, key[2]))
+        if moved and "new" in change.effects:
+            change.put_for(moved)
+            moved.faces = moved.faces[:1]
+        self.held[key] = change
 
     @staticmethod
     def settle(held, record, changes):
@@ -285,9 +323,9 @@ class Composer:
         keys = [key for key, change in self.held.items() if change.records[0].time_ns <= time_ns]
         return [self.held.pop(key) for key in keys]
 
-    def first_held(self):
-        """The first record that something waits in; None: nothing waits."""
-        return next((change.records[0] for change in self.held.values()), None)
+    def waiting(self):
+        """The records that something waits with."""
+        return [record for change in self.held.values() for record in change.records]
 
     def finish(self):
         """Everything that waits."""

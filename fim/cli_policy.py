@@ -274,6 +274,8 @@ def verdicts(worker, journal):
     for kind, members in worker.finish():
         members.pop("unless", None)
         yield kind, members
+    if worker.outstanding():
+        raise FimError("fim: %s: not judged: the process of the policies does not stay" % journal)
 
 
 def replay(options):
@@ -286,6 +288,8 @@ def replay(options):
         stream = Stream(sink.write)
         alerts = 0
         for kind, members in verdicts(worker, options.journal):
+            if kind == "policy" and options.format == "text":
+                continue
             alerts += kind == "alert"
             if options.format == "json":
                 stream.emit(kind, members)

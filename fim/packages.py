@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-__all__ = ["PackageDatabase", "of_this_host"]
+__all__ = ["PackageDatabase", "in_use", "of_this_host"]
 
 AT_ONCE = 500  # paths on one command line
 VERIFY_LINE = re.compile(rb"^(?:([S5.?MDLUGTPC]{8,9})|missing)\s+(?:[a-z] )?(/.*)$")
@@ -117,12 +117,15 @@ class PackageDatabase:
                     self.kind.well)
 
 
+def in_use():
+    """The package databases of this host."""
+    return [PackageDatabase(kind) for kind in (Dpkg(), Rpm())
+            if shutil.which(kind.tool) and run_lists_something(kind)]
+
+
 def of_this_host():
     """The package database that is in use here, or None."""
-    for kind in (Dpkg(), Rpm()):
-        if shutil.which(kind.tool) and run_lists_something(kind):
-            return PackageDatabase(kind)
-    return None
+    return next(iter(in_use()), None)
 
 
 def run_lists_something(kind):

@@ -68,7 +68,11 @@ def bound():
 
 def confine():
     """What main() does before anything of the policy's."""
-    pwd.getpwuid(0)  # what a rule may ask is opened once, outside
+    # What is loaded late is loaded now: this Python may be in a home directory.
+    pwd.getpwuid(0)
+    Record({"time": "1970-01-01T00:00:00.0Z"}).time_ns
+    if os.getpriority(os.PRIO_PROCESS, 0) < 0:  # the monitor's
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
     give_up_root()
     bound()
     prctl = ctypes.CDLL(None).prctl
@@ -203,8 +207,8 @@ class Box:
     def end(self, mark):
         """The end of a batch; of the last, of everything."""
         self.say(self.judge.finish() if mark["last"] else self.judge.tick(mark["end"]))
-        held = self.judge.composer.first_held()
-        self.tell(done=self.batch, held=held.batch if held else None)
+        waiting = self.judge.composer.waiting()
+        self.tell(done=self.batch, held=min((record.batch for record in waiting), default=None))
         self.output.flush()
 
     def say(self, outcomes):
@@ -229,7 +233,13 @@ def main():
     box = Box(output)
     sys.stdout = sys.stderr = box.printed
     confine()
-    if box.begin(head):
-        for line in lines:
-            box.take(line)
-    output.flush()
+    try:
+        if box.begin(head):
+            for line in lines:
+                box.take(line)
+    except Exception as error:
+        box.tell(say=("error", {"where": "policy", "message": "%s: %s"
+                                % (type(error).__name__, error)}))
+        raise
+    finally:
+        output.flush()

@@ -71,18 +71,17 @@ def proven(alert, state):
 class Verification(threading.Thread):
     """Asks the package database, which takes seconds."""
 
-    def __init__(self, alerts, database):
+    def __init__(self, alerts, databases):
         super().__init__(daemon=True)
         self.alerts = alerts
-        self.database = database
+        self.databases = databases
         self.states = {}
         self.start()
 
     def run(self):
-        database = self.database or packages.of_this_host()
         paths = sorted({path_of(alert) for alert in self.alerts})
-        if database:
-            self.states = database.proofs(paths)
+        for database in self.databases or packages.in_use():
+            self.states.update(database.proofs(paths))
 
     def outcomes(self):
         """One `transaction` record, and the alerts that it does not explain."""
@@ -104,10 +103,10 @@ class Verification(threading.Thread):
 class Transactions:
     """Alerts in, alerts out; those of a transaction later, if at all."""
 
-    def __init__(self, database=None, locks=LOCKS, databases=DATABASES):
-        self.database = database
-        self.locks = locks
+    def __init__(self, databases=None, locks=LOCKS, written=DATABASES):
         self.databases = databases
+        self.locks = locks
+        self.written = written
         self.held = []
         self.since = None
         self.verification = None
@@ -115,7 +114,7 @@ class Transactions:
     def running(self):
         """Whether a transaction is going on, or was a moment ago."""
         now = time.time()
-        return any(map(locked, self.locks)) or any(recent(path, now) for path in self.databases)
+        return any(map(locked, self.locks)) or any(recent(path, now) for path in self.written)
 
     def take(self, alert):
         """The alert itself, if it need not wait."""
@@ -132,7 +131,7 @@ class Transactions:
             outcomes, self.verification = self.verification.outcomes(), None
         if self.held and not self.verification and (
                 not self.running() or time.monotonic() - self.since > LONGEST):
-            self.verification = Verification(self.held, self.database)
+            self.verification = Verification(self.held, self.databases)
             self.held, self.since = [], None
         return outcomes
 
@@ -141,7 +140,7 @@ class Transactions:
         outcomes = []
         for alerts in ([self.verification.alerts] if self.verification else []) + [self.held]:
             if alerts:
-                verification = Verification(alerts, self.database)
+                verification = Verification(alerts, self.databases)
                 verification.join()
                 outcomes += verification.outcomes()
         self.held, self.verification = [], None

@@ -17,9 +17,10 @@ __all__ = ["Worker"]
 PATIENCE = 20.0        # seconds without a word while something is to be judged
 STRIKES = 3            # of a rule that its process did not survive: then it is suspended
 LONGEST_PAUSE = 60.0
+HOPELESS = 8.0
 KEPT_BYTES = 32 << 20  # of records that wait to be judged
 BATCH_BYTES = 64 << 10
-TICK = 0.25            # seconds
+TICK, IDLE_TICK = 0.25, 10.0  # seconds
 END_SECONDS = 30
 
 Batch = collections.namedtuple("Batch", "number first last data")
@@ -48,7 +49,7 @@ class Worker:
         self.done = 0                       # the number of the last that was judged
         self.number = 0
         self.told = set()                   # what was said of batches that may be judged again
-        self.outcomes = []
+        self.outcomes = [("policy", {"digest": self.digest(), "state": "loaded"})]
         self.skips, self.suspended = [], []
         self.strikes = collections.Counter()
         self.asking = None
@@ -129,8 +130,9 @@ class Worker:
         return outcomes
 
     def tick(self):
-        """Time passes also when nothing happens; one such batch is enough."""
-        if self.child and not self.outstanding() and time.monotonic() - self.ticked > TICK:
+        """Time passes also when nothing happens, faster while something waits for it."""
+        pause = TICK if self.batches else IDLE_TICK
+        if self.child and not self.outstanding() and time.monotonic() - self.ticked > pause:
             self.add_batch([])
 
     def exchange(self):
@@ -274,10 +276,11 @@ class Worker:
     # --- the end ---
 
     def judge(self, lines, seconds=None):
-        """The same as turn(), waited for until everything is judged, but no longer than that."""
+        """The same as turn(), waited for until everything is judged, but no longer than that,
+        nor when its process dies again and again."""
         outcomes = self.turn(lines)
         end = time.monotonic() + (seconds or float("inf"))
-        while self.outstanding() and time.monotonic() < end:
+        while self.outstanding() and time.monotonic() < end and self.pause < HOPELESS:
             if self.child:
                 self.child.wait(0.05)
             else:

@@ -85,7 +85,9 @@ LINKED = {
 }
 
 DISK = "/mnt/ext4"
-PLACES = ("/etc", "/usr/sbin", "/usr/local", "/var/log", "/var/spool/cron", "/root", "/srv")
+PLACES = ("/etc", "/usr/sbin", "/var/log", "/var/spool/cron", "/root/.ssh", "/srv", "/usr/local",
+          "/opt")
+EMPTY = ("/usr/local", "/opt")  # may be gigabytes
 LINKS = DISK + "/policy-links"
 MARKS = DISK + "/policy-marks"
 OTHER = "/run/fim-policy"  # this root by another name
@@ -141,9 +143,10 @@ def prepare():
     """What is attacked lies on a disk, with everything in it that the attacks need."""
     for place in PLACES:
         on_disk = DISK + "/policy" + place
-        shell("mkdir -p %s %s && cp -a %s/. %s && mount --bind %s %s"
-              % (place, on_disk, place, on_disk, on_disk, place))
-    shell("mkdir -p %s %s /root/.ssh /etc/cron.d /etc/cron.daily /etc/sudoers.d "
+        copied = "true" if place in EMPTY else "cp -a %s/. %s" % (place, on_disk)
+        shell("mkdir -p %s %s && %s && mount --bind %s %s"
+              % (place, on_disk, copied, on_disk, place))
+    shell("mkdir -p %s %s /usr/local/bin /etc/cron.d /etc/cron.daily /etc/sudoers.d "
           "/etc/modules-load.d /etc/ld.so.conf.d /etc/systemd/system" % (LINKS, MARKS))
     for path in ("/root/.ssh/authorized_keys", "/etc/crontab", "/etc/rsyslog.conf",
                  "/var/log/auth.log", "/var/log/syslog", "/var/log/dpkg.log",
@@ -154,6 +157,13 @@ def prepare():
     shell(ALL)
 
 
+def undo():
+    """The mounts are gone; what else changed is the machine's to throw away."""
+    shell("rm -rf %s/policy-marks; umount -R -l %s" % (DISK, OTHER))
+    for place in reversed(PLACES):
+        shell("umount -l " + place)
+
+
 def keep():
     """What the attacks change, to be put back between ways."""
     shell("rm -rf %s/policy-kept && cp -a %s/policy %s/policy-kept" % (DISK, DISK, DISK))
@@ -161,8 +171,9 @@ def keep():
 
 def restore():
     """As it was; with the monitor looking on."""
-    for place in PLACES:
-        shell("cp -a --remove-destination %s/policy-kept%s/. %s" % (DISK, place, place))
+    for path in sorted({attack.path for attack in ATTACKS.values()} - {"/etc/pam.d"}):
+        shell("[ ! -e {0}{1} ] || cp -a --remove-destination {0}{1} {1}".format(
+            DISK + "/policy-kept", path))
     shell("rm -f /etc/cron.d/persistevil /etc/cron.daily/persistevil /etc/ld.so.preload "
           "/etc/ld.so.conf.d/art.conf /usr/local/bin/art /etc/sudoers.d/art "
           "/etc/modules-load.d/art.conf /etc/systemd/system/art.service %s/*; "

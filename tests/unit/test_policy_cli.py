@@ -10,6 +10,7 @@ import pytest
 
 from core_build import ROOT
 from streams import ATTACKS, DAY
+from test_layers import interpreters
 
 POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
 PASSWORDS = os.path.join(POLICIES, "passwords.py")
@@ -36,7 +37,7 @@ def test_policy_says_what_reaches_the_kernel():
     status, said, errors = fim("policy", PASSWORDS)
     assert (status, errors) == (0, "")
     assert "watch     /etc; operations: all; not *.swp; content by sha256" in said
-    assert "rule      password_database (high, line 13)" in said
+    assert "rule      password_database (high, line 12)" in said
 
 
 def test_policy_as_data():
@@ -84,6 +85,13 @@ def test_replay(written):
     assert (status, errors) == (1, "") and "ALERT high password_database: " in said
     status, said, _ = fim("replay", DAY, "-c", PASSWORDS)
     assert (status, said) == (0, "")
+
+
+@pytest.mark.parametrize("python", [path for _, path in interpreters()])
+def test_replay_by_another_python(python):
+    done = subprocess.run([python, "-m", "fim", "replay", ATTACKS, "-c", PASSWORDS], cwd=ROOT,
+                          stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout.decode()) == fim("replay", ATTACKS, "-c", PASSWORDS)[:2]
 
 
 def test_replay_as_records():

@@ -169,7 +169,7 @@ def test_loaded_again(tmp_path):
     """The new one judges from then on; a bad one is refused and the old one stays."""
     worker = Worker(written(tmp_path, HEAD + "    return None\n"), PATIENCE)
     try:
-        before = worker.digest()
+        before = wait_for(worker, "policy")["digest"]
         worker.reload(written(tmp_path, "policy = = 1\n"))
         said = wait_for(worker, "policy")
         assert said["state"] == "refused" and said["digest"] == before == worker.digest()
@@ -210,7 +210,7 @@ def test_loaded_again_under_load(tmp_path, expected):
     finally:
         worker.close()
     loaded = [members for kind, members in outcomes if kind == "policy"]
-    assert [members["state"] for members in loaded] == ["loaded"] * 100
+    assert [members["state"] for members in loaded] == ["loaded"] * 101
     assert sorted(key(members) for kind, members in outcomes if kind == "alert") == expected
     assert not [members for kind, members in outcomes if kind == "error"]
 

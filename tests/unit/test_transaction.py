@@ -47,7 +47,7 @@ def lock(tmp_path):
 def transactions(tmp_path):
     """On a lock and a database of the test's own."""
     database = packages.PackageDatabase(packages.Dpkg())
-    return Transactions(database, [str(tmp_path / "lock")], [str(tmp_path / "database")])
+    return Transactions([database], [str(tmp_path / "lock")], [str(tmp_path / "database")])
 
 
 def outcomes(transactions):
