@@ -149,17 +149,26 @@ class Change:
             self.changed.update(differs)
             self.effects |= {FIELDS[field] for field in differs}
 
+    def only_grew(self):
+        """Whether nothing is known of it but that something was written: of a file to which
+        adding is no change."""
+        before, after = self.before("size"), self.after("size")
+        return not (before is not None and after < before or "growth" in self.changed
+                    or "new" in self.effects or self.replaced)
+
     def seen_by(self, selections):
         """This change as a rule with these selections sees it; None: it does not."""
-        taken = [(face, path) for face in self.faces for path in face.paths
-                 if any(selection.takes(path, self.directory) for selection in selections)]
+        taken = [(face, path, selection) for face in self.faces for path in face.paths
+                 for selection in selections if selection.takes(path, self.directory)]
         if not taken or any(selection.takes(self.became) for selection in selections):
             return None
         seen = object.__new__(Change)
         seen.__dict__.update(vars(self))
-        seen.path = taken[0][1]
-        sides = {id(face) for face, _ in taken}
-        seen.effects = self.both if len(sides) > 1 and self.both else taken[0][0].effects
+        face, seen.path, selection = taken[0]
+        sides = {id(face) for face, _, _ in taken}
+        seen.effects = self.both if len(sides) > 1 and self.both else face.effects
+        if selection.growing and "content" in seen.effects and self.only_grew():
+            seen.effects = seen.effects - {"content"}
         return seen
 
 

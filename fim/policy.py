@@ -18,9 +18,10 @@ What a rule returns is the alert's message; True stands for the first line of it
 docstring, None and False for no alert. What it sees is a fim.change.Change.
 """
 
+from fim.change import OPERATIONS
 from fim.judge import Judge
 from fim.records import Fields
-from fim.rule import EventRule, Quiet, Rule, Window, Withhold
+from fim.rule import EventRule, Quiet, Rule, Window, Withhold, words
 from fim.selection import Watch
 
 __all__ = ["Alert", "Policy", "Window", "package_verified"]
@@ -60,6 +61,8 @@ class Policy:
         """
         watch = Watch(path, exclude, content, growing, ops)
         self.watches.append(watch)
+        if ops:
+            self.withhold(watch, ops=set(OPERATIONS) - words(ops, OPERATIONS, "operation"))
         return watch
 
     def rule(self, *selections, on=None, severity="medium", tags=(), once_per=None, name=None):

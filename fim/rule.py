@@ -5,7 +5,8 @@ import re
 
 from fim.change import EFFECTS, OPERATIONS
 
-__all__ = ["EventRule", "Quiet", "Rule", "SEVERITIES", "Withhold", "Window", "seconds"]
+__all__ = ["EventRule", "Quiet", "Rule", "SEVERITIES", "Withhold", "Window", "seconds",
+           "words"]
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

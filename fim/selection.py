@@ -36,8 +36,9 @@ class Selection:
     It takes every name that is known of a file, so no other name leads around it.
     """
 
-    def __init__(self, path, roots=None, exclude=()):
+    def __init__(self, path, roots=None, exclude=(), growing=False):
         self.path = path
+        self.growing = growing
         # As the records have it, where the policy named it by a link: /bin, /lib.
         self.roots = roots or sorted({path, os.path.realpath(path)})
         self.exclude = tuple(exclude)
@@ -47,7 +48,8 @@ class Selection:
     def __truediv__(self, name):
         name = name.strip("/")
         return Selection(os.path.join(self.path, name),
-                         [os.path.join(root, name) for root in self.roots], self.exclude)
+                         [os.path.join(root, name) for root in self.roots], self.exclude,
+                         self.growing)
 
     def takes(self, path, directory=False):
         """Whether `path` is meant; of a directory that moves, whether something below it is."""
@@ -59,7 +61,8 @@ class Selection:
 
     def as_dict(self):
         """Plain data; Selection(**data) is it again."""
-        return {"path": self.path, "roots": self.roots, "exclude": list(self.exclude)}
+        return {"path": self.path, "roots": self.roots, "exclude": list(self.exclude),
+                "growing": self.growing}
 
 
 class Watch(Selection):
@@ -68,9 +71,8 @@ class Watch(Selection):
     def __init__(self, path, exclude=(), content=None, growing=False, ops=None):
         if not os.path.isabs(path):
             raise ValueError("watch %r: an absolute path is needed" % path)
-        super().__init__(os.path.normpath(path), exclude=exclude)
+        super().__init__(os.path.normpath(path), exclude=exclude, growing=growing)
         self.content = content
-        self.growing = growing
         self.ops = ops
 
     def plan(self):

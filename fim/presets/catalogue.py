@@ -40,10 +40,9 @@ def gains_set_id(change):
 
 
 def loses_lines(change):
-    """A log that is gone, or shorter than it was."""
+    """A log that is gone, or shorter than it was; an empty one cannot be."""
     if change.effect == "content":
-        before, after = change.before("size"), change.after("size")
-        return change.before("growth") is not None or bool(before and after < before)
+        return change.before("size") != 0
     if change.effect == "name":  # rotated by hand: it is still there
         return not str(change.path).startswith(change.old_path + ".")
     return True

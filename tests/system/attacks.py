@@ -124,7 +124,7 @@ MORE = {
     "contained": "mkdir -p /run/cg; mount -t cgroup2 none /run/cg && mkdir /run/cg/docker-%s.scope"
                  " && echo $$ > /run/cg/docker-%s.scope/cgroup.procs; echo x >> /srv/www/index"
                  % (HEX, HEX),
-    "append": "echo line >> /srv/www/log",
+    "append": "echo line >> /srv/www/log; echo another line >> /srv/www/log",
     "rewrite": "echo line > /srv/www/log",
     "device": ": >> /dev/vda || :; ls /dev/vd* | while read d; do : >> $d; done",
     "fifo": "mkfifo /srv/www/fifo; touch -d 2001-01-01 /srv/www/index",
@@ -159,9 +159,10 @@ def prepare():
 
 def undo():
     """The mounts are gone; what else changed is the machine's to throw away."""
-    shell("rm -rf %s/policy-marks; umount -R -l %s" % (DISK, OTHER))
+    shell("umount -R -l " + OTHER)
     for place in reversed(PLACES):
         shell("umount -l " + place)
+    shell("rm -rf %s/policy %s/policy-*" % (DISK, DISK))
 
 
 def keep():
@@ -233,6 +234,7 @@ def main(directory):
              for name, command in MORE.items()]
     os.mkdir(directory + "/watch")
     shell("cp %s %s/all" % (record(directory + "/watch", "all", acts), directory))
+    undo()
 
 
 if __name__ == "__main__":

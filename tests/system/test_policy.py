@@ -21,8 +21,8 @@ policy = Policy("host", extends=[pci_dss.policy])
 marks = policy.watch(%r)
 """
 EACH_TIME = "for rule in policy.rules:\n    rule.once_ns = 0\n"
-PATIENCE = 40.0   # for an alert: a new file waits a second, evidence for the end of a transaction
-QUIET_FOR = 8.0   # and after that nothing more comes
+PATIENCE = 20.0   # for an alert: a new file waits a second, evidence for the end of a transaction
+QUIET_FOR = 5.0   # and after that nothing more comes
 SPEC = """
 Name: fim-rpm
 Version: 1

@@ -47,7 +47,7 @@ LAYERS = {
     "change": {"records"},
     "rule": {"change"},
     "judge": {"change"},
-    "policy": {"judge", "records", "rule", "selection"},
+    "policy": {"change", "judge", "records", "rule", "selection"},
     "presets/__init__": set(),
     "presets/catalogue": {"policy"},
     "presets/pci_dss": {"policy", "presets"},

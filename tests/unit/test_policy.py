@@ -231,6 +231,33 @@ def test_withheld_is_counted():
     assert (kind, members["count"]) == ("withheld", 1) and "uid=0" in members["reason"]
 
 
+def test_only_these_operations():
+    policy = Policy("p")
+    etc = policy.watch("/etc", ops={"chmod"})
+
+    @policy.rule(etc)
+    def rule(change):
+        return True
+
+    assert not told(policy, "user") and told(policy, "open-to-all")
+    with pytest.raises(ValueError, match="chmd"):
+        policy.watch("/x", ops={"chmd"})
+
+
+def test_growing():
+    """Adding is no change of content; cutting is."""
+    policy = Policy("p")
+    log = policy.watch("/srv/www", growing=True)
+
+    @policy.rule(log / "log", on={"content"})
+    def rule(change):
+        return True
+
+    assert [alert.op for alert in told(policy, "append", MORE)] == ["close"]  # it is new
+    assert len(acts(MORE)["append"]) > 3
+    assert told(policy, "rewrite", MORE)
+
+
 def test_raw_records():
     policy = Policy("p")
     etc = policy.watch("/etc")

@@ -18,9 +18,8 @@ policy.quiet(logs, when=rotated)
 
 @policy.rule(logs, on={"content"}, severity="high", tags=["attack:T1070.002"])
 def log_cut(change):
-    """A log is shorter than it was."""
-    before, after = change.before("size"), change.after("size")
-    return bool(before) and after < before
+    """A log is shorter than it was, or another file."""
+    return True
 
 
 @policy.rule(logs, on={"gone", "name"}, severity="high", tags=["attack:T1070.002"])
