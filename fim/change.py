@@ -271,7 +271,7 @@ class Composer:
         maker = MAKERS.get(record.kind)
         if maker is None:
             return []
-        whole = self.until(record.time_ns - HOLD_NS)
+        whole = self.until(record.time_ns)
         if record.kind != "event":
             return whole + list(maker(record))
         return whole + list(self.event(record))
@@ -328,8 +328,9 @@ class Composer:
         return [self.held.pop(key) for key in keys]
 
     def until(self, time_ns):
-        """What has waited since before then."""
-        keys = [key for key, change in self.held.items() if change.records[0].time_ns <= time_ns]
+        """What has waited long enough by then."""
+        keys = [key for key, change in self.held.items()
+                if change.records[0].time_ns + HOLD_NS <= time_ns]
         return [self.held.pop(key) for key in keys]
 
     def waiting(self):

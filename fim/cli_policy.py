@@ -283,7 +283,7 @@ def replay(options):
     files = policy_file.read(options.policies)
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(opened(options.output))
-        worker = Worker(files)
+        worker = Worker(files, live=False)
         stack.callback(worker.close)
         stream = Stream(sink.write)
         alerts = 0

@@ -40,9 +40,11 @@ class Worker:
     plans        what the policies declare (fim.policy.Policy.plan), a list
     """
 
-    def __init__(self, files, patience=PATIENCE):
-        """Load the policies: PolicyError, when they are refused."""
+    def __init__(self, files, patience=PATIENCE, live=True):
+        """Load the policies: PolicyError, when they are refused. `live`: the time of records is
+        now; that of a journal passes with its records."""
         self.files = files
+        self.live = live
         self.patience = patience
         self.batches = collections.deque()  # not judged, or waited for
         self.sent = 0                       # how many of them this child has
@@ -87,7 +89,8 @@ class Worker:
         """One batch between its marks."""
         self.number += 1
         marks = [json.dumps(mark).encode("ascii") + b"\n" for mark in (
-            {"batch": self.number}, {"end": int(time.time() * 10**9), "last": last})]
+            {"batch": self.number}, {"end": int(time.time() * 10**9) if self.live else 0,
+                                      "last": last})]
         first, final = (number_of(lines[0]), number_of(lines[-1])) if lines else (None, None)
         self.batches.append(Batch(self.number, first, final, marks[0] + b"".join(lines) + marks[1]))
         self.ticked = time.monotonic()

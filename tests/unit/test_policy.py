@@ -163,6 +163,28 @@ def test_flags_and_times(direct):
     assert change.after("mtime") < change.before("mtime")
 
 
+def test_a_new_file_waits_a_second_for_what_belongs_to_it():
+    composer = Composer()
+    records = acts(ATTACKS)["cron.d"]
+    assert [change for record in records for change in composer.add(record)] == []
+    created = next(record for record in records if record.op == "create")
+    assert composer.until(created.time_ns + 10**9 - 1) == []
+    assert created in composer.waiting()
+    (change,) = composer.until(created.time_ns + 10**9)
+    assert change.effect == "new" and composer.waiting() == composer.finish() == []
+
+
+def test_an_editor_s_save_is_one_change():
+    """Moved aside, made again by the same process, the old one removed."""
+    changes = [change for records in acts(DAY).values() for change in changes_of(records)]
+    (saved,) = [change for change in changes if change.path == "/etc/issue"
+                and "new" not in change.effects and change.op == "close"]
+    assert saved.effect == "content" and saved.before("size") is not None
+    seen = [change.seen_by([Selection("/etc", exclude=["*~"])]) for change in changes]
+    assert [(change.path, change.effect) for change in seen
+            if change and change.path.startswith("/etc/issue")] == [("/etc/issue", "content")]
+
+
 # --- what a policy declares ---
 
 def told(policy, mark, path=ATTACKS):

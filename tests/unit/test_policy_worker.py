@@ -63,7 +63,7 @@ def written(directory, source):
 
 def judged(files, lines=None):
     """(alerts, errors) of the recorded attacks."""
-    worker = Worker(files, PATIENCE)
+    worker = Worker(files, PATIENCE, live=False)
     try:
         outcomes = worker.judge(lines or lines_of(ATTACKS)) + worker.finish()
     finally:
@@ -196,7 +196,7 @@ def test_loaded_again_under_load(tmp_path, expected):
     """A hundred times, between the records: no change is missed and none is told twice."""
     lines = lines_of(ATTACKS).splitlines(True)
     sources = [HEAD + "    return None\n" + "# %d\n" % n for n in range(100)]
-    worker = Worker(written(tmp_path, sources[0]), PATIENCE)
+    worker = Worker(written(tmp_path, sources[0]), PATIENCE, live=False)
     outcomes, loaded = [], 0
     try:
         for number, source in enumerate(sources):
