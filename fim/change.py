@@ -1,15 +1,8 @@
-"""Changes: what records come to. One act on one file, whole, with before and after.
-
-A file that is made, written, given its mode and closed by one process is one
-change; so is a file that is put in the place of another, against the one that
-it replaced.
-"""
-
-import os
+"""Changes: what records come to. One act on one file, with before and after."""
 
 from fim.records import Fields
 
-__all__ = ["Change", "Composer", "EFFECTS", "OPERATIONS"]
+__all__ = ["Change", "EFFECTS", "OPERATIONS", "of_record", "unchanged"]
 
 # operation: its effects. `modify`, `mmap`: the close that follows tells what came of them.
 OPERATIONS = {
@@ -29,8 +22,6 @@ FIELDS = {"hash": "content", "size": "content", "growth": "content", "mode": "mo
 STATES = {"new": ("new",), "missing": ("gone",), "removed": ("gone",), "moved": ("name",)}
 MOVED_IN = "in a directory that was moved in"
 COMPARED = ("type", "size", "mode", "uid", "gid")
-HOLD_NS = 10**9  # how long a new file may still get what belongs to it
-MOVED = "moved"
 AROUND = ("mount", "umount", "rename")  # of a directory: what is below is touched, too
 
 
@@ -249,95 +240,11 @@ def of_found(record):
     if record.reason == MOVED_IN:
         yield Change(record, [Face([record.path], {"new"})])
 
-
 MAKERS = {"event": of_event, "reconcile": of_comparison, "finding": of_comparison,
           "found": of_found}
 
 
-def moves_aside(record):
-    """Whether a file got another name in its own directory, and nothing is where it was."""
-    return (record.op == "rename" and not record.replaced and record.file.type == "file"
-            and os.path.dirname(record.path or "") == os.path.dirname(record.old_path or "/"))
-
-
-class Composer:
-    """Records in, changes out, in order but for those that wait to be whole."""
-
-    def __init__(self):
-        self.held = {}  # (dev, ino, pid), (MOVED, path, pid): a change that is not whole yet
-
-    def add(self, record):
-        """The changes that are whole with this record."""
-        maker = MAKERS.get(record.kind)
-        if maker is None:
-            return []
-        whole = self.until(record.time_ns)
-        if record.kind != "event":
-            return whole + list(maker(record))
-        return whole + list(self.event(record))
-
-    def event(self, record):
-        """The same, of an event."""
-        kernel = record.kernel
-        key = (kernel.dev, kernel.ino, record.process.pid)
-        held = self.held.get(key)
-        if record.op in ("create", "truncate") and held is None:
-            for change in of_event(record):
-                self.begin(key, change)
-            return
-        if held and OPERATIONS.get(record.op) and record.op not in ("rename", "link", "unlink"):
-            if not unchanged(record):
-                held.add(record, OPERATIONS[record.op])
-            if record.op == "close" and "new" not in held.effects:
-                yield self.held.pop(key)
-            return
-        changes = list(of_event(record))
-        if OPERATIONS.get(record.op):
-            for change in self.of_inode(key[:2]):
-                self.settle(change, record, changes)
-                yield change
-        for change in changes:
-            if moves_aside(record):
-                self.held[(MOVED, record.old_path, record.process.pid)] = change
-            else:
-                yield change
-
-    def begin(self, key, change):
-        """A change that waits for more. An editor's save: the file is moved aside, and made
-        again by the same process."""
-        moved = self.held.get((MOVED, change.path, key[2]))
-        if moved and "new" in change.effects:
-            change.put_for(moved)
-            moved.faces = moved.faces[:1]
-        self.held[key] = change
-
-    @staticmethod
-    def settle(held, record, changes):
-        """A new file that its maker renames: who sees its last name sees it once."""
-        if (record.op == "rename" and held.process.pid == record.process.pid
-                and held.path == record.old_path and changes):
-            held.became = record.path
-            last = changes[0]
-            last.records = held.records + last.records
-            last.faces[0].effects |= held.effects - {"new", "mode", "owner"}
-            last.both = last.faces[0].effects
-
-    def of_inode(self, inode):
-        """What waits of one inode, no longer waiting."""
-        keys = [key for key in self.held if key[:2] == inode]
-        return [self.held.pop(key) for key in keys]
-
-    def until(self, time_ns):
-        """What has waited long enough by then."""
-        keys = [key for key, change in self.held.items()
-                if change.records[0].time_ns + HOLD_NS <= time_ns]
-        return [self.held.pop(key) for key in keys]
-
-    def waiting(self):
-        """The records that something waits with."""
-        return [record for change in self.held.values() for record in change.records]
-
-    def finish(self):
-        """Everything that waits."""
-        whole, self.held = list(self.held.values()), {}
-        return whole
+def of_record(record):
+    """[Change] of a record by itself."""
+    maker = MAKERS.get(record.kind)
+    return list(maker(record)) if maker else []

@@ -1,6 +1,6 @@
 """The judge: records in; alerts, and what else there is to say, out. No system call is made."""
 
-from fim.change import Composer
+from fim.composer import Composer
 
 __all__ = ["Judge"]
 

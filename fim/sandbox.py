@@ -208,7 +208,7 @@ class Box:
         """The end of a batch; of the last, of everything."""
         self.say(self.judge.finish() if mark["last"] else self.judge.tick(mark["end"]))
         waiting = self.judge.composer.waiting()
-        self.tell(done=self.batch, held=min((record.batch for record in waiting), default=None))
+        self.tell(done=self.batch, held=waiting.batch if waiting else None)
         self.output.flush()
 
     def say(self, outcomes):

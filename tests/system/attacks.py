@@ -15,7 +15,8 @@ import sys
 
 from watcher import Watcher
 
-# command: $R is the root it is done in, $T a directory that nobody watches.
+# command: $R is the root it is done in, $D the disk there that all of it lies on (a name cannot
+# go from one mount to another), $T a directory that nobody watches.
 Attack = collections.namedtuple("Attack", "command technique rule path")
 
 ATTACKS = {
@@ -40,7 +41,8 @@ ATTACKS = {
                   "T1556.003", "authentication", "/etc/pam.d/su"),
     "preload": Attack("echo /tmp/T1574006.so > $R/etc/ld.so.preload", "T1574.006",
                       "loaded_code", "/etc/ld.so.preload"),
-    "library": Attack("cp -p /etc/hostname $T/lib && mv $T/lib $R/etc/ld.so.conf.d/art.conf", None,
+    "library": Attack("cp -p /etc/hostname $D/policy-lib && "
+                      "mv $D/policy-lib $D/policy/etc/ld.so.conf.d/art.conf", None,
                       "loaded_code", "/etc/ld.so.conf.d/art.conf"),
     "setuid": Attack("cp /bin/true $R/usr/local/bin/art && chmod u+s $R/usr/local/bin/art",
                      "T1548.001", "set_user_id", "/usr/local/bin/art"),
@@ -69,7 +71,7 @@ ATTACKS = {
                           "/etc/rsyslog.conf"),
     "mounted over": Attack("mount --bind $T $R/etc/pam.d && umount $R/etc/pam.d", None,
                            "mounted_over", "/etc/pam.d"),
-    "link out": Attack("ln $R/etc/gshadow $R$LINKS/art", None, "password_database",
+    "link out": Attack("ln $D/policy/etc/gshadow $D/policy-links/art", None, "password_database",
                        "/etc/gshadow"),
 }
 
@@ -93,7 +95,7 @@ MARKS = DISK + "/policy-marks"
 OTHER = "/run/fim-policy"  # this root by another name
 ALL = "mkdir -p %s && mount --rbind / %s && mount --make-rslave %s" % (OTHER, OTHER, OTHER)
 CONTAINED = ("unshare -m sh -ec 'mkdir -p {0}; mount --rbind / {0}; mkdir -p {0}/run/old; cd {0}; "
-             "pivot_root . run/old; exec sh -ec \"$0\"'").format("/run/fim-contained")
+             "pivot_root . run/old; exec sh -ec \"$0\"' \"$0\"").format("/run/fim-contained")
 
 WAYS = {
     "directly": (["sh", "-ec"], ""),
@@ -101,6 +103,9 @@ WAYS = {
     "chroot": (["chroot", OTHER, "sh", "-ec"], ""),
     "container": (["sh", "-ec", CONTAINED], ""),
 }
+
+# A mount covers the file in the place where it is mounted alone.
+ONLY_DIRECTLY = {"mounted over"}
 
 DAY = (
     "useradd -M nightowl", "usermod -c owl nightowl", "userdel nightowl",
@@ -135,7 +140,7 @@ MORE = {
 
 def shell(command, way=("sh", "-ec"), root=""):
     """Do it, in another root if need be."""
-    environment = dict(os.environ, R=root, T="/tmp", LINKS=LINKS)
+    environment = dict(os.environ, R=root, T="/tmp", D=root + DISK)
     return subprocess.run(list(way) + [command], env=environment, stdin=subprocess.DEVNULL)
 
 
@@ -224,7 +229,7 @@ def main(directory):
     for way in ("bind mount", "chroot", "container"):
         acts.append(("restore " + way, restore))
         acts += [("%s by %s" % (name, way), lambda name=name, way=way: attack(name, way))
-                 for name in ATTACKS]
+                 for name in ATTACKS if name not in ONLY_DIRECTLY]
     acts.append(("restore link", restore))
     acts += [("%s by link" % name, lambda name=name: attack_link(name)) for name in LINKED]
     acts.append(("restore day", restore))
