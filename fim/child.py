@@ -49,7 +49,7 @@ class Child:
         return not self.ended
 
     def answers(self):
-        """What it said since the last call. ValueError: nonsense."""
+        """What it said since the last call, one by one. ValueError: nonsense."""
         with contextlib.suppress(BlockingIOError):
             data = None
             while data != b"" and len(self.incoming) <= LINE_BYTES:
@@ -60,7 +60,8 @@ class Child:
         self.incoming = lines.pop()
         if len(self.incoming) > LINE_BYTES:
             raise ValueError("a line without an end")
-        return [json.loads(line.decode("ascii")) for line in lines]
+        for line in lines:
+            yield json.loads(line.decode("ascii"))
 
     def wait(self, seconds):
         """Until it says something, or takes something."""

@@ -53,6 +53,7 @@ class Worker:
         self.told = set()                   # what was said of batches that may be judged again
         self.outcomes = [("policy", {"digest": self.digest(), "state": "loaded"})]
         self.skips, self.suspended = [], []
+        self.doubts = set()                 # questions at which a process ended once
         self.strikes = collections.Counter()
         self.asking = None
         self.successor = None               # (child, files) while it loads
@@ -197,17 +198,23 @@ class Worker:
         status = self.child.kill()
         self.child = None
         self.retry_at = time.monotonic()
-        if how == "ended":
-            how = "ended with %s" % ("signal %d" % -status if status < 0 else "status %d" % status)
-        if self.asking:
-            self.blame(*self.asking)
-        else:
+        if self.asking is None:
             self.retry_at += self.pause
             self.pause = min(2 * self.pause, LONGEST_PAUSE)
+        elif how != "ended" or not self.doubt(tuple(self.asking)):
+            self.blame(*self.asking)
+        if how == "ended":
+            how = "ended with %s" % ("signal %d" % -status if status < 0 else "status %d" % status)
         where = "rule %s" % self.asking[0] if self.asking else "policy"
         self.error("the process of the policies %s%s: killed%s" % (
             how, " at record %d" % self.asking[1] if self.asking else "", self.unjudged()), where)
         self.asking = None
+
+    def doubt(self, question):
+        """Whether it is the first time that it ended there: somebody else may have killed it."""
+        first = question not in self.doubts
+        self.doubts.add(question)
+        return first
 
     def unjudged(self):
         """In words."""
