@@ -10,6 +10,7 @@ Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [r
 import contextlib
 import ctypes
 import gc
+import importlib
 import io
 import json
 import os
@@ -20,7 +21,7 @@ import sys
 
 from fim.judge import Judge
 from fim.policy import Policy
-from fim.presets import PRESETS  # imported while they can be read
+from fim.presets import PRESETS
 from fim.records import Record
 
 __all__ = ["main"]
@@ -69,6 +70,8 @@ def bound():
 def confine():
     """What main() does before anything of the policy's."""
     # What is loaded late is loaded now: this Python may be in a home directory.
+    for name in PRESETS:
+        importlib.import_module("fim.presets." + name)
     pwd.getpwuid(0)
     Record({"time": "1970-01-01T00:00:00.0Z"}).time_ns
     if os.getpriority(os.PRIO_PROCESS, 0) < 0:  # the monitor's

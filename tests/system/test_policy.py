@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A preset against attacks on a host's own files, by every way; and against a day without any.
 
-They change /etc and install packages, so they run where FIM_TEST_FORCE says that the machine
-will be thrown away.
+They change /etc and install packages, so they run only with FIM_TEST_ATTACKS set, in a machine
+that will be thrown away.
 """
 import os
 import subprocess
@@ -41,9 +41,6 @@ echo packaged > %{buildroot}/usr/sbin/fim-rpm
 %attr(755, root, root) /usr/sbin/fim-rpm
 """
 RPM = ["rpm", "--force-debian", "-U", "--force"]
-
-pytestmark = pytest.mark.skipif(os.environ.get("FIM_TEST_FORCE") != "1",
-                                reason="changes /etc: for a machine that is thrown away")
 
 
 class Host(Watcher):
