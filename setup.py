@@ -23,8 +23,8 @@ setup(
     description="File integrity monitor: real time, with who did it, from kernel 3.10 on",
     license="GPL-2.0-only",
     python_requires=">=3.6",
-    packages=["fim"],
-    package_data={"fim": ["_core.pyi", "dist/*"]},
+    packages=["fim", "fim.presets"],
+    package_data={"fim": ["_core.pyi", "dist/*", "dist/policies/*"]},
     entry_points={"console_scripts": ["fim = fim.cli:main"]},
     cmdclass={"build_py": BuildPy},
     ext_modules=[Extension(

@@ -3,11 +3,15 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 
-from fim import cli_baseline, cli_doctor, cli_journal, cli_run
+from fim import cli_baseline, cli_doctor, cli_journal, cli_policy, cli_run
 from fim.coverage import not_seen
-from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
+from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
+                        UsageError)
+from fim.guard import Guard
+from fim.judged import Judged
 from fim.monitor import RING_PAGES, VERSION, Monitor
 from fim.output import complain, opened
 from fim.ready import ready_file
@@ -31,7 +35,9 @@ exit status:
   check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15 and 18
   status   0 well, 1 degraded, 2 blind, 3 not running; its errors are 15 and 18
   verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
-  run init accept show log   0, or 1 with one line on standard error
+  replay   0, or 1 when there are alerts; its errors are 15, 17 (policy) and 18
+  policy   0, or 17 with file and line
+  run init accept show log explain maintenance   0, or 1 with one line on standard error
 """
 
 
@@ -64,6 +70,7 @@ def parser():
     cli_doctor.add_verb(verbs, add_output)
     cli_baseline.add_verbs(verbs, add_output)
     cli_journal.add_verbs(verbs, add_output)
+    cli_policy.add_verbs(verbs, add_output)
     cli_run.add_verbs(verbs, add_output, add_watching)
     return top
 
@@ -81,15 +88,16 @@ def add_watch(verbs):
                             description="Report every change at or below each PATH until "
                             "interrupted.")
     add_output(verb)
+    verb.add_argument("paths", nargs="*", metavar="PATH",
+                      help="a tree, a file, or a name that does not exist yet")
+    cli_policy.add_policy_option(verb)
     add_watching(verb)
     verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
     verb.set_defaults(run=watch, failed=ACT_ERROR)
 
 
 def add_watching(verb):
-    """What to watch, and how: watch and run."""
-    verb.add_argument("paths", nargs="+", metavar="PATH",
-                      help="a tree, a file, or a name that does not exist yet")
+    """How to watch: watch and run."""
     verb.add_argument("--ready-file", metavar="FILE",
                       help="made when every hook is attached, proven, and everything scanned")
     verb.add_argument("--ring-pages", metavar="N", type=positive, default=RING_PAGES,
@@ -113,30 +121,56 @@ def add_without(verb):
                       help="attach nothing to this kernel function; the next candidate serves")
 
 
+@contextlib.contextmanager
+def guarded(options):
+    """The policies at work, or None."""
+    guard = Guard(options.policies) if options.policies else None
+    try:
+        if guard:
+            signal.signal(signal.SIGHUP, guard.want)
+        yield guard
+    finally:
+        if guard:
+            guard.close()
+
+
+def monitor_of(options, guard):
+    """What is named on the command line, and what the policies declare. With policies the
+    records are JSON, since they are judged; text is then what they say."""
+    if not options.paths and not guard:
+        raise UsageError("fim: watch: name each PATH, or -c POLICY: see fim watch --help")
+    paths = options.paths + (guard.paths() if guard else [])
+    return Monitor(*paths, ring_pages=options.ring_pages, map_entries=options.map_entries,
+                   text=options.format == "text" and not guard, utc=options.utc,
+                   one_file_system=options.one_file_system, find_links=options.find_links,
+                   attempts=options.attempts, without=options.without,
+                   exclude=options.exclude + (guard.excludes() if guard else []),
+                   labels=guard.labels() if guard else None)
+
+
 def watch(options):
     """fim watch: until a signal; what the kernel holds then is printed."""
     stop = Stop()
-    monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
-                      map_entries=options.map_entries, text=options.format == "text",
-                      utc=options.utc, one_file_system=options.one_file_system,
-                      find_links=options.find_links, attempts=options.attempts,
-                      exclude=options.exclude, without=options.without)
-    for path in monitor.missing:
-        complain("fim: %s does not exist yet: waiting for it" % path)
-    with opened(options.output) as sink, ready_file(options.ready_file) as ready:
-        monitor.open(sink.descriptor)
-        for operation, why in sorted(not_seen(monitor.coverage).items()):
-            complain("fim: %s is not seen: %s" % (operation, why))
-        with contextlib.suppress(OSError):
-            os.nice(PRIORITY_BOOST)
-        try:
-            sink.write(monitor.take())
-            ready()
-            while stop.reason is None:
-                sink.write(monitor.pump(PUMP_MS))
-        finally:
-            last = monitor.close(stop.reason or "error")
-        sink.write(last)
+    with guarded(options) as guard:
+        monitor = monitor_of(options, guard)
+        for path in monitor.missing + (guard.absent if guard else []):
+            complain("fim: %s does not exist yet: waiting for it" % path
+                     if path in monitor.missing else "fim: %s: not on this host" % path)
+        with opened(options.output) as sink, ready_file(options.ready_file) as ready:
+            writer = Judged(monitor, guard, sink, options.format == "text")
+            monitor.open(sink.descriptor)
+            for operation, why in sorted(not_seen(monitor.coverage).items()):
+                complain("fim: %s is not seen: %s" % (operation, why))
+            with contextlib.suppress(OSError):
+                os.nice(PRIORITY_BOOST)
+            try:
+                writer.write(monitor.take())
+                ready()
+                while stop.reason is None:
+                    writer.write(monitor.pump(PUMP_MS))
+            finally:
+                last = monitor.close(stop.reason or "error", writer.finish)
+            writer.put(last)
     return 0
 
 
@@ -159,6 +193,9 @@ def main(arguments=None):
     except UsageError as error:
         complain(str(error))
         return usage_status(options)
+    except PolicyError as error:
+        complain(str(error))
+        return getattr(options, "refused", options.failed)
     except FimError as error:
         complain(str(error))
         return options.failed

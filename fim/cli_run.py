@@ -35,6 +35,8 @@ def add_verbs(verbs, add_output, add_watching):
     verb = verbs.add_parser("run", help="the daemon: watch, and keep a journal",
                             description="Watch every change at or below each PATH, and keep a "
                             "journal in DIR, until stopped.")
+    verb.add_argument("paths", nargs="+", metavar="PATH",
+                      help="a tree, a file, or a name that does not exist yet")
     add_watching(verb)
     add_journal(verb)
     verb.set_defaults(run=run, failed=ACT_ERROR)

@@ -1,11 +1,12 @@
 """What can go wrong for a user: one line that says what, where and how to mend it."""
 
-__all__ = ["ACT_ERROR", "ANSWER_ENVIRONMENT", "ANSWER_USAGE", "FimError", "KernelError",
-           "UsageError"]
+__all__ = ["ACT_ERROR", "ANSWER_ENVIRONMENT", "ANSWER_POLICY", "ANSWER_USAGE", "FimError",
+           "KernelError", "PolicyError", "UsageError"]
 
 # Exit statuses.
 ACT_ERROR = 1            # verbs that act: usage or environment
 ANSWER_USAGE = 15        # verbs that answer
+ANSWER_POLICY = 17
 ANSWER_ENVIRONMENT = 18
 
 
@@ -19,3 +20,7 @@ class UsageError(FimError):
 
 class KernelError(FimError):
     """This kernel, or this user's rights on it, cannot serve the monitor."""
+
+
+class PolicyError(FimError):
+    """A policy file is refused: which, at which line, why."""

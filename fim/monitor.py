@@ -85,8 +85,15 @@ class Monitor:
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
             one_file_system=one_file_system, find_links=find_links)
         self.find_links = find_links
-        for pattern in exclude:
-            self.session.exclude(os.fsencode(pattern))
+        self.excluded = []
+        self.exclude(exclude)
+
+    def exclude(self, patterns):
+        """Names that are not wanted."""
+        for pattern in patterns:
+            if pattern not in self.excluded:
+                self.session.exclude(os.fsencode(pattern))
+                self.excluded.append(pattern)
 
     # --- start ---
 
@@ -212,6 +219,24 @@ class Monitor:
         """{operation: {file system type: {"state", "hook", "why"}}}"""
         return self.sight.rows if self.sight else {}
 
+    def extend(self, paths, exclude=()):
+        """Watch these, too, while everything else goes on; nothing that is watched is let go."""
+        self.exclude(exclude)
+        added = [path for path in roots(paths) if path not in self.roots]
+        self.roots += added
+        self.session.hold(True)
+        try:
+            self.session.scan_begin()
+            for path in added:
+                self.session.watch(os.fsencode(path))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # a larger hash is made ready then: grow()
+                raise FimError("fim: %s: %s" % (os.fsdecode(error.filename or b"scan"),
+                                                error.strerror))
+        finally:
+            self.session.scan_end()
+            self.session.hold(False)
+
     # --- a larger hash ---
 
     def enlarge(self):
@@ -277,14 +302,17 @@ class Monitor:
         lines, self.lines = b"".join(self.lines), []
         return lines
 
-    def close(self, reason="closed"):
-        """Detach, then return what the kernel still held and the stop record."""
+    def close(self, reason="closed", judge=None):
+        """Detach, then return what the kernel still held and the stop record; `judge` is given
+        the former before the latter."""
         if self.closed:
             return b""
         self.closed = True
         if self.attachment:
             self.silence()
             self.lines.append(self.session.pump(0, True))
+            if judge:
+                judge(b"".join(self.lines))
             self.emit("stop", {"reason": reason, "version": VERSION,
                                "counts": self.session.counts()}, "stopped: %s" % reason)
             self.lines.append(self.session.pump(0, True))

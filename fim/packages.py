@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-__all__ = ["PackageDatabase", "of_this_host"]
+__all__ = ["PackageDatabase", "in_use", "of_this_host"]
 
 AT_ONCE = 500  # paths on one command line
 VERIFY_LINE = re.compile(rb"^(?:([S5.?MDLUGTPC]{8,9})|missing)\s+(?:[a-z] )?(/.*)$")
@@ -54,6 +54,13 @@ class Dpkg:
         """Lines of the format of rpm -V."""
         return run(["dpkg", "--verify", package])
 
+    def known(self, package):
+        """The files whose content it has a digest of."""
+        sums = run(["dpkg-query", "--control-show", package, "md5sums"])
+        conffiles = run(["dpkg-query", "-W", "-f", "${Conffiles}\n", package])
+        return ({b"/" + line.partition(b"  ")[2] for line in sums}
+                | {line.split()[0] for line in conffiles if line.strip()})
+
 
 class Rpm:
     """Red Hat's."""
@@ -74,6 +81,10 @@ class Rpm:
         """What does not match."""
         return run(["rpm", "-V", "--nodeps", "--noscripts", package])
 
+    def known(self, package):
+        """The files that it verifies: all of the package's."""
+        return set(run(["rpm", "-ql", package]))
+
 
 class PackageDatabase:
     """Answers for many files at once."""
@@ -93,18 +104,28 @@ class PackageDatabase:
                     wrong[match.group(2)] = "differs" if match.group(1) else "missing"
         return {path: (package, self.worst(wrong, path)) for path, package in owners.items()}
 
+    def proofs(self, paths):
+        """The same, of those that the database has something to compare with."""
+        states = self.states(paths)
+        known = {package: self.kind.known(package) for package, _ in set(states.values())}
+        return {path: (package, state) for path, (package, state) in states.items()
+                if any(name in known[package] for name in Dpkg.aliases(path))}
+
     def worst(self, wrong, path):
         """A path's state, by any of its names in the database."""
         return next((wrong[name] for name in Dpkg.aliases(path) if name in wrong),
                     self.kind.well)
 
 
+def in_use():
+    """The package databases of this host."""
+    return [PackageDatabase(kind) for kind in (Dpkg(), Rpm())
+            if shutil.which(kind.tool) and run_lists_something(kind)]
+
+
 def of_this_host():
     """The package database that is in use here, or None."""
-    for kind in (Dpkg(), Rpm()):
-        if shutil.which(kind.tool) and run_lists_something(kind):
-            return PackageDatabase(kind)
-    return None
+    return next(iter(in_use()), None)
 
 
 def run_lists_something(kind):

@@ -32,6 +32,7 @@ BAD = {
     "no verb": ((), "no verb"),
     "another verb": (("wach", "/etc"), "wach"),
     "no path": (("watch",), "PATH"),
+    "no policy": (("watch", "-c", "/no such/policy.py"), "/no such"),
     "no parent": (("watch", "/no such/directory/file"), "/no such/directory"),
     "another format": (("watch", "--format", "xml", "/etc"), "xml"),
     "pages not a number": (("watch", "--ring-pages", "x", "/etc"), "--ring-pages"),

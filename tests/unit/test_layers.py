@@ -10,7 +10,8 @@ import sys
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MODULES = sorted(glob.glob(os.path.join(ROOT, "fim", "*.py")))
+MODULES = sorted(glob.glob(os.path.join(ROOT, "fim", "*.py"))
+                 + glob.glob(os.path.join(ROOT, "fim", "presets", "*.py")))
 FLOOR = (3, 6)
 
 # module: what it may import of ours. The loader runs under another interpreter.
@@ -77,15 +78,36 @@ LAYERS = {
     "report": {"facts", "stream"},
     "cli_baseline": {"approval", "baseline", "database", "errors", "output", "packages", "portable",
                      "progress", "report", "stream"},
-    "cli": {"cli_baseline", "cli_doctor", "cli_journal", "cli_run", "coverage", "errors", "monitor", "output",
-            "ready", "stop"},
+    "selection": set(),
+    "change": {"records"},
+    "rule": {"change"},
+    "composer": {"change"},
+    "judge": {"composer"},
+    "policy": {"change", "judge", "records", "rule", "selection"},
+    "presets/__init__": set(),
+    "presets/catalogue": {"policy"},
+    "presets/pci_dss": {"policy", "presets"},
+    "presets/cis_rhel": {"policy", "presets"},
+    "presets/minimal": {"policy", "presets"},
+    "policy_file": {"errors"},
+    "sandbox": {"judge", "policy", "presets", "records"},
+    "child": {"errors"},
+    "worker": {"child", "errors"},
+    "transaction": {"packages"},
+    "maintenance": {"errors", "facts"},
+    "guard": {"errors", "maintenance", "policy_file", "transaction", "worker"},
+    "judged": {"report"},
+    "cli_policy": {"child", "errors", "judged", "maintenance", "output", "policy_file", "report",
+                   "rule", "selection", "stream", "worker"},
+    "cli": {"cli_baseline", "cli_doctor", "cli_journal", "cli_policy", "cli_run", "coverage", "errors",
+            "guard", "judged", "monitor", "output", "ready", "stop"},
     "__init__": {"errors", "monitor", "records"},
     "__main__": {"cli"},
 }
 
 
 def name(path):
-    return os.path.splitext(os.path.basename(path))[0]
+    return os.path.splitext(os.path.relpath(path, os.path.join(ROOT, "fim")))[0]
 
 
 def tree(path):

@@ -40,10 +40,9 @@ EXPECTED = {"same": ("fim-try", "content_matches"), "other [1]*": ("fim-try", "d
             "gone": ("fim-try", "missing")}
 
 
-@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg here")
-@pytest.mark.skipif(os.geteuid() != 0, reason="dpkg installs only as root")
-def test_dpkg(tmp_path, monkeypatch):
-    top, build, admin = (str(tmp_path / name) for name in ("top", "build", "admin"))
+def install(directory, top, monkeypatch):
+    """A package of FILES, in a database of its own, which the tool asks from now on."""
+    build, admin = str(directory / "build"), str(directory / "admin")
     lay_out(build, top)
     os.mkdir(build + "/DEBIAN")
     with open(build + "/DEBIAN/control", "w") as file:
@@ -55,11 +54,20 @@ def test_dpkg(tmp_path, monkeypatch):
     os.makedirs(admin + "/updates")
     open(admin + "/status", "w").close()
     monkeypatch.setenv("DPKG_ADMINDIR", admin)
-    subprocess.check_call(["dpkg-deb", "-b", build, str(tmp_path / "x.deb")],
+    subprocess.check_call(["dpkg-deb", "-b", build, str(directory / "x.deb")],
                           stdout=subprocess.DEVNULL)
     subprocess.check_call(["dpkg", "--admindir=" + admin, "--log=/dev/null", "-i",
-                           str(tmp_path / "x.deb")], stdout=subprocess.DEVNULL,
+                           str(directory / "x.deb")], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL)
+
+
+NO_DPKG = not shutil.which("dpkg-deb") or os.geteuid() != 0
+
+
+@pytest.mark.skipif(NO_DPKG, reason="no dpkg here, or not root, as whom alone it installs")
+def test_dpkg(tmp_path, monkeypatch):
+    top = str(tmp_path / "top")
+    install(tmp_path, top, monkeypatch)
     change(top)
     assert states(packages.Dpkg(), top) == EXPECTED
 

@@ -57,6 +57,13 @@ OTHERS = {
         "roots": ["/etc"], "algorithm": "sha256", "growing": [], "one_file_system": False,
         "created": TIME, "machine": HEAD["host"]}},
     "approved": {"path": "/etc/x", "file": FACTS, "name": "L2V0Yy94", "facts": "AAAA"},
+    "alert": {"rule": "r", "policy": "p", "severity": "high", "tags": ["a"], "message": "said",
+              "events": [3], "path": "/etc/x", "effect": "mode", "effects": ["mode"],
+              "changed": {"mode": {"before": "0600", "after": "0644"}}, "not_told": 2},
+    "transaction": {"packages": ["hello"], "files": 2, "verified": 2, "mismatched": 0},
+    "maintenance": {"state": "end", "by": "root", "reason": "CHG-1", "since": TIME, "until": TIME,
+                    "held": {"r": 1}},
+    "policy": {"digest": DIGEST, "state": "loaded"},
 }
 # Wrong values by the member's path; each makes a right record wrong.
 WRONG = {
@@ -70,7 +77,8 @@ WRONG = {
     "process.entity_id": "1", "process.container": "docker", "process.mnt_ns": 4026531841,
     "process.parent": "bash", "path_b64": "=", "known_paths": [],
 }
-OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"}}
+OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"},
+            "alert": {"effect", "effects", "changed", "not_told"}}
 
 
 @pytest.fixture(scope="module")

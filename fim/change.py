@@ -1,0 +1,250 @@
+"""Changes: what records come to. One act on one file, with before and after."""
+
+from fim.records import Fields
+
+__all__ = ["Change", "EFFECTS", "OPERATIONS", "of_record", "unchanged"]
+
+# operation: its effects. `modify`, `mmap`: the close that follows tells what came of them.
+OPERATIONS = {
+    "create": ("new",), "mkdir": ("new",), "mknod": ("new",), "symlink": ("new",),
+    "link": ("new", "name"), "unlink": ("gone",), "rmdir": ("gone",),
+    "rename": ("name", "new", "gone", "content", "mode", "owner"),
+    "close": ("content",), "truncate": ("content",), "chmod": ("mode",), "chown": ("owner",),
+    "utimes": ("times",), "setxattr": ("label",), "removexattr": ("label",),
+    "setflags": ("label",), "mount": ("mount",), "umount": ("mount",), "open": ("device",),
+    "modify": (), "mmap": (),
+}
+EFFECTS = ("new", "content", "gone", "name", "mode", "owner", "label", "times", "mount", "device")
+FIELDS = {"hash": "content", "size": "content", "growth": "content", "mode": "mode",
+          "uid": "owner", "gid": "owner", "mtime": "times", "flags": "label", "acl": "label",
+          "selinux": "label", "capability": "label", "xattrs": "label", "target": "content",
+          "type": "content"}
+STATES = {"new": ("new",), "missing": ("gone",), "removed": ("gone",), "moved": ("name",)}
+MOVED_IN = "in a directory that was moved in"
+COMPARED = ("type", "size", "mode", "uid", "gid")
+AROUND = ("mount", "umount", "rename")  # of a directory: what is below is touched, too
+
+
+class Face:
+    """The effects of a change as who looks at one side of it sees them."""
+
+    def __init__(self, paths, effects):
+        self.paths = [path for path in paths if path]
+        self.effects = set(effects)
+
+
+class Change:
+    """What a rule sees.
+
+    effect    what it is: one of EFFECTS; `effects` all that came with it
+    path      the file, by the name that the rule selects; `names` all that are known
+    old_path  rename: what it was called; link: the name that was there
+    changed   {field: {"before", "after"}} of what is known to differ
+    file      what stat says afterwards; `replaced` what was there before a rename
+    process   who did it; its members are None where nobody saw it
+    records   what it was composed of; `record` the last, `time` and `op` of that
+    """
+
+    def __init__(self, record, faces, both=None, changed=None, directory=False):
+        self.records = [record]
+        self.faces = faces
+        self.both = both
+        self.changed = dict(changed or {})
+        self.directory = directory
+        self.became = None   # its path since its maker renamed it
+        self.instead = None  # of a new file: what its maker had moved away from there
+        self.path = faces[0].paths[0] if faces[0].paths else None
+        self.effects = faces[0].effects
+        self.old_path = record.old_path or record.target_path
+
+    @property
+    def record(self):
+        """The last record."""
+        return self.records[-1]
+
+    @property
+    def effect(self):
+        """The foremost of its effects."""
+        return next((word for word in EFFECTS if word in self.effects), None)
+
+    @property
+    def names(self):
+        """Every name known of the file."""
+        return list(dict.fromkeys(path for face in self.faces for path in face.paths))
+
+    @property
+    def op(self):
+        """The operation of the last record; None where none was seen."""
+        return self.record.op
+
+    @property
+    def time(self):
+        """When: an aware datetime."""
+        return self.record.time
+
+    @property
+    def time_ns(self):
+        """When: nanoseconds since 1970."""
+        return self.record.time_ns
+
+    @property
+    def file(self):
+        """What stat says of it now."""
+        return self.record.file or Fields({})
+
+    @property
+    def replaced(self):
+        """What was at the path before a rename, or None."""
+        return self.record.replaced
+
+    @property
+    def process(self):
+        """Who did it."""
+        return self.record.process or Fields({})
+
+    @property
+    def events(self):
+        """The numbers of its records."""
+        return [record.seq for record in self.records]
+
+    def before(self, field):
+        """What it was, or None."""
+        return self.changed.get(field, {}).get("before")
+
+    def after(self, field):
+        """What it is."""
+        return self.changed[field]["after"] if field in self.changed else getattr(self.file, field)
+
+    def add(self, record, effects):
+        """One more record of the same act."""
+        self.records.append(record)
+        for face in self.faces:
+            face.effects |= set(effects)
+        for field, values in (record.as_dict().get("changed") or {}).items():
+            first = self.changed.get(field, values)["before"]
+            self.changed[field] = {"before": first, "after": values["after"]}
+        self.compare()
+
+    def put_for(self, moved):
+        """It is in the place of what was moved away: no new name, another content."""
+        self.instead = moved.record.as_dict()["file"]
+        for face in self.faces:
+            face.effects = face.effects - {"new"} | {"content"}
+        self.effects = self.faces[0].effects
+        self.compare()
+
+    def compare(self):
+        """What differs from the file that was there."""
+        if self.instead:
+            differs = differences(self.instead, self.record.as_dict()["file"])
+            self.changed.update(differs)
+            self.effects |= {FIELDS[field] for field in differs}
+
+    def only_grew(self):
+        """Whether nothing is known of it but that something was written: of a file to which
+        adding is no change."""
+        before, after = self.before("size"), self.after("size")
+        return not (before is not None and after < before or "growth" in self.changed
+                    or "new" in self.effects or self.replaced)
+
+    def seen_by(self, selections):
+        """This change as a rule with these selections sees it; None: it does not."""
+        taken = [(face, path, selection) for face in self.faces for path in face.paths
+                 for selection in selections if selection.takes(path, self.directory)]
+        if not taken or any(selection.takes(self.became) for selection in selections):
+            return None
+        seen = object.__new__(Change)
+        seen.__dict__.update(vars(self))
+        face, seen.path, selection = taken[0]
+        sides = {id(face) for face, _, _ in taken}
+        seen.effects = self.both if len(sides) > 1 and self.both else face.effects
+        if selection.growing and "content" in seen.effects and self.only_grew():
+            seen.effects = seen.effects - {"content"}
+        return seen
+
+
+def names_of(record):
+    """Every name by which the file is known, that of the act first."""
+    return list(dict.fromkeys([record.path] + (record.known_paths or [])))
+
+
+def differences(before, after):
+    """{field: {before, after}} of two `file` members."""
+    return {field: {"before": before.get(field), "after": after.get(field)}
+            for field in COMPARED if before.get(field) != after.get(field)}
+
+
+def replaced_by(record, path, before, after, old_path):
+    """The change of a path where another file is now."""
+    changed = dict(differences(before, after), **(record.as_dict().get("changed") or {}))
+    effects = {"content"} | {FIELDS[field] for field in changed if field in FIELDS}
+    return Change(record, [Face([path], effects), Face([old_path], {"gone"})], both=effects,
+                  changed=changed)
+
+
+def of_rename(record):
+    """A name moved, or files changed places."""
+    members = record.as_dict()
+    after, replaced = members["file"], members.get("replaced")
+    if record.exchange and replaced:
+        yield replaced_by(record, record.path, replaced, after, None)
+        yield replaced_by(record, record.old_path, after, replaced, None)
+    elif replaced:
+        yield replaced_by(record, record.path, replaced, after, record.old_path)
+    else:
+        yield Change(record, [Face([record.path], {"new"}), Face([record.old_path], {"gone"})],
+                     both={"name"}, directory=record.file.type == "directory")
+
+
+def of_link(record):
+    """A file has a name more."""
+    faces = [Face([record.path], {"new"})]
+    if record.target_path and not record.created:
+        faces.append(Face([record.target_path] + (record.known_paths or []), {"name"}))
+    yield Change(record, faces, both={"name", "new"})
+
+
+def unchanged(record):
+    """Whether a hash says that what was written is what was there."""
+    members = record.as_dict()
+    return (record.op == "close" and record.hash_state == "stable"
+            and "changed" in members and not {"hash", "size"} & set(members["changed"]))
+
+
+def of_event(record):
+    """The changes of one event by itself."""
+    effects = OPERATIONS.get(record.op, ())
+    if not effects or record.result == "failure" or unchanged(record):
+        return
+    if record.op in ("rename", "link"):
+        for change in {"rename": of_rename, "link": of_link}[record.op](record):
+            yield change
+        return
+    names = [record.path] if effects[0] in ("new", "gone") else names_of(record)
+    if record.op == "open":
+        names.append(record.holds)
+    yield Change(record, [Face(names, effects)], changed=record.as_dict().get("changed"),
+                 directory=record.op in AROUND)
+
+
+def of_comparison(record):
+    """Of `reconcile`, `finding`: a difference of which nobody was seen."""
+    changed = record.as_dict().get("changed") or {}
+    effects = STATES.get(record.state) or {FIELDS[field] for field in changed if field in FIELDS}
+    if effects and record.state not in ("unchanged", "unreadable"):
+        yield Change(record, [Face([record.path], effects)], changed=changed)
+
+
+def of_found(record):
+    """What came with a directory is new; what else is found was there."""
+    if record.reason == MOVED_IN:
+        yield Change(record, [Face([record.path], {"new"})])
+
+MAKERS = {"event": of_event, "reconcile": of_comparison, "finding": of_comparison,
+          "found": of_found}
+
+
+def of_record(record):
+    """[Change] of a record by itself."""
+    maker = MAKERS.get(record.kind)
+    return list(maker(record)) if maker else []

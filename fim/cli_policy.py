@@ -1,0 +1,319 @@
+"""The verbs of policies: policy, explain, replay, maintenance."""
+
+import contextlib
+import gzip
+import json
+import os
+import sys
+
+from fim import maintenance, policy_file
+from fim.child import Child
+from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_POLICY, ANSWER_USAGE, FimError,
+                        UsageError)
+from fim.judged import text_of
+from fim.output import complain, environment_error, opened
+from fim.report import printable
+from fim.rule import seconds
+from fim.selection import Selection
+from fim.stream import Stream
+from fim.worker import Worker
+
+__all__ = ["add_policy_option", "add_verbs"]
+
+STATE = "/var/lib/fim"
+BLOCK = 1 << 20
+
+
+def add_verbs(verbs, add_output):
+    """To the command line."""
+    for add in (add_policy, add_explain, add_replay, add_maintenance):
+        add_output(add(verbs))
+
+
+def add_policy_option(verb):
+    """What verbs have that use policies."""
+    verb.add_argument("-c", dest="policies", metavar="FILE", action="append", default=[],
+                      help="a policy, or a directory of them (%s); may be repeated"
+                      % policy_file.DEFAULT)
+
+
+def add_policy(verbs):
+    """fim policy"""
+    verb = verbs.add_parser("policy", help="validate a policy, and say what reaches the kernel",
+                            description="Needs no root. A policy that is refused is named with "
+                            "file and line; exit status 17.")
+    verb.add_argument("policies", nargs="*", metavar="FILE", help="a file, or a directory of them")
+    verb.set_defaults(run=show_policy, failed=ANSWER_ENVIRONMENT, refused=ANSWER_POLICY)
+    return verb
+
+
+def add_explain(verbs):
+    """fim explain"""
+    verb = verbs.add_parser("explain", help="which rules and which kernel filter a path meets")
+    verb.add_argument("path", nargs="?", metavar="PATH")
+    verb.add_argument("--rule", metavar="NAME", help="what this rule is asked about")
+    add_policy_option(verb)
+    verb.set_defaults(run=explain, failed=ACT_ERROR)
+    return verb
+
+
+def add_replay(verbs):
+    """fim replay"""
+    verb = verbs.add_parser("replay", help="what a policy would have said of a journal",
+                            description="Exit status 1 when there are alerts. Package databases "
+                            "are not asked: what they would explain now they did not then.")
+    verb.usage_status = ANSWER_USAGE
+    verb.add_argument("journal", metavar="JOURNAL",
+                      help="a journal's directory, a stream of --format json, or - for standard "
+                      "input")
+    add_policy_option(verb)
+    verb.set_defaults(run=replay, failed=ANSWER_ENVIRONMENT, refused=ANSWER_POLICY)
+    return verb
+
+
+def add_maintenance(verbs):
+    """fim maintenance"""
+    verb = verbs.add_parser("maintenance", help="a time in which alerts are expected",
+                            description="Alerts are written, marked as held, and listed at the "
+                            "end.")
+    verb.add_argument("what", choices=("begin", "end", "status"))
+    verb.add_argument("--for", dest="span", metavar="TIME", help="such as 30m or 2h")
+    verb.add_argument("--reason", metavar="TEXT", help="why; it is journaled")
+    verb.add_argument("--state", metavar="DIR", default=STATE, help="the daemon's (%s)" % STATE)
+    verb.set_defaults(run=maintain, failed=ACT_ERROR)
+    return verb
+
+
+def plans_of(places):
+    """What policies declare, asked of a sandbox."""
+    child = Child(policy_file.read(places))
+    try:
+        return child.load()
+    finally:
+        child.kill()
+
+
+# --- policy ---
+
+def selected(selections):
+    """In words."""
+    return " ".join(selection["path"] for selection in selections)
+
+
+def watch_line(watch):
+    """One watch, in words."""
+    words = [watch["path"], "operations: " + ",".join(watch["ops"] or ["all"])]
+    if watch["exclude"]:
+        words.append("not " + " ".join(watch["exclude"]))
+    words += ["content by " + watch["content"]] if watch["content"] else []
+    words += ["growing"] if watch["growing"] else []
+    return "  watch     " + "; ".join(words)
+
+
+def rule_line(rule):
+    """One rule, in words."""
+    once = " once per %g s" % rule["once_per"] if rule["once_per"] else ""
+    return "  rule      %s (%s, line %s): %s of %s%s\n            %s %s" % (
+        rule["name"], rule["severity"], rule["line"], ",".join(rule["on"]),
+        selected(rule["selections"]), once, rule["text"], " ".join(rule["tags"]))
+
+
+def quiet_line(quiet):
+    """One exception, in words."""
+    return "  quiet     %s of %s, when %s" % (
+        ",".join(quiet["on"]), selected(quiet["selections"]),
+        "%s says so (evidence: %s)" % (quiet["when"], quiet["evidence"]) if quiet["evidence"]
+        else quiet["when"])
+
+
+def withheld_line(item):
+    """One chosen blind spot, in words."""
+    return "  withheld  %s: %s" % (item["reason"], ",".join(item["ops"]))
+
+
+def plan_text(plan):
+    """A policy in words: first what reaches the kernel."""
+    lines = ["policy %s" % plan["name"]]
+    for key, line in (("watches", watch_line), ("withheld", withheld_line), ("quiets", quiet_line),
+                      ("rules", rule_line)):
+        lines += [line(item) for item in plan[key]]
+    return lines
+
+
+def write_lines(options, lines):
+    """Text out."""
+    with opened(options.output) as sink:
+        for line in lines:
+            for part in line.split("\n"):
+                sink.write((printable(part) + "\n").encode("utf-8"))
+
+
+def show_policy(options):
+    """fim policy"""
+    plans = plans_of(options.policies)
+    if options.format == "json":
+        write_lines(options, [json.dumps(plan) for plan in plans])
+    else:
+        write_lines(options, [line for plan in plans for line in plan_text(plan)])
+    return 0
+
+
+# --- explain ---
+
+def takes(item, path):
+    """Whether a rule or an exception of a plan is about a path."""
+    return any(Selection(**data).takes(path) for data in item["selections"])
+
+
+def why_watched(plan, path):
+    """How the kernel filter comes to know a path."""
+    for watch in plan["watches"]:
+        inside = Selection(watch["path"])
+        if not inside.takes(path):
+            continue
+        excluded = not Selection(watch["path"], exclude=watch["exclude"]).takes(path)
+        yield "  excluded in %s by one of: %s" % (watch["path"], " ".join(watch["exclude"])) if (
+            excluded) else watch_line(watch)
+
+
+def explain_path(plan, path):
+    """Everything that a path meets."""
+    lines = list(why_watched(plan, path)) or ["  not watched: no watch is at or above it"]
+    lines += [withheld_line(item) for item in plan["withheld"] if takes(item, path)]
+    lines += [quiet_line(quiet) for quiet in plan["quiets"] if takes(quiet, path)]
+    lines += [rule_line(rule) for rule in plan["rules"] if takes(rule, path)] or ["  no rule is asked about it"]
+    return ["policy %s, %s" % (plan["name"], path)] + lines
+
+
+def explain_rule(plan, name):
+    """What a rule is asked about, and what keeps it from it."""
+    lines = []
+    for rule in plan["rules"]:
+        if rule["name"] != name:
+            continue
+        lines += ["policy %s" % plan["name"], rule_line(rule)]
+        for selection in rule["selections"]:
+            lines += list(why_watched(plan, selection["path"]))
+            lines += [line(item) for key, line in (("withheld", withheld_line),
+                                                   ("quiets", quiet_line))
+                      for item in plan[key] if takes(item, selection["path"])]
+    return list(dict.fromkeys(lines))
+
+
+def explain(options):
+    """fim explain"""
+    if bool(options.path) == bool(options.rule):
+        raise UsageError("fim: explain: name a PATH or a --rule: see fim explain --help")
+    plans = plans_of(options.policies)
+    if options.path:
+        path = os.path.abspath(options.path)
+        lines = [line for plan in plans for line in explain_path(plan, path)]
+    else:
+        lines = [line for plan in plans for line in explain_rule(plan, options.rule)]
+        if not lines:
+            raise UsageError("fim: %s: no such rule: fim policy lists them" % options.rule)
+    write_lines(options, lines)
+    return 0
+
+
+# --- replay ---
+
+def segments(path):
+    """The files of a journal, in order."""
+    if not os.path.isdir(path):
+        return [path]
+    found = [os.path.join(path, name) for name in sorted(os.listdir(path))]
+    return [name for name in found if os.path.isfile(name)]
+
+
+@contextlib.contextmanager
+def stream_of(path):
+    """An open stream of lines."""
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise environment_error(path, error) if error.errno else FimError(
+            "fim: %s: %s" % (path, error))
+
+
+def blocks(path):
+    """Whole lines, many at once. A last line without its end is not whole."""
+    for segment in segments(path):
+        with stream_of(segment) as file:
+            rest = b""
+            for data in iter(lambda: file.read(BLOCK), b""):
+                lines, end, left = (rest + data).rpartition(b"\n")
+                rest = left
+                check_lines(segment, lines)
+                yield lines + end
+            if rest:
+                complain("fim: %s: its last line has no end, and is left out" % segment)
+
+
+def check_lines(name, lines):
+    """FimError: they are no records."""
+    for line in lines.splitlines():
+        try:
+            record = json.loads(line.decode("utf-8"))
+            if not isinstance(record, dict) or "kind" not in record:
+                raise ValueError("no `kind`")
+        except ValueError as error:
+            raise FimError("fim: %s: no record: %s: %s" % (name, printable(line[:60]), error))
+
+
+def verdicts(worker, journal):
+    """(kind, members) of everything that the policies say of it."""
+    for lines in blocks(journal):
+        for kind, members in worker.judge(lines):
+            members.pop("unless", None)
+            yield kind, members
+    for kind, members in worker.finish():
+        members.pop("unless", None)
+        yield kind, members
+    if worker.outstanding():
+        raise FimError("fim: %s: not judged: the process of the policies does not stay" % journal)
+
+
+def replay(options):
+    """fim replay"""
+    files = policy_file.read(options.policies)
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(opened(options.output))
+        worker = Worker(files, live=False)
+        stack.callback(worker.close)
+        stream = Stream(sink.write)
+        alerts = 0
+        for kind, members in verdicts(worker, options.journal):
+            if kind == "policy" and options.format == "text":
+                continue
+            alerts += kind == "alert"
+            if options.format == "json":
+                stream.emit(kind, members)
+            else:
+                sink.write((printable(text_of(kind, members)) + "\n").encode("utf-8"))
+    return 1 if alerts else 0
+
+
+# --- maintenance ---
+
+def maintain(options):
+    """fim maintenance"""
+    if options.what == "begin":
+        if not options.span or not options.reason:
+            raise UsageError("fim: maintenance begin: --for TIME and --reason TEXT are needed")
+        try:
+            span = seconds(options.span)
+        except ValueError as error:
+            raise UsageError("fim: --for %s" % error)
+        maintenance.begin(options.state, span, options.reason)
+    elif options.what == "end":
+        maintenance.end(options.state)
+    now = maintenance.current(options.state)
+    write_lines(options, ["maintenance until %s, by %s: %s"
+                          % (now["until"], now["by"], now["reason"]) if now
+                          else "no maintenance"])
+    return 0

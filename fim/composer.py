@@ -1,0 +1,146 @@
+"""The composer: records in, whole changes out.
+
+A file that is made, written, given its mode and closed by one process is one change; so is
+one that is put in the place of another, and one that is moved aside and made again.
+"""
+
+import collections
+import os
+
+from fim.change import OPERATIONS, of_record, unchanged
+
+__all__ = ["Composer"]
+
+HOLD_NS = 10**9  # how long a new file may still get what belongs to it
+KINDS = ("event", "reconcile", "finding", "found")
+
+
+class Held:
+    """Changes that wait, by what they are about (an inode, a path) and whose they are."""
+
+    def __init__(self):
+        self.changes = {}                  # thing: {pid: change}
+        self.queue = collections.deque()   # (due, thing, pid, change), gone ones, too
+
+    def get(self, thing, pid):
+        """The one that waits, or None."""
+        return self.changes.get(thing, {}).get(pid)
+
+    def put(self, thing, pid, change):
+        """It waits from its last record on."""
+        self.changes.setdefault(thing, {})[pid] = change
+        self.queue.append((change.time_ns + HOLD_NS, thing, pid, change))
+
+    def pop(self, thing, pid):
+        """It waits no longer."""
+        change = self.changes[thing].pop(pid)
+        if not self.changes[thing]:
+            del self.changes[thing]
+        return change
+
+    def pop_all(self, thing):
+        """None about this waits any longer."""
+        return list(self.changes.pop(thing, {}).values())
+
+    def first(self):
+        """The one that has waited longest, or None."""
+        while self.queue:
+            _, thing, pid, change = self.queue[0]
+            if self.get(thing, pid) is change:
+                return change
+            self.queue.popleft()
+        return None
+
+    def until(self, time_ns):
+        """What has waited long enough by then, no longer waiting; None: everything."""
+        found = []
+        while self.first() and (time_ns is None or self.queue[0][0] <= time_ns):
+            _, thing, pid, _ = self.queue.popleft()
+            found.append(self.pop(thing, pid))
+        return found
+
+
+def moves_aside(record):
+    """Whether a file got another name in its own directory, and nothing is where it was."""
+    return (record.op == "rename" and not record.replaced and record.file.type == "file"
+            and os.path.dirname(record.path or "") == os.path.dirname(record.old_path or "/"))
+
+
+def settle(held, record, changes):
+    """A new file that its maker renames: who sees its last name sees it once."""
+    if (record.op == "rename" and held.process.pid == record.process.pid
+            and held.path == record.old_path and changes):
+        held.became = record.path
+        last = changes[0]
+        last.records = held.records + last.records
+        last.faces[0].effects |= held.effects - {"new", "mode", "owner"}
+        last.both = last.faces[0].effects
+
+
+class Composer:
+    """Of one stream; in order but for those that wait to be whole."""
+
+    def __init__(self):
+        self.held = Held()
+
+    def add(self, record):
+        """The changes that are whole with this record."""
+        if record.kind not in KINDS:
+            return []
+        whole = self.held.until(record.time_ns)
+        return whole + (self.event(record) if record.kind == "event" else of_record(record))
+
+    def event(self, record):
+        """The same, of an event."""
+        inode, pid = (record.kernel.dev, record.kernel.ino), record.process.pid
+        effects = OPERATIONS.get(record.op)
+        if not effects:
+            return []
+        held = self.held.get(inode, pid)
+        if held is None and record.op in ("create", "truncate"):
+            for change in of_record(record):
+                self.begin(inode, pid, change)
+            return []
+        if held and record.op not in ("rename", "link", "unlink"):
+            return self.more(inode, pid, record, effects)
+        return self.others(inode, record)
+
+    def begin(self, inode, pid, change):
+        """A change that waits for more. An editor's save: the file is moved aside, and made
+        again by the same process."""
+        moved = self.held.get(change.path, pid)
+        if moved and "new" in change.effects:
+            change.put_for(moved)
+            moved.faces = moved.faces[:1]
+        self.held.put(inode, pid, change)
+
+    def more(self, inode, pid, record, effects):
+        """One more record of what its process has begun."""
+        held = self.held.get(inode, pid)
+        if not unchanged(record):
+            held.add(record, effects)
+        whole = record.op == "close" and "new" not in held.effects
+        return [self.held.pop(inode, pid)] if whole else []
+
+    def others(self, inode, record):
+        """A record by itself, after what waits of its inode."""
+        changes = of_record(record)
+        waited = self.held.pop_all(inode)
+        for held in waited:
+            settle(held, record, changes)
+        if changes and moves_aside(record):
+            self.held.put(record.old_path, record.process.pid, changes.pop())
+        return waited + changes
+
+    def until(self, time_ns):
+        """What has waited long enough by then."""
+        return self.held.until(time_ns)
+
+    def waiting(self):
+        """The first record that something waits with, or None."""
+        first = self.held.first()
+        return first.records[0] if first else None
+
+    def finish(self):
+        """Everything that waits."""
+        return self.held.until(None)

@@ -1,0 +1,144 @@
+"""The guard: what a monitor needs of policies, in one object.
+
+    guard = Guard(["/etc/fim/policy.d"], state="/var/lib/fim")     PolicyError, when refused
+    monitor = Monitor(*guard.paths(), exclude=guard.excludes(), labels=guard.labels())
+    while ...:
+        for kind, members in guard.turn(lines):   whole JSON lines of the stream, bytes, or b""
+            emit(kind, members)                   alert, error, withheld, transaction,
+                                                  maintenance, policy
+    for kind, members in guard.finish(lines): ...
+
+turn() never waits; call it at least every second, so that what waits for time gets it. What it
+gives back is written to the same stream and may be handed over again with it: only what was
+seen of files is judged. A `close` record that has `hash_state` "stable" and a `changed` without
+`hash` and `size` says that the content is what it was, and gives no change; where the hash of
+before is not known, `changed` must not be there, or have `hash` with `before` null.
+"""
+
+import glob
+import os
+import time
+
+from fim import policy_file
+from fim.errors import PolicyError
+from fim.maintenance import Maintenance
+from fim.transaction import Transactions
+from fim.worker import Worker
+
+__all__ = ["Guard", "exclude_patterns"]
+
+LOOK = 2.0  # seconds between looks at the policy files
+
+
+def exclude_patterns(plans):
+    """Of all watches: a name's pattern applies below its own watch alone, unless all have it."""
+    watches = [watch for plan in plans for watch in plan["watches"]]
+    everywhere = [pattern for pattern in (watches[0]["exclude"] if watches else [])
+                  if all(pattern in watch["exclude"] for watch in watches)]
+    found = list(everywhere)
+    for watch in watches:
+        for pattern in watch["exclude"]:
+            if pattern not in everywhere:
+                found.append(pattern if "/" in pattern
+                             else watch["path"].rstrip("/") + "/*" + "/" + pattern)
+                if "/" not in pattern:
+                    found.append(watch["path"].rstrip("/") + "/" + pattern)
+    return list(dict.fromkeys(found))
+
+
+class Guard:
+    """Policies, at work for one stream. `plans` is what they declare (Policy.plan)."""
+
+    def __init__(self, places=(), state=None, patience=None):
+        self.places = places
+        self.files = policy_file.read(places)
+        self.worker = Worker(self.files, **({"patience": patience} if patience else {}))
+        self.transactions = Transactions()
+        self.maintenance = Maintenance(state)
+        self.absent = []  # watched paths in directories that this host does not have
+        self.looked = time.monotonic()
+        self.wanted = False  # to load the policies again, changed or not
+
+    @property
+    def plans(self):
+        """What the policies declare."""
+        return self.worker.plans
+
+    def watches(self):
+        """Of all policies."""
+        return [watch for plan in self.plans for watch in plan["watches"]]
+
+    def paths(self):
+        """What to watch here; patterns as what there is of them now."""
+        named = list(dict.fromkeys(watch["path"] for watch in self.watches()))
+        found = [path for name in named
+                 for path in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+        here = [path for path in found if os.path.isdir(os.path.dirname(path))]
+        self.absent = [path for path in found if path not in here]
+        if not here:
+            raise PolicyError("fim: %s: it watches nothing that is here"
+                              % ", ".join(file.path for file in self.files))
+        return here
+
+    def excludes(self):
+        """Patterns as those of fim watch."""
+        return exclude_patterns(self.plans)
+
+    def labels(self):
+        """For every record."""
+        return {name: text for plan in self.plans for name, text in plan["labels"].items()}
+
+    def turn(self, lines=b""):
+        """Hand lines over; what to write because of these or earlier ones."""
+        outcomes = self.maintenance.turn() + self.look()
+        return outcomes + self.settled(self.worker.turn(lines)) + self.marked(
+            self.transactions.turn())
+
+    def finish(self, lines=b""):
+        """The same, waited for, for nothing more comes."""
+        judged = self.worker.turn(lines) + self.worker.finish()
+        return self.settled(judged) + self.marked(self.transactions.finish())
+
+    def settled(self, outcomes):
+        """Alerts that are to be judged by evidence wait for it."""
+        passed = []
+        for kind, members in outcomes:
+            evidence = members.pop("unless", ()) if kind == "alert" else ()
+            passed += self.transactions.take(members) if "package" in evidence else [
+                (kind, members)]
+        return self.marked(passed)
+
+    def marked(self, outcomes):
+        """As they are written now."""
+        return [(kind, self.maintenance.mark(members) if kind == "alert" else members)
+                for kind, members in outcomes]
+
+    def look(self):
+        """Load policy files that changed; [(kind, members)] where they cannot be read."""
+        if time.monotonic() - self.looked < LOOK and not self.wanted:
+            return []
+        wanted, self.wanted = self.wanted, False
+        return self.reload(wanted)
+
+    def want(self, *unused):
+        """Load them with the next turn: as the handler of a signal, too."""
+        self.wanted = True
+
+    def reload(self, unchanged=True):
+        """Begin to load the files again, also unchanged ones; those in force stay until then."""
+        self.looked = time.monotonic()
+        try:
+            files = policy_file.read(self.places)
+        except PolicyError as error:
+            refused, self.files = self.files is not None, None
+            said = str(error).replace("fim: ", "", 1)
+            return [("error", {"where": "policy", "message": "refused, the one before stays: "
+                               + said})] if refused else []
+        if files != self.files or unchanged:
+            self.files = files
+            self.worker.reload(files)
+        return []
+
+    def close(self):
+        """End the worker."""
+        self.worker.close()

@@ -1,0 +1,124 @@
+"""The judge: records in; alerts, and what else there is to say, out. No system call is made."""
+
+from fim.composer import Composer
+
+__all__ = ["Judge"]
+
+KEPT = ("op", "actor_path", "file", "replaced", "hash", "hash_state", "process")
+
+
+def direct(rule, function, argument):
+    """Ask a rule, without more."""
+    del rule
+    return function(argument)
+
+
+def evidence_members(record):
+    """What an alert has of the record that it is about."""
+    members = record.as_dict()
+    return {key: members[key] for key in KEPT if members.get(key) is not None}
+
+
+def alert_members(policy, rule, message, thing, count):
+    """The members of an `alert` record about a change or a raw record."""
+    record = getattr(thing, "record", None) or thing
+    members = {"rule": rule.name, "policy": policy.name, "severity": rule.severity,
+               "tags": rule.tags, "message": message, "path": thing.path}
+    members.update(evidence_members(record))
+    if rule.kind == "change":
+        members.update(events=thing.events, effect=thing.effect, effects=sorted(thing.effects),
+                       changed=thing.changed)
+    else:
+        members.update(events=[thing.seq])
+    if thing.path == record.path and record.path_b64:
+        members["path_b64"] = record.path_b64
+    if thing.old_path:
+        members["old_path"] = thing.old_path
+    if count:
+        members["not_told"] = count
+    return members
+
+
+class Judge:
+    """One or more policies over one stream.
+
+    ask(rule, function, argument)  calls the operator's function; may refuse by returning None
+    """
+
+    def __init__(self, policies, ask=direct):
+        self.policies = policies
+        self.ask = ask
+        self.composer = Composer()
+        self.withheld = {}  # reason: how many since last told
+
+    def judge(self, record):
+        """[(kind, members)] of what to write because of this record."""
+        if record.kind == "event" and self.is_withheld(record):
+            return []
+        outcomes = self.of_record(record) if record.kind == "event" else []
+        return outcomes + self.of_changes(self.composer.add(record))
+
+    def tick(self, time_ns):
+        """The same, because of the time: what waits for more has waited."""
+        return self.of_changes(self.composer.until(time_ns)) + self.counts()
+
+    def finish(self):
+        """The same, because nothing more comes."""
+        return self.of_changes(self.composer.finish()) + self.counts()
+
+    def is_withheld(self, record):
+        """Whether a policy does not want it; every policy must agree."""
+        reasons = [next((item.reason for item in policy.withheld if item.covers(record)), None)
+                   for policy in self.policies]
+        if not reasons or None in reasons:
+            return False
+        self.withheld[reasons[0]] = self.withheld.get(reasons[0], 0) + 1
+        return True
+
+    def counts(self):
+        """What was withheld since the last call."""
+        told, self.withheld = self.withheld, {}
+        return [("withheld", {"reason": reason, "count": count})
+                for reason, count in sorted(told.items())]
+
+    def of_record(self, record):
+        """By the rules for raw records."""
+        return [outcome for policy, rule in self.rules("event")
+                for outcome in self.verdict(policy, rule, rule.view(record), ())]
+
+    def of_changes(self, changes):
+        """By the rules for changes."""
+        return [outcome for change in changes for policy, rule in self.rules("change")
+                for outcome in self.verdict(policy, rule, rule.view(change), policy.quiets)]
+
+    def rules(self, kind):
+        """(policy, rule) of a kind."""
+        return [(policy, rule) for policy in self.policies for rule in policy.rules
+                if rule.kind == kind]
+
+    def verdict(self, policy, rule, thing, quiets):
+        """Ask one rule about one change or record."""
+        if thing is None:
+            return []
+        answer = self.ask(rule, rule.function, thing)
+        if not answer:
+            return []
+        unless = self.excuses(quiets, thing)
+        count = rule.due(thing) if unless is not None else None
+        if count is None:
+            return []
+        message = rule.text if answer is True else str(answer)
+        members = alert_members(policy, rule, message, thing, count)
+        return [("alert", dict(members, unless=unless) if unless else members)]
+
+    def excuses(self, quiets, change):
+        """None: it is to be quiet; else the kinds of evidence that would excuse it."""
+        evidence = []
+        for quiet in quiets:
+            if not quiet.covers(change):
+                continue
+            if quiet.evidence:
+                evidence.append(quiet.evidence)
+            elif self.ask(quiet, quiet.function, change):
+                return None
+        return sorted(set(evidence))

@@ -1,0 +1,66 @@
+"""The policies between a monitor and where its lines go."""
+
+import json
+
+from fim.report import printable
+
+__all__ = ["Judged", "alert_line", "text_of"]
+
+QUIET = ("event", "coverage", "found")  # kinds that the text of a judged stream leaves out
+SHOWN_APART = {"v", "kind", "seq", "stream", "time", "host", "labels"}
+
+
+def alert_line(members):
+    """An alert for people."""
+    held = " [held: %s]" % members["held"] if members.get("held") else ""
+    process = members.get("process") or {}
+    by = "  by %s %s[%s]" % (process.get("user"), process.get("exe"), process.get("pid")) if (
+        process) else ""
+    return "ALERT %s %s: %s  (%s of %s, records %s)%s%s" % (
+        members["severity"], members["rule"], members["message"],
+        members.get("effect") or members.get("op"), members["path"],
+        ",".join(map(str, members["events"])), by, held)
+
+
+def text_of(kind, members):
+    """Any record for people."""
+    if kind == "alert":
+        return alert_line(members)
+    return "%s %s" % (kind, " ".join("%s=%s" % item for item in sorted(members.items())
+                                     if item[0] not in SHOWN_APART))
+
+
+class Judged:
+    """Writes what a monitor says, and has the policies (a fim.guard.Guard, or None) judge it."""
+
+    def __init__(self, monitor, guard, sink, text):
+        self.monitor = monitor
+        self.guard = guard
+        self.sink = sink
+        self.text = text
+
+    def write(self, lines):
+        """Lines of the monitor; what the policies say of them comes with the next."""
+        self.put(lines)
+        if self.guard:
+            self.emit(self.guard.turn(lines))
+
+    def finish(self, lines):
+        """The last lines, before the record that ends the stream."""
+        if self.guard:
+            self.emit(self.guard.finish(lines))
+
+    def emit(self, outcomes):
+        """Into the stream."""
+        for kind, members in outcomes:
+            if kind == "policy" and members["state"] == "loaded":
+                self.monitor.extend(self.guard.paths(), self.guard.excludes())
+            self.monitor.emit(kind, members, text_of(kind, members))
+
+    def put(self, lines):
+        """To the sink; for people without what is only evidence."""
+        if self.guard and self.text:
+            records = [json.loads(line.decode("utf-8")) for line in lines.splitlines()]
+            lines = "".join("%s %s\n" % (record["time"], printable(text_of(record["kind"], record)))
+                            for record in records if record["kind"] not in QUIET).encode("utf-8")
+        self.sink.write(lines)

@@ -1,0 +1,101 @@
+"""Maintenance: a time somebody declared, with a reason, in which alerts are expected. They are
+written as ever, marked as held, and listed at its end."""
+
+import collections
+import contextlib
+import json
+import os
+import pwd
+import time
+
+from fim.errors import FimError, UsageError
+from fim.facts import time_text
+
+__all__ = ["Maintenance", "begin", "current", "end"]
+
+NAME = "maintenance.json"
+
+
+def text_of(seconds):
+    """A time as records have it."""
+    return time_text(int(seconds * 10**6) * 1000)
+
+
+def who():
+    """Who does this, by login where it is known."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        with open("/proc/self/loginuid") as file:
+            return pwd.getpwuid(int(file.read())).pw_name
+    return str(os.getuid()) if os.getuid() else "root"
+
+
+def begin(state, seconds, reason):
+    """From now on, for so long."""
+    if current(state):
+        raise UsageError("fim: there is maintenance already: fim maintenance end")
+    now = time.time()
+    members = {"by": who(), "reason": reason, "since": text_of(now), "until": text_of(now + seconds),
+               "ends": now + seconds}
+    path = os.path.join(state, NAME)
+    try:
+        descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW,
+                             0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(members, file)
+        os.rename(path + ".new", path)
+    except OSError as error:
+        raise FimError("fim: %s: %s" % (path, error.strerror))
+    return members
+
+
+def end(state):
+    """No longer."""
+    path = os.path.join(state, NAME)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        raise UsageError("fim: there is no maintenance")
+    except OSError as error:
+        raise FimError("fim: %s: %s" % (path, error.strerror))
+
+
+def current(state):
+    """What was declared and is not over, or None. Only what root, or who runs this, wrote."""
+    try:
+        with open(os.path.join(state, NAME), encoding="utf-8") as file:
+            members = json.load(file)
+            trusted = os.fstat(file.fileno()).st_uid in (0, os.geteuid())
+    except (OSError, ValueError):
+        return None
+    return members if trusted and members["ends"] > time.time() else None
+
+
+class Maintenance:
+    """Marks alerts while it lasts, and says when it begins and ends."""
+
+    def __init__(self, state):
+        self.state = state
+        self.now = None
+        self.held = collections.Counter()
+
+    def turn(self):
+        """[(kind, members)] of what is to be said of it."""
+        now = current(self.state) if self.state else None
+        if now == self.now:
+            return []
+        outcomes = [self.record("end")] if self.now else []
+        self.now = now
+        self.held.clear()
+        return outcomes + ([self.record("begin")] if now else [])
+
+    def record(self, state):
+        """A `maintenance` record."""
+        members = {key: self.now[key] for key in ("by", "reason", "since", "until")}
+        return "maintenance", dict(members, state=state, held=dict(self.held))
+
+    def mark(self, alert):
+        """The alert, as it is written now."""
+        if not self.now:
+            return alert
+        self.held[alert["rule"]] += 1
+        return dict(alert, held="maintenance")

@@ -1,0 +1,315 @@
+"""The worker: policies at work in a process of their own (fim/sandbox.py), from outside.
+
+A policy that overruns, dies or fills its memory costs its process; what it had not judged
+is judged again by the next one, without the question that it did not survive.
+"""
+
+import collections
+import hashlib
+import json
+import time
+
+from fim.child import Child
+from fim.errors import PolicyError
+
+__all__ = ["Worker"]
+
+PATIENCE = 20.0        # seconds without a word while something is to be judged
+STRIKES = 3            # of a rule that its process did not survive: then it is suspended
+LONGEST_PAUSE = 60.0
+HOPELESS = 8.0
+KEPT_BYTES = 32 << 20  # of records that wait to be judged
+BATCH_BYTES = 64 << 10
+TICK, IDLE_TICK = 0.25, 10.0  # seconds
+END_SECONDS = 30
+
+Batch = collections.namedtuple("Batch", "number first last data")
+
+
+def number_of(line):
+    """The number of the record in a line; None: it is no record of a stream."""
+    return json.loads(line.decode("utf-8")).get("seq")
+
+
+class Worker:
+    """Judges the lines of one stream.
+
+    turn(lines)  hands lines over and returns [(kind, members)] of the records to write because
+                 of these or earlier ones; never waits
+    finish()     waits for everything that was handed over
+    plans        what the policies declare (fim.policy.Policy.plan), a list
+    """
+
+    def __init__(self, files, patience=PATIENCE, live=True):
+        """Load the policies: PolicyError, when they are refused. `live`: the time of records is
+        now; that of a journal passes with its records."""
+        self.files = files
+        self.live = live
+        self.patience = patience
+        self.batches = collections.deque()  # not judged, or waited for
+        self.sent = 0                       # how many of them this child has
+        self.done = 0                       # the number of the last that was judged
+        self.number = 0
+        self.told = set()                   # what was said of batches that may be judged again
+        self.outcomes = [("policy", {"digest": self.digest(), "state": "loaded"})]
+        self.skips, self.suspended = [], []
+        self.doubts = set()                 # questions at which a process ended once
+        self.strikes = collections.Counter()
+        self.asking = None
+        self.successor = None               # (child, files) while it loads
+        self.retry_at, self.pause = None, 1.0
+        self.heard = self.ticked = time.monotonic()
+        self.child = Child(files)
+        try:
+            self.plans = self.child.load()
+        except BaseException:
+            self.child.kill()
+            raise
+
+    def digest(self):
+        """Of the policies in force."""
+        digest = hashlib.sha256()
+        for path, source in self.files:
+            digest.update(("%s\0%s\0" % (path, source)).encode("utf-8"))
+        return digest.hexdigest()
+
+    # --- what is to be judged ---
+
+    def add(self, lines):
+        """Whole lines, in batches of a size."""
+        kept = []
+        for line in lines.splitlines(True):
+            kept.append(line)
+            if sum(map(len, kept)) >= BATCH_BYTES:
+                self.add_batch(kept)
+                kept = []
+        if kept:
+            self.add_batch(kept)
+
+    def add_batch(self, lines, last=False):
+        """One batch between its marks."""
+        self.number += 1
+        marks = [json.dumps(mark).encode("ascii") + b"\n" for mark in (
+            {"batch": self.number}, {"end": int(time.time() * 10**9) if self.live else 0,
+                                      "last": last})]
+        first, final = (number_of(lines[0]), number_of(lines[-1])) if lines else (None, None)
+        self.batches.append(Batch(self.number, first, final, marks[0] + b"".join(lines) + marks[1]))
+        self.ticked = time.monotonic()
+
+    def shed(self):
+        """What is more than can be kept is not judged, and that is said."""
+        first = last = None
+        size = sum(len(batch.data) for batch in self.batches)
+        while size > KEPT_BYTES:
+            batch = self.batches.popleft()
+            size -= len(batch.data)
+            self.sent = max(0, self.sent - 1)
+            first, last = first or batch.first, batch.last or last
+        if first:
+            self.error("records %d to %d were not judged: rules are slower than changes come: "
+                       "fim replay judges them" % (first, last))
+
+    def error(self, message, where="policy"):
+        """An error record."""
+        self.outcomes.append(("error", {"where": where, "message": message}))
+
+    def outstanding(self):
+        """The batches that are not judged."""
+        return [batch for batch in self.batches if batch.number > self.done]
+
+    # --- a turn ---
+
+    def turn(self, lines=b""):
+        """Hand lines over, take what is ready."""
+        if lines:
+            self.add(lines)
+        else:
+            self.tick()
+        self.shed()
+        self.revive()
+        if self.child:
+            self.exchange()
+        self.succeed()
+        outcomes, self.outcomes = self.outcomes, []
+        return outcomes
+
+    def tick(self):
+        """Time passes also when nothing happens, faster while something waits for it."""
+        pause = TICK if self.batches else IDLE_TICK
+        if self.child and not self.outstanding() and time.monotonic() - self.ticked > pause:
+            self.add_batch([])
+
+    def exchange(self):
+        """Give the child what it takes, hear what it says."""
+        if not self.outstanding():
+            self.heard = time.monotonic()
+        while self.sent < len(self.batches) and self.child.push():
+            self.child.outgoing = self.batches[self.sent].data
+            self.sent += 1
+        self.child.push()
+        try:
+            self.listen()
+        except (ValueError, KeyError, TypeError) as error:
+            self.fail("said nonsense (%s)" % error)
+            return
+        if self.child.ended:
+            self.fail("ended")
+        elif self.outstanding() and time.monotonic() - self.heard > self.patience:
+            self.fail("took longer than %g s" % self.patience)
+
+    def listen(self):
+        """Take what the child said."""
+        for answer in self.child.answers():
+            self.heard = time.monotonic()
+            for key, value in answer.items():
+                hear = self.HEARD.get(key)
+                if hear:
+                    hear(self, value, answer)
+
+    def hear_asking(self, asking, answer):
+        """What it is doing now."""
+        del answer
+        self.asking = asking
+
+    def hear_say(self, outcome, answer):
+        """Something to write, unless it was written before the last one died."""
+        del answer
+        key = json.dumps([self.asking, outcome], sort_keys=True)
+        if key not in self.told:
+            self.told.add(key)
+            self.outcomes.append(tuple(outcome))
+
+    def hear_done(self, number, answer):
+        """A batch is judged; it is kept while something in it waits for more."""
+        self.done, self.asking, self.pause = number, None, 1.0
+        held = answer["held"]
+        while self.batches and self.batches[0].number < (number + 1 if held is None else held):
+            self.batches.popleft()
+            self.sent -= 1
+        if not self.batches:
+            self.told.clear()
+
+    HEARD = {"asking": hear_asking, "say": hear_say, "done": hear_done}
+
+    # --- when it fails ---
+
+    def fail(self, how):
+        """Kill it, say so, and note what it did not survive."""
+        status = self.child.kill()
+        self.child = None
+        self.retry_at = time.monotonic()
+        if self.asking is None:
+            self.retry_at += self.pause
+            self.pause = min(2 * self.pause, LONGEST_PAUSE)
+        elif how != "ended" or not self.doubt(tuple(self.asking)):
+            self.blame(*self.asking)
+        if how == "ended":
+            how = "ended with %s" % ("signal %d" % -status if status < 0 else "status %d" % status)
+        where = "rule %s" % self.asking[0] if self.asking else "policy"
+        self.error("the process of the policies %s%s: killed%s" % (
+            how, " at record %d" % self.asking[1] if self.asking else "", self.unjudged()), where)
+        self.asking = None
+
+    def doubt(self, question):
+        """Whether it is the first time that it ended there: somebody else may have killed it."""
+        first = question not in self.doubts
+        self.doubts.add(question)
+        return first
+
+    def unjudged(self):
+        """In words."""
+        named = [batch for batch in self.outstanding() if batch.first]
+        return "; records %d to %d are judged again" % (
+            named[0].first, named[-1].last) if named else ""
+
+    def blame(self, rule, number):
+        """It is not asked that again; after so many times, nothing."""
+        self.skips.append([rule, number])
+        self.strikes[rule] += 1
+        if self.strikes[rule] == STRIKES:
+            self.suspended.append(rule)
+            self.error("its process did not survive it %d times: suspended until the policy is "
+                       "loaded again" % STRIKES, "rule %s" % rule)
+
+    def revive(self):
+        """Another one, if there is none and it is time."""
+        if self.child is None and time.monotonic() >= self.retry_at:
+            self.adopt(Child(self.files, self.skips, self.suspended))
+
+    def adopt(self, child):
+        """What was not judged, or waits, goes to this one."""
+        self.child = child
+        self.sent = 0
+        self.done = min(self.done, self.batches[0].number - 1) if self.batches else self.done
+        self.heard = time.monotonic()
+
+    # --- other policies ---
+
+    def reload(self, files):
+        """Begin to load other policies; those in force stay until they are loaded."""
+        if self.successor:
+            self.successor[0].kill()
+        self.successor = (Child(files), files)
+
+    def succeed(self):
+        """A step of that, without waiting."""
+        if not self.successor:
+            return
+        child, files = self.successor
+        try:
+            plans = child.loaded()
+        except (PolicyError, ValueError) as error:
+            self.refuse(child, str(error))
+            return
+        if plans is not None:
+            self.replace(child, files, plans)
+
+    def refuse(self, child, why):
+        """The old ones stay."""
+        child.kill()
+        self.successor = None
+        self.error("refused, the one before stays: " + why.replace("fim: ", "", 1))
+        self.outcomes.append(("policy", {"digest": self.digest(), "state": "refused"}))
+
+    def replace(self, child, files, plans):
+        """The new ones are in force."""
+        self.plans = plans
+        if self.child:
+            self.child.kill()
+        self.successor, self.files = None, files
+        self.skips, self.suspended = [], []
+        self.strikes.clear()
+        self.asking = None
+        self.adopt(child)
+        self.outcomes.append(("policy", {"digest": self.digest(), "state": "loaded"}))
+
+    # --- the end ---
+
+    def judge(self, lines, seconds=None):
+        """The same as turn(), waited for until everything is judged, but no longer than that,
+        nor when its process dies again and again."""
+        outcomes = self.turn(lines)
+        end = time.monotonic() + (seconds or float("inf"))
+        while self.outstanding() and time.monotonic() < end and self.pause < HOPELESS:
+            if self.child:
+                self.child.wait(0.05)
+            else:
+                time.sleep(0.05)
+            outcomes += self.turn()
+        return outcomes
+
+    def finish(self, seconds=END_SECONDS):
+        """Nothing more comes: what is left to write."""
+        self.add_batch([], last=True)
+        outcomes = self.judge(b"", seconds)
+        if self.outstanding():
+            self.error("the end came first" + self.unjudged().replace("are", "were not"))
+            outcomes += self.outcomes
+        return outcomes
+
+    def close(self):
+        """End it."""
+        for child in [self.child] + [self.successor[0] if self.successor else None]:
+            if child:
+                child.kill()
+        self.child = self.successor = None

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a monitor has of policies: what to watch, and what to write because of what it saw."""
+import os
+import time
+
+import pytest
+
+from fim.errors import PolicyError
+from fim.guard import Guard, exclude_patterns
+from fim.judged import Judged
+from fim.maintenance import begin, end
+from streams import ATTACKS, lines_of
+
+SOURCE = """
+from fim.policy import Policy
+policy = Policy("guarded", labels={"team": "x"})
+etc = policy.watch("/etc", exclude=["*.swp"])
+policy.watch("/etc/*.d")
+policy.watch("/no such directory/file")
+@policy.rule(etc / "passwd")
+def rule(change):
+    "Said."
+    return True
+"""
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "policy.py"
+    path.write_text(SOURCE)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def guard(policy, tmp_path):
+    guard = Guard([str(policy)], state=str(tmp_path))
+    yield guard
+    guard.close()
+
+
+def wait_for(guard, kind, **members):
+    """The first of a kind that has these members."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        for got, said in guard.turn():
+            if got == kind and members.items() <= said.items():
+                return said
+        time.sleep(0.01)
+    raise AssertionError("no %s" % kind)
+
+
+def test_what_to_watch(guard):
+    paths = guard.paths()
+    assert "/etc" in paths and len(paths) > 2
+    assert all(os.path.isdir(path) for path in paths)
+    assert guard.absent == ["/no such directory/file"]
+    assert guard.labels() == {"team": "x"}
+    assert set(guard.excludes()) == {"/etc/*/*.swp", "/etc/*.swp"}
+
+
+def test_nothing_to_watch(policy):
+    policy.write_text("from fim.policy import Policy\npolicy = Policy('x')\n")
+    guard = Guard([str(policy)])
+    with pytest.raises(PolicyError, match="watches nothing"):
+        guard.paths()
+    guard.close()
+
+
+def test_excludes_of_all_watches_are_names():
+    watches = [{"path": "/a", "exclude": ["*.swp", "x"]}, {"path": "/b", "exclude": ["*.swp", "/b/c"]}]
+    assert exclude_patterns([{"watches": watches}]) == ["*.swp", "/a/*/x", "/a/x", "/b/c"]
+
+
+def test_alerts(guard):
+    outcomes = guard.turn(lines_of(ATTACKS)) + guard.finish()
+    alerts = [members for kind, members in outcomes if kind == "alert"]
+    assert alerts and {alert["path"] for alert in alerts} == {"/etc/passwd"}
+    assert not any("unless" in alert or "held" in alert for alert in alerts)
+    assert [members["state"] for kind, members in outcomes if kind == "policy"] == ["loaded"]
+
+
+def test_maintenance_marks_them(guard, tmp_path):
+    begin(str(tmp_path), 600, "CHG-1")
+    outcomes = guard.turn(lines_of(ATTACKS)) + guard.finish()
+    assert {members["held"] for kind, members in outcomes if kind == "alert"} == {"maintenance"}
+    end(str(tmp_path))
+    assert wait_for(guard, "maintenance", state="end")["held"] == {"rule": 1}
+
+
+def test_a_changed_file_is_loaded(guard, policy, monkeypatch):
+    monkeypatch.setattr("fim.guard.LOOK", 0.05)
+    before = wait_for(guard, "policy")["digest"]
+    policy.write_text(SOURCE.replace("Said.", "Said again."))
+    assert wait_for(guard, "policy")["digest"] != before
+    policy.write_text("policy = = 1\n")
+    assert wait_for(guard, "policy")["state"] == "refused"
+    policy.chmod(0o622)
+    assert "others can write" in wait_for(guard, "error")["message"]
+    outcomes = guard.turn(lines_of(ATTACKS)) + guard.finish()
+    assert {members["message"] for kind, members in outcomes if kind == "alert"} == {"Said again."}
+
+
+def test_wanted_by_a_signal(guard):
+    wait_for(guard, "policy")
+    guard.want(1, None)
+    assert wait_for(guard, "policy")["state"] == "loaded"
+
+
+class Lines:
+    """Where a monitor would write, and a monitor that only emits."""
+
+    def __init__(self):
+        self.written = b""
+        self.emitted = []
+        self.extended = []
+
+    def write(self, lines):
+        self.written += lines
+
+    def emit(self, kind, members, message):
+        self.emitted.append((kind, members, message))
+
+    def extend(self, paths, excludes):
+        self.extended.append((paths, excludes))
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_between_monitor_and_sink(guard, text):
+    there = Lines()
+    judged = Judged(there, guard, there, text)
+    lines = lines_of(ATTACKS)
+    judged.write(lines)
+    judged.finish(b"")
+    assert there.written == (b"" if text else lines)  # for people without the evidence
+    assert [kind for kind, _, _ in there.emitted] == ["policy", "alert"]
+    assert there.extended == [(guard.paths(), guard.excludes())]
+    assert there.emitted[1][2].startswith("ALERT medium rule: Said.  (content of /etc/passwd")

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Policies on recorded streams: what changes are composed of, which rules see them, what is said."""
+import os
+import sys
+
+import pytest
+
+import fim
+from core_build import ROOT
+from fim.composer import Composer
+from fim.policy import Policy, Window
+from fim.presets import cis_rhel, minimal, pci_dss
+from fim.selection import Selection
+from streams import ATTACKS, DAY, LINKS, MORE, WAYS, acts
+
+sys.path.append(os.path.join(ROOT, "tests", "system"))
+import attacks  # noqa: E402
+
+PRESETS = {"pci_dss": pci_dss, "cis_rhel": cis_rhel, "minimal": minimal}
+
+
+def each_time(policy):
+    """A copy whose rules say everything."""
+    copy = Policy(policy.name, extends=[policy])
+    for rule in copy.rules:
+        rule.once_ns = 0
+        rule.told.clear()
+    return copy
+
+
+def by_act(policy, path):
+    """{mark: {(rule, path)}} of the alerts."""
+    return {mark: {(alert.rule, alert.path) for alert in each_time(policy).try_on(records)}
+            for mark, records in acts(path).items()}
+
+
+def changes_of(records):
+    composer = Composer()
+    found = [change for record in records for change in composer.add(record)]
+    return found + composer.finish()
+
+
+def alike(changes, path):
+    """[(effects, changed fields)] of one path."""
+    return [(sorted(change.effects), sorted(change.changed)) for change in changes
+            if change.path == path]
+
+
+# --- the presets on the attacks ---
+
+def test_every_attack_is_told():
+    """The path is the host's name of the file."""
+    found = by_act(pci_dss.policy, ATTACKS)
+    missed = [name for name, attack in attacks.ATTACKS.items()
+              if (attack.rule, attack.path) not in found[name.replace(" ", "-")]]
+    assert missed == []
+
+
+@pytest.mark.parametrize("name", ["cis_rhel", "minimal"])
+def test_the_smaller_presets_tell_what_their_rules_are_about(name):
+    policy = PRESETS[name].policy
+    rules = {rule.name for rule in policy.rules}
+    found = by_act(policy, ATTACKS)
+    wanted = {mark: (attack.rule, attack.path) for mark, attack in attacks.ATTACKS.items()
+              if attack.rule in rules}
+    assert len(wanted) >= 10
+    assert [mark for mark, want in wanted.items()
+            if want not in found[mark.replace(" ", "-")]] == []
+
+
+def test_every_way_gives_the_same_rule_and_path():
+    found = by_act(pci_dss.policy, WAYS)
+    assert len(found) >= 18
+    for mark, alerts in found.items():
+        attack = attacks.ATTACKS[mark.split("-by-")[0].replace("-", " ")]
+        assert (attack.rule, attack.path) in alerts, mark
+
+
+def test_a_hard_link_gives_the_same_rule_and_path():
+    found = by_act(pci_dss.policy, LINKS)
+    assert len(found) == len(attacks.LINKED)
+    for mark, alerts in found.items():
+        attack = attacks.ATTACKS[mark.replace("-by-link", "").replace("-", " ")]
+        assert (attack.rule, attack.path) in alerts, mark
+
+
+def test_a_day_without_attacks():
+    policy = Policy("day", extends=[pci_dss.policy])
+    for rule in policy.rules:
+        rule.told.clear()
+    alerts = policy.try_on(fim.read(DAY))
+    assert len(alerts) <= 3, [(alert.rule, alert.path, alert.effect) for alert in alerts]
+
+
+def test_every_preset_has_tags_and_severities():
+    for preset in PRESETS.values():
+        for rule in preset.policy.rules:
+            assert rule.tags and rule.text.endswith(".") and rule.severity
+        assert preset.package_verified.evidence == "package"
+
+
+# --- changes ---
+
+@pytest.fixture(scope="module")
+def direct():
+    return {mark: changes_of(records) for mark, records in acts(ATTACKS).items()}
+
+
+def test_an_append_is_one_change(direct):
+    assert alike(direct["user"], "/etc/passwd") == [(["content"], [])]
+
+
+def test_put_in_the_place_of_another(direct):
+    """sed -i: a new file, then renamed over: what it replaced is what was before."""
+    changes = direct["shadow"]
+    last = changes[-1]
+    assert (last.path, last.effect, last.op) == ("/etc/shadow", "content", "rename")
+    assert last.before("size") == last.replaced.size and last.after("size") == last.file.size
+    made = changes[0]
+    assert made.effect == "new" and made.became == "/etc/shadow"
+    assert made.seen_by([Selection("/etc")]) is None  # told by its last name
+    assert made.seen_by([Selection(made.path)]).effect == "new"
+    assert len(last.events) > 2 and last.events == sorted(last.events)
+
+
+def test_cut_and_written_is_one_change(direct):
+    (effects, fields), = alike(direct["log-cut"], "/var/log/auth.log")
+    assert (effects, fields) == (["content"], ["mtime", "size"]) or "size" in fields
+
+
+def test_made_by_one_process_and_set_by_another(direct):
+    new, mode = [change for change in direct["setuid"] if change.path == "/usr/local/bin/art"]
+    assert {"new", "content"} <= new.effects and mode.effects == {"mode"}
+    assert (mode.before("mode"), mode.after("mode")) == ("0755", "4755")
+
+
+def test_moved_in_is_new_there(direct):
+    change = next(change for change in direct["library"] if change.op == "rename")
+    assert change.seen_by([Selection("/etc")]).effect == "new"
+    assert change.seen_by([Selection("/mnt")]).effect == "gone"
+    assert change.seen_by([Selection("/")]).effect == "name"
+
+
+def test_gone(direct):
+    assert alike(direct["log-gone"], "/var/log/syslog") == [(["gone"], [])]
+
+
+def test_a_name_more(direct):
+    change = next(change for change in direct["link-out"] if change.op == "link")
+    seen = change.seen_by([Selection("/etc/gshadow")])
+    assert (seen.effect, seen.path) == ("name", "/etc/gshadow")
+
+
+def test_a_mount_touches_what_is_below(direct):
+    change = next(change for change in direct["mounted-over"] if change.op == "mount")
+    assert change.seen_by([Selection("/etc/pam.d/su")]).effect == "mount"
+    assert change.seen_by([Selection("/etc/passwd")]) is None
+
+
+def test_flags_and_times(direct):
+    assert [change.effect for change in direct["immutable"]] == ["label", "label"]
+    (change,) = [change for change in direct["timestomp"] if change.effect == "times"]
+    assert change.after("mtime") < change.before("mtime")
+
+
+def test_a_new_file_waits_a_second_for_what_belongs_to_it():
+    composer = Composer()
+    records = acts(ATTACKS)["cron.d"]
+    assert [change for record in records for change in composer.add(record)] == []
+    created = next(record for record in records if record.op == "create")
+    assert composer.until(created.time_ns + 10**9 - 1) == []
+    assert composer.waiting() is created
+    (change,) = composer.until(records[-1].time_ns + 10**9)
+    assert change.effect == "new" and composer.waiting() is None and composer.finish() == []
+
+
+def test_an_editor_s_save_is_one_change():
+    """Moved aside, made again by the same process, the old one removed."""
+    changes = [change for records in acts(DAY).values() for change in changes_of(records)]
+    (saved,) = [change for change in changes if change.path == "/etc/issue"
+                and "new" not in change.effects and change.op == "close"]
+    assert saved.effect == "content" and saved.before("size") is not None
+    seen = [change.seen_by([Selection("/etc", exclude=["*~"])]) for change in changes]
+    assert [(change.path, change.effect) for change in seen
+            if change and change.path.startswith("/etc/issue")] == [("/etc/issue", "content")]
+
+
+# --- what a policy declares ---
+
+def told(policy, mark, path=ATTACKS):
+    return policy.try_on(acts(path)[mark])
+
+
+def test_an_alert_has_the_evidence():
+    policy = Policy("p", labels={"team": "x"})
+    etc = policy.watch("/etc")
+
+    @policy.rule(etc / "passwd", severity="critical", tags=["a"])
+    def any_change(change):
+        """Said by the docstring."""
+        return True
+
+    alert, = told(policy, "user")
+    assert (alert.rule, alert.policy, alert.severity, alert.tags, alert.message) == (
+        "any_change", "p", "critical", ["a"], "Said by the docstring.")
+    assert (alert.path, alert.effect, alert.op) == ("/etc/passwd", "content", "close")
+    assert alert.process.exe and alert.file.type == "file"
+    numbers = {record.seq for record in acts(ATTACKS)["user"]}
+    assert alert.events and set(alert.events) <= numbers
+
+
+def test_once_per_counts_what_it_leaves_out():
+    policy = Policy("p")
+    etc = policy.watch("/etc")
+
+    @policy.rule(etc / "passwd", once_per="10m")
+    def rule(change):
+        return True
+
+    records = acts(ATTACKS)["user"]
+    assert len(policy.try_on(records * 3)) == 1
+    assert [count for _, count in policy.rules[0].told.values()] == [2]
+    policy.rules[0].once_ns = 0
+    assert len(policy.try_on(records * 3)) == 3
+
+
+def test_quiet():
+    policy = Policy("p")
+    etc = policy.watch("/etc")
+
+    @policy.rule(etc)
+    def rule(change):
+        return True
+
+    assert told(policy, "user")
+    policy.quiet(etc / "passwd", when=lambda change: change.process.uid == 0, on={"content"})
+    assert not told(policy, "user") and told(policy, "hosts")
+
+
+def test_withheld_is_counted():
+    from fim.judge import Judge
+    policy = Policy("p")
+    etc = policy.watch("/etc")
+    policy.withhold(etc, uid=0, ops={"close"})
+
+    @policy.rule(etc)
+    def rule(change):
+        return True
+
+    judge = Judge([policy])
+    outcomes = [outcome for record in acts(ATTACKS)["user"] for outcome in judge.judge(record)]
+    (kind, members), = outcomes + judge.finish()
+    assert (kind, members["count"]) == ("withheld", 1) and "uid=0" in members["reason"]
+
+
+def test_only_these_operations():
+    policy = Policy("p")
+    etc = policy.watch("/etc", ops={"chmod"})
+
+    @policy.rule(etc)
+    def rule(change):
+        return True
+
+    assert not told(policy, "user") and told(policy, "open-to-all")
+    with pytest.raises(ValueError, match="chmd"):
+        policy.watch("/x", ops={"chmd"})
+
+
+def test_growing():
+    """Adding is no change of content; cutting is."""
+    policy = Policy("p")
+    log = policy.watch("/srv/www", growing=True)
+
+    @policy.rule(log / "log", on={"content"})
+    def rule(change):
+        return True
+
+    assert [alert.op for alert in told(policy, "append", MORE)] == ["close"]  # it is new
+    assert len(acts(MORE)["append"]) > 3
+    assert told(policy, "rewrite", MORE)
+
+
+def test_raw_records():
+    policy = Policy("p")
+    etc = policy.watch("/etc")
+
+    @policy.on_event(etc / "passwd", ops={"modify"})
+    def raw(record):
+        return "%s of %s" % (record.op, record.path)
+
+    assert [alert.message for alert in told(policy, "user")] == ["modify of /etc/passwd"]
+
+
+def test_extending():
+    policy = Policy("p", extends=[minimal.policy], without={"services"})
+    assert "services" not in {rule.name for rule in policy.rules}
+    assert "services" in {rule.name for rule in minimal.policy.rules}
+    with pytest.raises(ValueError, match="nosuch"):
+        Policy("p", extends=[minimal.policy], without={"nosuch"})
+    with pytest.raises(ValueError, match="one of this name"):
+        policy.rule(name="ssh_access")(print)
+
+
+def test_plan_is_plain_data():
+    import json
+    for preset in PRESETS.values():
+        assert json.loads(json.dumps(preset.policy.plan())) == preset.policy.plan()
+
+
+SELECTED = [
+    ("/etc", "/etc", True), ("/etc", "/etc/a/b", True), ("/etc", "/etcetera", False),
+    ("/", "/etc", True), ("/etc/cron.*", "/etc/cron.d/x", True), ("/etc/cron.*", "/etc/cron", False),
+    ("/home/*/.ssh", "/home/a/.ssh/x", True), ("/home/*/.ssh", "/home/a/b/.ssh", False),
+    ("/srv/**/x", "/srv/a/b/x", True), ("/srv/[ab]", "/srv/a", True), ("/srv/[!ab]", "/srv/a", False),
+    ("/srv/a?c", "/srv/abc", True), ("/srv/a+c", "/srv/aac", False), ("/srv/x\n", "/srv/x", False),
+]
+
+
+@pytest.mark.parametrize("path,name,taken", SELECTED)
+def test_selections(path, name, taken):
+    assert Selection(path).takes(name) is taken
+    assert Selection(**Selection(path).as_dict()).takes(name) is taken
+
+
+def test_exclusions():
+    etc = Selection("/etc", exclude=["*.swp", "/etc/a*b"])
+    assert [etc.takes(path) for path in ("/etc/x", "/etc/x.swp", "/etc/x.swp/y", "/etc/a/c/b",
+                                         "/etc/ac")] == [True, False, False, False, True]
+    assert not (etc / "x").takes("/etc/x/y.swp")
+
+
+def test_window():
+    window = Window("10s")
+    assert [window.add("a", time * 10**9) for time in (1, 2, 3, 12, 30)] == [1, 2, 3, 2, 1]
+    assert window.add("b", 30 * 10**9) == 1
+    with pytest.raises(ValueError):
+        Window("10")
+
+
+# --- the examples ---
+
+EXAMPLES = {
+    "passwords": (ATTACKS, {("password_database", "/etc/passwd"),
+                            ("password_database", "/etc/shadow")}),
+    "web_root": (MORE, {("uploaded_code", "/srv/www/shell.php")}),
+    "ssh_keys": (ATTACKS, {("keys_changed", "/root/.ssh/authorized_keys")}),
+    "logs": (ATTACKS, {("log_cut", "/var/log/auth.log"), ("log_gone", "/var/log/syslog")}),
+    "mass_change": (MORE, {("many_files", None)}),
+    "staged": (MORE, {("made_and_set_id", "/srv/www/art")}),
+    "from_containers": (MORE, {("from_a_container", "/srv/www/index")}),
+    "logged_in": (MORE, {("changed_by_a_person", "/etc/motd")}),
+    "shadowed": (ATTACKS, {("mounted_over", "/etc/pam.d")}),
+    "stricter": (MORE, {("site_changed", "/srv/www/shell.php"), ("site_times", "/srv/www/index")}),
+}
+POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
+
+
+def example(name):
+    names = {}
+    with open(os.path.join(POLICIES, name + ".py")) as file:
+        exec(compile(file.read(), name, "exec"), names)
+    return names["policy"]
+
+
+def test_each_example_has_its_case():
+    assert sorted(name[:-3] for name in os.listdir(POLICIES)) == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_example(name):
+    path, wanted = EXAMPLES[name]
+    alerts = {(alert.rule, alert.path) for alert in example(name).try_on(fim.read(path))}
+    rules = {rule for rule, _ in alerts}
+    assert {want for want in wanted if want[1]} <= alerts, alerts
+    assert {rule for rule, _ in wanted} <= rules
+
+
+@pytest.mark.parametrize("name", ["logs", "from_containers", "mass_change", "web_root", "staged"])
+def test_example_is_quiet_otherwise(name):
+    path = DAY if EXAMPLES[name][0] == MORE else MORE
+    alerts = example(name).try_on(fim.read(path))
+    assert [(alert.rule, alert.path) for alert in alerts] == []

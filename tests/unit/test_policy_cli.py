@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""fim policy, explain, replay, maintenance: as a user without root calls them."""
+import json
+import os
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from core_build import ROOT
+from streams import ATTACKS, DAY
+from test_layers import interpreters
+
+POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
+PASSWORDS = os.path.join(POLICIES, "passwords.py")
+
+
+def fim(*arguments, stdin=None):
+    """(exit status, standard output, standard error)"""
+    done = subprocess.run([sys.executable, "-m", "fim"] + list(arguments), cwd=ROOT, input=stdin,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(source):
+        path = tmp_path / "policy.py"
+        path.write_text(source)
+        path.chmod(0o600)
+        return str(path)
+    return write
+
+
+def test_policy_says_what_reaches_the_kernel():
+    status, said, errors = fim("policy", PASSWORDS)
+    assert (status, errors) == (0, "")
+    assert "watch     /etc; operations: all; not *.swp; content by sha256" in said
+    assert "rule      password_database (high, line 12)" in said
+
+
+def test_policy_as_data():
+    status, said, _ = fim("policy", "--format", "json", POLICIES)
+    plans = [json.loads(line) for line in said.splitlines()]
+    assert status == 0 and len(plans) == 10
+    assert all(plan["watches"] and plan["rules"] for plan in plans)
+
+
+@pytest.mark.parametrize("verb", ["policy", "replay"])
+def test_refused(written, verb):
+    path = written("from fim.policy import Policy\n\npolicy = Policy(\n")
+    words = [path] if verb == "policy" else [ATTACKS, "-c", path]
+    status, said, errors = fim(verb, *words)
+    assert (status, said) == (17, "")
+    assert errors.startswith("fim: %s:3: " % path) and errors.count("\n") == 1
+
+
+def test_refused_where_it_acts(written):
+    status, _, errors = fim("explain", "/etc", "-c", written("x = 1\n"))
+    assert status == 1 and "no `policy`" in errors
+
+
+def test_explain_a_path():
+    status, said, _ = fim("explain", "/etc/shadow", "-c", PASSWORDS)
+    assert status == 0 and "watch     /etc" in said and "password_database" in said
+    status, said, _ = fim("explain", "/etc/x.swp", "-c", PASSWORDS)
+    assert "excluded in /etc by one of: *.swp" in said and "no rule is asked" in said
+    status, said, _ = fim("explain", "/usr/bin/env", "-c", PASSWORDS)
+    assert "not watched" in said
+
+
+def test_explain_a_rule():
+    logs = os.path.join(POLICIES, "logs.py")
+    status, said, _ = fim("explain", "--rule", "log_cut", "-c", logs)
+    assert status == 0 and "withholds /var/log of uid=48: utimes" in said
+    assert "when rotated" in said
+    status, _, errors = fim("explain", "--rule", "nosuch", "-c", logs)
+    assert status == 1 and "nosuch" in errors
+    assert fim("explain", "-c", logs)[0] == 1
+
+
+def test_replay(written):
+    status, said, errors = fim("replay", ATTACKS, "-c", PASSWORDS)
+    assert (status, errors) == (1, "") and "ALERT high password_database: " in said
+    status, said, _ = fim("replay", DAY, "-c", PASSWORDS)
+    assert (status, said) == (0, "")
+
+
+@pytest.mark.parametrize("python", [path for _, path in interpreters()])
+def test_replay_by_another_python(python):
+    done = subprocess.run([python, "-m", "fim", "replay", ATTACKS, "-c", PASSWORDS], cwd=ROOT,
+                          stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout.decode()) == fim("replay", ATTACKS, "-c", PASSWORDS)[:2]
+
+
+def test_replay_as_records():
+    with open(os.path.join(ROOT, "fim", "dist", "record.schema.json")) as file:
+        validator = jsonschema.Draft7Validator(json.load(file))
+    status, said, _ = fim("replay", "--format", "json", ATTACKS, "-c", POLICIES)
+    records = [json.loads(line) for line in said.splitlines()]
+    assert status == 1 and len(records) > 10
+    for record in records:
+        validator.validate(record)
+
+
+def test_replay_of_a_directory_and_of_standard_input(tmp_path):
+    with open(ATTACKS, "rb") as file:
+        lines = file.read().splitlines(True)
+    half = len(lines) // 2
+    (tmp_path / "1").write_bytes(b"".join(lines[:half]))
+    (tmp_path / "2").write_bytes(b"".join(lines[half:]) + b'{"cut')
+    whole = fim("replay", ATTACKS, "-c", PASSWORDS)
+    parts = fim("replay", str(tmp_path), "-c", PASSWORDS)
+    assert parts[:2] == whole[:2] and "no end" in parts[2]
+    assert fim("replay", "-", "-c", PASSWORDS, stdin=b"".join(lines)) == whole
+
+
+def test_replay_of_what_is_no_journal(tmp_path):
+    (tmp_path / "x").write_text("no record\n")
+    status, said, errors = fim("replay", str(tmp_path), "-c", PASSWORDS)
+    assert (status, said) == (18, "") and "no record" in errors
+    assert fim("replay", str(tmp_path / "y"), "-c", PASSWORDS)[0] == 18
+    assert fim("replay", "-c", PASSWORDS)[0] == 15
+
+
+def test_maintenance(tmp_path):
+    state = ["--state", str(tmp_path)]
+    assert fim("maintenance", "status", *state)[1] == "no maintenance\n"
+    assert fim("maintenance", "begin", *state)[0] == 1
+    assert fim("maintenance", "begin", "--for", "2x", "--reason", "r", *state)[0] == 1
+    status, said, _ = fim("maintenance", "begin", "--for", "2h", "--reason", "CHG-1", *state)
+    assert status == 0 and "CHG-1" in said
+    assert "CHG-1" in fim("maintenance", "status", *state)[1]
+    assert fim("maintenance", "end", *state)[:2] == (0, "no maintenance\n")
+    assert fim("maintenance", "end", *state)[0] == 1

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rules that raise, loop, fork, exit, print, sleep and fill the memory: the worker goes on, judges
+everything else, and says what it did not."""
+import os
+import re
+import time
+
+import pytest
+
+from fim import policy_file
+from fim.errors import PolicyError
+from fim.worker import Worker
+from streams import ATTACKS, lines_of
+
+PATIENCE = 4.0
+HEAD = """
+import os, socket, time
+from fim.policy import Policy
+policy = Policy("contained")
+etc = policy.watch("/etc")
+@policy.rule(etc, on={"new", "content"})
+def every(change):
+    "Any."
+    return True
+@policy.rule(etc / "hosts", on={"content"})
+def bad(change):
+    "Does what it must not."
+"""
+# body of the rule: what is said of it
+MISDEEDS = {
+    "raises": ("    raise KeyError('x')", "KeyError: 'x'"),
+    "asserts": ("    assert change is None", "AssertionError"),
+    "loops": ("    while True:\n        pass", "too long"),
+    "loops and catches": ("    while True:\n        try:\n            while True:\n"
+                          "                pass\n        except BaseException:\n"
+                          "            pass", "longer than"),
+    "sleeps": ("    time.sleep(3600)", "longer than"),
+    "forks": ("    os.fork()", "Error"),
+    "exits": ("    raise SystemExit(0)", "SystemExit"),
+    "leaves": ("    os._exit(7)", "status 7"),
+    "kills itself": ("    os.kill(os.getpid(), 9)", "signal 9"),
+    "prints": ("    print('hello')", "printed: hello"),
+    "fills the memory": ("    return len('x' * (1 << 33))", "MemoryError"),
+    "fills it slowly": ("    kept = []\n    while True:\n        kept.append('x' * (1 << 20))",
+                        "MemoryError"),
+    "recurses": ("    return bad(change)", "RecursionError"),
+    "writes a file": ("    open('/etc/art', 'w')", "Permission"),
+    "goes out": ("    socket.create_connection(('127.0.0.1', 9), 1)", "Error"),
+    "signals its parent": ("    os.kill(os.getppid(), 9)", "PermissionError"),
+    "talks nonsense": ("    for number in range(3, 20):\n        try:\n"
+                       "            os.write(number, b'nonsense\\n')\n"
+                       "        except OSError:\n            pass", "nonsense"),
+}
+AS_ROOT = {"writes a file", "signals its parent", "forks"}
+
+
+def written(directory, source):
+    path = directory / "policy.py"
+    path.write_text(source)
+    path.chmod(0o600)
+    return policy_file.read([str(path)])
+
+
+def judged(files, lines=None):
+    """(alerts, errors) of the recorded attacks."""
+    worker = Worker(files, PATIENCE, live=False)
+    try:
+        outcomes = worker.judge(lines or lines_of(ATTACKS)) + worker.finish()
+    finally:
+        worker.close()
+    return ([members for kind, members in outcomes if kind == "alert"],
+            [members for kind, members in outcomes if kind == "error"])
+
+
+def key(alert):
+    return alert["rule"], alert["path"], alert["effect"], tuple(alert["events"])
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What a rule that does well says."""
+    files = written(tmp_path_factory.mktemp("well"), HEAD + "    return None\n")
+    alerts, errors = judged(files)
+    assert not errors and len(alerts) > 10
+    return sorted(map(key, alerts))
+
+
+@pytest.mark.parametrize("misdeed", sorted(MISDEEDS))
+def test_contained(tmp_path, misdeed, expected):
+    body, said = MISDEEDS[misdeed]
+    if misdeed in AS_ROOT and os.geteuid() != 0:
+        pytest.skip("not root: it has nothing to give up")
+    alerts, errors = judged(written(tmp_path, HEAD + body + "\n"))
+    assert sorted(map(key, alerts)) == expected
+    assert errors and all("bad" in error["where"] for error in errors), errors
+    assert any(said in error["message"] for error in errors), errors
+
+
+def test_what_was_not_judged_is_named(tmp_path):
+    _, errors = judged(written(tmp_path, HEAD + "    os._exit(7)\n"))
+    assert re.search(r"records \d+ to \d+ are judged again", errors[0]["message"])
+
+
+def test_suspended_after_some_times(tmp_path):
+    source = HEAD.replace(' / "hosts", on={"content"}', ', on={"content", "new"}')
+    alerts, errors = judged(written(tmp_path, source + "    os._exit(7)\n"))
+    assert [error["message"] for error in errors if "suspended" in error["message"]]
+    assert len(errors) == 7 and len(alerts) > 10  # each question twice: who killed it?
+
+
+def test_no_privileges(tmp_path):
+    """Asked of the process itself."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: it has nothing to give up")
+    body = ('    status = open("/proc/self/status").read()\n'
+            '    net = open("/proc/net/dev").read().count(":")\n'
+            '    return "%s %d %d %s" % (os.getuid() == os.geteuid() != 0, len(os.getgroups()), net,'
+            ' [line for line in status.splitlines() if line.startswith("Cap")])\n')
+    alerts, errors = judged(written(tmp_path, HEAD + body))
+    assert not errors
+    said = next(alert["message"] for alert in alerts if alert["rule"] == "bad")
+    assert said.startswith("True 0 1 ")
+    caps = dict(re.findall(r"(Cap\w+):\\t(\w+)", said))
+    assert all(int(caps[name], 16) == 0 for name in ("CapPrm", "CapEff", "CapInh"))
+
+
+REFUSED = {
+    "no python": ("policy = = 1\n", ":1:"),
+    "no policy": ("x = 1\n", "no `policy`"),
+    "raises": ("\n\nraise KeyError('x')\n", ":3: KeyError"),
+    "unknown effect": ("from fim.policy import Policy\npolicy = Policy('x')\nw = policy.watch('/')\n"
+                       "@policy.rule(w, on={'contents'})\ndef r(change):\n    pass\n", ":4:"),
+    "unknown severity": ("from fim.policy import Policy\npolicy = Policy('x')\n"
+                         "@policy.rule(severity='hi')\ndef r(change):\n    pass\n", "severity"),
+    "loops": ("while True:\n    pass\n", "too long"),
+    "exits": ("import os\nos._exit(0)\n", "ended"),
+    "two of a name": ("from fim.policy import Policy\npolicy = Policy('x')\n" +
+                      "@policy.rule()\ndef r(change):\n    pass\n" * 2, "rule 'r'"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(REFUSED))
+def test_refused_with_file_and_line(tmp_path, case):
+    source, said = REFUSED[case]
+    with pytest.raises(PolicyError) as refused:
+        Worker(written(tmp_path, source))
+    assert said in str(refused.value) and "fim: " in str(refused.value)
+
+
+def test_files_of_others_are_refused(tmp_path):
+    path = tmp_path / "policy.py"
+    path.write_text(HEAD + "    pass\n")
+    path.chmod(0o620)
+    with pytest.raises(PolicyError, match="others can write"):
+        policy_file.read([str(path)])
+    path.chmod(0o600)
+    tmp_path.chmod(0o777)
+    with pytest.raises(PolicyError, match="others can write"):
+        policy_file.read([str(path)])
+    tmp_path.chmod(0o700)
+    policy_file.read([str(tmp_path)])
+    if os.geteuid() == 0:
+        os.chown(str(path), 65534, 65534)
+        with pytest.raises(PolicyError, match="owner"):
+            policy_file.read([str(path)])
+
+
+def test_loaded_again(tmp_path):
+    """The new one judges from then on; a bad one is refused and the old one stays."""
+    worker = Worker(written(tmp_path, HEAD + "    return None\n"), PATIENCE)
+    try:
+        before = wait_for(worker, "policy")["digest"]
+        worker.reload(written(tmp_path, "policy = = 1\n"))
+        said = wait_for(worker, "policy")
+        assert said["state"] == "refused" and said["digest"] == before == worker.digest()
+        worker.reload(written(tmp_path, HEAD.replace('"Any."', '"All."') + "    return None\n"))
+        said = wait_for(worker, "policy")
+        assert said["state"] == "loaded" and said["digest"] != before
+        outcomes = worker.judge(lines_of(ATTACKS)) + worker.finish()
+        assert {members["message"] for kind, members in outcomes if kind == "alert"} == {"All."}
+    finally:
+        worker.close()
+
+
+def wait_for(worker, kind):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for got, members in worker.turn():
+            if got == kind:
+                return members
+        time.sleep(0.01)
+    raise AssertionError("no %s" % kind)
+
+
+def test_loaded_again_under_load(tmp_path, expected):
+    """A hundred times, between the records: no change is missed and none is told twice."""
+    lines = lines_of(ATTACKS).splitlines(True)
+    sources = [HEAD + "    return None\n" + "# %d\n" % n for n in range(100)]
+    worker = Worker(written(tmp_path, sources[0]), PATIENCE, live=False)
+    outcomes, loaded = [], 0
+    try:
+        for number, source in enumerate(sources):
+            outcomes += worker.turn(b"".join(lines[number * len(lines) // 100:
+                                                   (number + 1) * len(lines) // 100]))
+            worker.reload(written(tmp_path, source))
+            while worker.successor:
+                outcomes += worker.turn()
+                time.sleep(0.002)
+        outcomes += worker.finish()
+    finally:
+        worker.close()
+    loaded = [members for kind, members in outcomes if kind == "policy"]
+    assert [members["state"] for members in loaded] == ["loaded"] * 101
+    assert sorted(key(members) for kind, members in outcomes if kind == "alert") == expected
+    assert not [members for kind, members in outcomes if kind == "error"]
+
+
+def test_too_slow_is_said(tmp_path, monkeypatch):
+    """What cannot be kept is not judged, and named."""
+    monkeypatch.setattr("fim.worker.KEPT_BYTES", 10000)
+    monkeypatch.setattr("fim.worker.BATCH_BYTES", 2000)
+    worker = Worker(written(tmp_path, HEAD + "    time.sleep(1)\n"), PATIENCE)
+    try:
+        outcomes = worker.turn(lines_of(ATTACKS))
+        assert [members["message"] for kind, members in outcomes if kind == "error"
+                and re.search(r"records 1 to \d+ were not judged", members["message"])]
+    finally:
+        worker.close()

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Alerts on what a package transaction writes: judged by the package database, at its end."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fim import packages
+from fim.maintenance import Maintenance, begin, end
+from fim.transaction import Transactions
+from fim.errors import UsageError
+import test_packages
+
+HOLDER = ("import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
+          "print('held', flush=True); sys.stdin.read()")
+PATIENCE = 60.0
+
+
+def alert(path, *effects, **members):
+    return dict({"rule": "binaries", "path": path, "effects": list(effects), "events": [1],
+                 "file": {"type": "file", "mode": "0755"}}, **members)
+
+
+class Lock:
+    """Held by a process of its own, as the tools hold theirs."""
+
+    def __init__(self, path):
+        self.process = subprocess.Popen([sys.executable, "-c", HOLDER, path],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"held\n"
+
+    def release(self):
+        self.process.communicate()
+
+
+@pytest.fixture
+def lock(tmp_path):
+    held = Lock(str(tmp_path / "lock"))
+    yield held
+    held.release()
+
+
+@pytest.fixture
+def transactions(tmp_path):
+    """On a lock and a database of the test's own."""
+    database = packages.PackageDatabase(packages.Dpkg())
+    return Transactions([database], [str(tmp_path / "lock")], [str(tmp_path / "database")])
+
+
+def outcomes(transactions):
+    """What comes once it is over."""
+    end_time, found = time.monotonic() + PATIENCE, []
+    while (transactions.held or transactions.verification) and time.monotonic() < end_time:
+        found += transactions.turn()
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.skipif(test_packages.NO_DPKG, reason="no dpkg here, or not root")
+def test_what_the_package_has_is_no_alert(tmp_path, monkeypatch, lock, transactions):
+    top = str(tmp_path / "top")
+    test_packages.install(tmp_path, top, monkeypatch)
+    test_packages.change(top)
+    held = [alert(top + "/same", "content"), alert(top + "/same.dpkg-new", "new", "mode"),
+            alert(top + "/other [1]*", "content"), alert(top + "/own", "new"),
+            alert(top + "/same", "mode"),
+            alert(top + "/same", "new", "mode", file={"type": "file", "mode": "4755"})]
+    assert [transactions.take(one) for one in held] == [[]] * len(held)
+    assert transactions.turn() == [] and transactions.held
+    lock.release()
+    said = outcomes(transactions)
+    assert said[0] == ("transaction", {"packages": ["fim-try"], "files": 3, "verified": 0,
+                                       "mismatched": 3})
+    assert [(one["path"][len(top) + 1:], one.get("package", {}).get("state"))
+            for kind, one in said[1:]] == [("other [1]*", "differs"), ("own", None),
+                                           ("same", "content_matches"),
+                                           ("same", "content_matches")]
+
+
+@pytest.mark.skipif(test_packages.NO_DPKG, reason="no dpkg here, or not root")
+def test_all_as_it_should_be(tmp_path, monkeypatch, lock, transactions):
+    top = str(tmp_path / "top")
+    test_packages.install(tmp_path, top, monkeypatch)
+    assert transactions.take(alert(top + "/same", "content")) == []
+    lock.release()
+    assert outcomes(transactions) == [("transaction", {
+        "packages": ["fim-try"], "files": 1, "verified": 1, "mismatched": 0})]
+
+
+def test_no_transaction_no_delay(transactions):
+    one = alert("/usr/bin/env", "content")
+    assert transactions.take(one) == [("alert", one)]
+
+
+def test_one_that_was_just_over(tmp_path, transactions):
+    """Its database was written a moment ago."""
+    (tmp_path / "database").write_text("")
+    assert transactions.take(alert("/no such", "content")) == []
+    os.utime(str(tmp_path / "database"), (1, 1))
+    assert outcomes(transactions) == [("alert", alert("/no such", "content"))]
+
+
+def test_nobody_hides_behind_a_lock(lock, transactions, monkeypatch):
+    monkeypatch.setattr("fim.transaction.LONGEST", 0.1)
+    assert transactions.take(alert("/no such", "content")) == []
+    assert outcomes(transactions) == [("alert", alert("/no such", "content"))]
+
+
+def test_the_end_does_not_lose_what_waits(lock, transactions):
+    transactions.take(alert("/no such", "content"))
+    assert transactions.finish() == [("alert", alert("/no such", "content"))]
+
+
+def test_maintenance(tmp_path):
+    state, one = str(tmp_path), alert("/etc/x", "content")
+    watched = Maintenance(state)
+    assert watched.turn() == [] and watched.mark(one) == one
+    begin(state, 3600, "CHG-1")
+    with pytest.raises(UsageError):
+        begin(state, 3600, "again")
+    (kind, said), = watched.turn()
+    assert (kind, said["state"], said["reason"], said["held"]) == ("maintenance", "begin", "CHG-1",
+                                                                  {})
+    assert watched.mark(one)["held"] == watched.mark(one)["held"] == "maintenance"
+    end(state)
+    (kind, said), = watched.turn()
+    assert (said["state"], said["held"]) == ("end", {"binaries": 2})
+    assert watched.mark(one) == one
+    with pytest.raises(UsageError):
+        end(state)
+
+
+def test_maintenance_is_over_by_itself(tmp_path):
+    begin(str(tmp_path), 0.2, "short")
+    watched = Maintenance(str(tmp_path))
+    assert [said["state"] for _, said in watched.turn()] == ["begin"]
+    time.sleep(0.3)
+    assert [said["state"] for _, said in watched.turn()] == ["end"]
+
+
+def test_maintenance_that_somebody_else_wrote(tmp_path):
+    path = tmp_path / "maintenance.json"
+    path.write_text(json.dumps({"by": "x", "reason": "y", "since": "", "until": "",
+                                "ends": time.time() + 99}))
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot give a file away")
+    os.chown(str(path), 65534, 65534)
+    assert Maintenance(str(tmp_path)).turn() == []
