@@ -9,7 +9,7 @@ out=${OUT:-$root/build/fuzz}
 mkdir -p "$out/corpus"
 
 core=
-for name in siphash decode buffer utf8 json terminal record record_text record_change process process_text; do
+for name in siphash decode buffer utf8 json terminal record record_text record_change process process_text arguments; do
 	core="$core $root/ext/$name.c"
 done
 # shellcheck disable=SC2086

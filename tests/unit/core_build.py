@@ -13,7 +13,7 @@ DRIVERS = os.path.join(ROOT, "tests", "unit", "core")
 CORE = (
     "siphash arena slots decode inode_store inode_root inode_table inode_walk "
     "mount_table mount_path mount_kind buffer utf8 json terminal record record_text record_change "
-    "process process_text users exclude"
+    "process process_text arguments users exclude"
 ).split()
 CFLAGS = (
     "-std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined "
