@@ -12,7 +12,7 @@ Q = $(if $(V),,@)
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench bench-baseline clean \
+.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench bench-baseline bench-sinks clean \
 	packages-run packages-test
 
 help: ## this list
@@ -66,6 +66,9 @@ bench: packages-test build ## guest instructions per operation, and the inode ta
 
 bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB
 	$(Q)$(PYTHON) tests/bench/baseline.py
+
+bench-sinks: packages-test build ## records a second through every sink
+	$(Q)$(PYTHON) tests/bench/sinks.py
 
 clean: ## remove what was built
 	$(Q)rm -rf build fim/*.so $$(find . -name __pycache__ -not -path './.git/*')

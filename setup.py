@@ -2,11 +2,18 @@
 
 import glob
 import os
+import re
 
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 WARNINGS = ["-Wall", "-Wextra"] + (["-Werror"] if os.environ.get("CI") else [])
+
+
+def version():
+    """What fim/version.py says; importing it needs the extension that is to be built."""
+    with open("fim/version.py", encoding="ascii") as text:
+        return re.search(r'VERSION = "(.*)"', text.read()).group(1)
 
 
 class BuildPy(build_py):
@@ -19,11 +26,11 @@ class BuildPy(build_py):
 
 setup(
     name="fim",
-    version="0.1.0",
+    version=version(),
     description="File integrity monitor: real time, with who did it, from kernel 3.10 on",
     license="GPL-2.0-only",
     python_requires=">=3.6",
-    packages=["fim"],
+    packages=["fim", "fim.sinks"],
     package_data={"fim": ["_core.pyi", "dist/*"]},
     entry_points={"console_scripts": ["fim = fim.cli:main"]},
     cmdclass={"build_py": BuildPy},

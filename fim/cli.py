@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 
-from fim import cli_baseline, doctor
+from fim import cli_baseline, cli_sinks, doctor
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
-from fim.monitor import RING_PAGES, VERSION, Monitor
+from fim.monitor import ARGUMENTS, RING_PAGES, Monitor
 from fim.output import complain, environment_error, opened
+from fim.sinks import FORMATS
+from fim.version import VERSION
 
 __all__ = ["main"]
 
@@ -62,10 +64,12 @@ def parser():
     return top
 
 
-def add_output(verb):
+def add_output(verb, formats=("text",) + FORMATS, default="text"):
     """What every verb has."""
-    verb.add_argument("--format", choices=("text", "json"), default="text",
-                      help="lines for people (the default) or one JSON object a line")
+    verb.add_argument("--format", choices=formats, default=default,
+                      help="lines for people (the default), or one JSON object a line%s"
+                      % (": a record, or that as an ECS or OCSF document" if "ecs" in formats
+                         else ""))
     verb.add_argument("--output", metavar="FILE", help="append to FILE, not standard output")
 
 
@@ -76,7 +80,11 @@ def add_watch(verbs):
                             "interrupted.")
     verb.add_argument("paths", nargs="+", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
-    add_output(verb)
+    add_output(verb, default=None)
+    cli_sinks.add_options(verb)
+    verb.add_argument("--arguments", choices=ARGUMENTS, default=ARGUMENTS[0],
+                      help="of processes: without what looks like a secret (the default), as "
+                      "they are, or not at all")
     verb.add_argument("--ready-file", metavar="FILE",
                       help="made when every hook is attached, proven, and everything scanned")
     verb.add_argument("--ring-pages", metavar="N", type=positive, default=RING_PAGES,
@@ -97,7 +105,7 @@ def add_doctor(verbs):
     """fim doctor"""
     verb = verbs.add_parser("doctor", help="what this kernel can and cannot show, and the mend")
     verb.usage_status = ANSWER_USAGE
-    add_output(verb)
+    add_output(verb, ("text", "json"))
     verb.add_argument("--quick", action="store_true", help="attach nothing, prove nothing")
     verb.set_defaults(run=diagnose, failed=ANSWER_ENVIRONMENT)
 
@@ -151,14 +159,15 @@ def make(path):
 
 def watch(options):
     """fim watch: until a signal; what the kernel holds then is printed."""
-    stop = Stop()
+    stop, form = Stop(), cli_sinks.chosen_format(options)
     monitor = Monitor(*options.paths, ring_pages=options.ring_pages,
-                      map_entries=options.map_entries, text=options.format == "text",
-                      utc=options.utc, one_file_system=options.one_file_system,
-                      find_links=options.find_links, exclude=options.exclude)
+                      map_entries=options.map_entries, text=form == "text", utc=options.utc,
+                      one_file_system=options.one_file_system, find_links=options.find_links,
+                      exclude=options.exclude + cli_sinks.excluded(options),
+                      arguments=options.arguments)
     for path in monitor.missing:
         complain("fim: %s does not exist yet: waiting for it" % path)
-    with opened(options.output) as sink, ready_file(options.ready_file) as ready:
+    with cli_sinks.outputs(options, form) as sink, ready_file(options.ready_file) as ready:
         monitor.open(sink.descriptor)
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
@@ -167,6 +176,7 @@ def watch(options):
             ready()
             while stop.reason is None:
                 sink.write(monitor.pump(PUMP_MS))
+                sink.tell_losses(monitor.emit)
         finally:
             last = monitor.close(stop.reason or "error")
         sink.write(last)

@@ -1,0 +1,68 @@
+"""Where the verbs that watch send records: --sink, --spool, and what goes beside them."""
+
+import contextlib
+import glob
+import os
+
+from fim.errors import UsageError
+from fim.output import opened
+from fim.sinks import FORMATS, Sinks
+
+__all__ = ["add_options", "chosen_format", "excluded", "outputs"]
+
+SPOOL = "/var/lib/fim/sinks"
+
+
+def add_options(verb):
+    """To a verb that watches."""
+    verb.add_argument("--sink", metavar="SINK", action="append", default=[],
+                      help="send records there too: syslog:tcp://HOST:PORT, syslog:tls://..., "
+                      "syslog:udp://..., syslog: (the local one), journald:, file:///PATH; with "
+                      "?format=ecs or other options, see fim(8); may be repeated")
+    verb.add_argument("--spool", metavar="DIR", default=SPOOL,
+                      help="where records wait until a sink has them (%s)" % SPOOL)
+
+
+def chosen_format(options):
+    """Text for people, unless there are sinks: those take records."""
+    if options.format == "text" and options.sink:
+        raise UsageError("fim: --format text is for people, --sink for records: say --format %s"
+                         % ", ".join(FORMATS))
+    return options.format or ("json" if options.sink else "text")
+
+
+def excluded(options):
+    """Patterns of what sending itself writes: it is no change to tell."""
+    return [glob.escape(os.path.realpath(options.spool))] if options.sink else []
+
+
+class Outputs:
+    """Standard output or a file, and every sink."""
+
+    def __init__(self, output, sinks):
+        self.output = output
+        self.descriptor = output.descriptor
+        self.sinks = sinks
+
+    def write(self, lines):
+        """Whole lines, to the sinks first: their spools keep them."""
+        self.sinks.take(lines)
+        self.output.write(lines)
+
+    def tell_losses(self, emit):
+        """By emit(kind, members, message): what a sink had no room for."""
+        for sink, count in self.sinks.losses():
+            reason = "no room in the spool of " + sink
+            emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
+                 "%d records: %s" % (count, reason))
+
+
+@contextlib.contextmanager
+def outputs(options, form):
+    """All of them, open; what a sink has not taken at the end stays in its spool."""
+    with opened(options.output, form) as output:
+        sinks = Sinks(options.sink, options.spool)
+        try:
+            yield Outputs(output, sinks)
+        finally:
+            sinks.close()
