@@ -1,12 +1,12 @@
 """Where records go besides the journal: syslog, journald, files; as they are, as ECS or as OCSF.
 
 The seam: whoever has records calls `Sinks.take(lines)` with whole JSON lines, as
-bytes, a batch at a time. It numbers them, writes them to each sink's spool and
-returns; a thread of each sink sends them. So the caller waits for a write to the
-page cache, never for a collector. What a heartbeat says of the journal's head is
+bytes, a batch at a time, and goes on. One thread numbers them and writes them to
+each sink's spool; a thread of each sink sends them. What a heartbeat says of the journal's head is
 a record like any other, and goes the same way.
 
     address.py      what --sink names
+    feed.py         the queue before the spools
     spool.py        the records that are not proven to have arrived, on disk
     outlet.py       one sink: its thread, its state
     syslog.py       RFC 5424; journald.py, file.py: the other kinds

@@ -42,11 +42,14 @@ class Outlet:
         self.thread = threading.Thread(target=self.run, name="fim-sink", daemon=True)
         self.thread.start()
 
-    # --- the caller's side ---
+    # --- the feeder's side ---
 
-    def take(self, lines):
-        """Whole lines; returns when they are in the spool."""
-        self.spool.append(lines)
+    def take(self, piece):
+        """Whole lines, or how many of them are lost; returns when the spool has them."""
+        if isinstance(piece, int):
+            self.spool.skip(piece)
+        else:
+            self.spool.append(piece)
         self.more.set()
 
     def state(self):

@@ -7,6 +7,7 @@ import time
 
 from fim.errors import FimError
 from fim.sinks.address import Address
+from fim.sinks.feed import Feed
 from fim.sinks.outlet import Outlet
 from fim.sinks.spool import Spool
 
@@ -38,12 +39,13 @@ class Sinks:
     def __init__(self, texts, directory):
         addresses = [Address(text) for text in texts]  # all are checked before one starts
         self.outlets = [outlet(address, directory) for address in addresses]
+        self.feed = Feed(self.outlets)
         self.told = [0] * len(self.outlets)
 
     def take(self, lines):
-        """A batch for each; never waits for a collector."""
-        for one in self.outlets if lines else ():
-            one.take(lines)
+        """A batch for each; never waits, neither for a collector nor for a disk."""
+        if lines and self.outlets:
+            self.feed.put(lines)
 
     def state(self):
         """Of each, as plain data, for `fim status`."""
@@ -60,6 +62,7 @@ class Sinks:
     def close(self, seconds=CLOSE_SECONDS):
         """Send what is left, for so long at most."""
         deadline = time.monotonic() + seconds
+        self.feed.close(seconds)
         for one in self.outlets:
             one.closing.set()
         for one in self.outlets:

@@ -95,6 +95,12 @@ class Spool:
             self.number += count
             self.make_room()
 
+    def skip(self, count):
+        """So many lines were lost before they came here."""
+        with self.lock:
+            self.dropped += count
+            self.number += count
+
     def write(self, lines, count):
         """To the last file, or to a new one where that is full or a hole is due."""
         last = self.segments[-1]

@@ -224,7 +224,9 @@ def test_nobody_there_and_then_somebody(tmp_path, quick):
     wait_for(lambda: sinks.state()[0]["failures"] > 1)
     state = sinks.state()[0]
     assert state["state"] == "waiting" and state["error"] == "Connection refused"
-    assert state["number"] == 50 and state["proven"] == 0 and state["spool_bytes"] > 0
+    wait_for(lambda: sinks.state()[0]["number"] == 50)
+    state = sinks.state()[0]
+    assert state["proven"] == 0 and state["spool_bytes"] > 0
     sinks.close(0.2)
     again = TcpCollector()
     second = Sinks([place.rsplit(":", 1)[0] + ":%d" % again.port], str(tmp_path))
@@ -275,11 +277,28 @@ def test_what_is_lost_is_told_once(tmp_path, monkeypatch):
     sinks.outlets[0].spool.limit = 5000
     for first in range(1, 101):
         sinks.take(records(1, first))
+    wait_for(lambda: sinks.state()[0]["number"] == 100)
     losses = sinks.losses()
     assert [text for text, _ in losses] == ["syslog:unix://%s/none?limit=1" % tmp_path]
     assert losses[0][1] == sinks.state()[0]["dropped"] > 50
     assert sinks.losses() == []
     sinks.close(0.1)
+
+
+def test_a_disk_that_is_stuck(tmp_path, monkeypatch):
+    """The caller goes on; what there is no room for is a hole of that size."""
+    monkeypatch.setattr("fim.sinks.feed.ROOM", 50000)
+    sinks = Sinks(["file://%s/out" % tmp_path], str(tmp_path))
+    with sinks.outlets[0].spool.lock:
+        for first in range(1, 1001):
+            sinks.take(records(1, first))
+        assert sinks.feed.waiting <= 50000
+    wait_for(lambda: sinks.state()[0]["number"] == 1000)
+    sinks.take(records(1, 1001))
+    sinks.close()
+    kept = (tmp_path / "out").read_bytes().count(b"\n")
+    assert 50 < kept < 500 and sinks.losses()[0][1] == 1001 - kept
+    assert sinks.state()[0]["number"] == sinks.state()[0]["proven"] == 1001
 
 
 def test_a_line_that_is_no_record_still_goes(tmp_path):
