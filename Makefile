@@ -8,11 +8,16 @@ SUITE ?= bookworm
 DISKS = --disk ext4 --disk xfs --disk btrfs
 Q = $(if $(V),,@)
 
+# make install: below DESTDIR. A package sets these; fim/dist/ has the files.
+PREFIX ?= /usr/local
+PYTHON_DIR ?= $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+
 # A kernel of your own: make test-vm VMLINUZ=... HEADERS=... RELEASE=...
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm coverage fuzz bench bench-baseline bench-sinks clean \
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm coverage fuzz bench bench-baseline bench-sinks clean \
 	packages-run packages-test
 
 help: ## this list
@@ -26,6 +31,16 @@ packages-test:
 
 build: packages-run ## compile the extension in place
 	$(Q)$(PYTHON) setup.py -q build_ext --inplace
+
+install: build ## command, package, units, manual pages: DESTDIR= PREFIX= PYTHON_DIR= UNITDIR=
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' PYTHON='$(PYTHON)' PYTHON_DIR='$(PYTHON_DIR)' \
+		UNITDIR='$(UNITDIR)' sh fim/dist/install.sh
+
+deb: build ## build/fim-monitor_VERSION_ARCH.deb
+	$(Q)sh fim/dist/debian.sh
+
+rpm: build ## build/rpm/RPMS/ARCH/fim-monitor-VERSION.rpm; DIST=.el7 .el8 .el9 name another one
+	$(Q)sh fim/dist/rpm.sh
 
 run: build ## watch PATHS on this host, or in a virtual machine where it cannot
 	$(Q)if why=$$($(PYTHON) -m fim doctor --quick | grep '^blind'); then \

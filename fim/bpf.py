@@ -11,6 +11,7 @@ import tempfile
 
 from fim import hooks
 from fim.errors import KernelError
+from fim.sources import directory
 
 __all__ = ["Attachment", "attach", "source", "stages"]
 
@@ -28,21 +29,13 @@ LOADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loader.py")
 INSTALL_BCC = "install python3-bpfcc (Debian), python3-bcc (RHEL 8+) or python-bcc (RHEL 7)"
 
 
-def directory():
-    """Where bpf_c/ is: beside the package in a checkout, inside it when installed."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    for path in (os.path.join(here, "bpf_c"), os.path.join(os.path.dirname(here), "bpf_c")):
-        if os.path.exists(os.path.join(path, "event.h")):
-            return path
-    raise KernelError("fim: %s/bpf_c: the kernel programs are missing; install fim again" % here)
-
-
 def source():
     """One text of all programs. BCC rewrites only the main text, so the .c files are
     joined, each with a #line that makes diagnostics name the real file."""
+    place = directory()
     parts = ['#include "%s"\n' % name for name in HEADERS]
     for name in SOURCES:
-        with open(os.path.join(directory(), name), encoding="utf-8") as text:
+        with open(os.path.join(place, name), encoding="utf-8") as text:
             parts.append('#line 1 "bpf_c/%s"\n%s' % (name, text.read()))
     return "".join(parts)
 
