@@ -3,11 +3,14 @@ record schema, the docstring of --sink.  Usage: manual.py DIRECTORY
 
     fim.1          every verb and option, as --help has them
     fim.8          the service: fim.8.in, with the sinks' addresses
+    fim-policy.5   what fim.policy says of itself
     fim-records.5  every kind of record and its members, of record.schema.json
     completion     for bash
 """
 
 import argparse
+import importlib.util
+import inspect
 import json
 import os
 import re
@@ -133,6 +136,30 @@ def records_page():
     return page + ".SH SEE ALSO\n.BR fim (1),\n.BR fim (8)\n"
 
 
+def policy_page():
+    """fim-policy(5), of what fim.policy says of itself."""
+    from fim import policy
+    page = (TITLE % ("FIM-POLICY", 5, VERSION) + ".SH NAME\nfim\\-policy \\- policies of fim\n"
+            ".SH DESCRIPTION\n" + literal(inspect.getdoc(policy)))
+    for name in policy.__all__:
+        thing = getattr(policy, name)
+        page += ".SH %s\n%s" % (name.upper(), literal(inspect.getdoc(thing) or ""))
+        for method, code in sorted(vars(thing).items()) if inspect.isclass(thing) else ():
+            if inspect.isfunction(code) and not method.startswith("_"):
+                page += ".SS %s%s\n%s" % (roff(method), roff(str(inspect.signature(code))),
+                                          literal(inspect.getdoc(code) or ""))
+    return page + ".SH SEE ALSO\n.BR fim (1),\n.BR fim\\-records (5)\n"
+
+
+def pages(top):
+    """[(file, its text)]"""
+    found = [("fim.1", command_page(top)), ("fim.8", service_page()),
+             ("fim-records.5", records_page()), ("completion", completion(top))]
+    if importlib.util.find_spec("fim.policy"):
+        found.append(("fim-policy.5", policy_page()))
+    return found
+
+
 COMPLETION = """# bash completion for fim, made of its own parser
 _fim()
 {
@@ -172,8 +199,7 @@ def main():
     os.environ["COLUMNS"] = "1000"
     top, directory = parser(), sys.argv[1]
     os.makedirs(directory, exist_ok=True)
-    for name, text in (("fim.1", command_page(top)), ("fim.8", service_page()),
-                       ("fim-records.5", records_page()), ("completion", completion(top))):
+    for name, text in pages(top):
         with open(os.path.join(directory, name), "w", encoding="ascii") as file:
             file.write(text)
 

@@ -27,7 +27,7 @@ ACTIVITIES = {
 FILE_TYPES = {"file": 1, "directory": 2, "char": 3, "block": 4, "socket": 5, "fifo": 6,
               "symlink": 7}
 STATUSES = {"success": 1, "failure": 2}
-SEVERITIES = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
+SEVERITIES = {"info": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 KIND_SEVERITIES = {"finding": 3, "alert": 4, "gap": 3, "blind": 4, "error": 3}
 INFORMATIONAL = 1
 HASHES = {"md5": 1, "sha1": 2, "sha256": 3, "sha512": 4}

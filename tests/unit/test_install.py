@@ -60,7 +60,8 @@ def expected(python_dir, units):
         units + "/" + name for name in ("fim.service", "fim-check.service", "fim-check.timer")} | {
         "/usr/bin/fim", "/etc/fim/environment", "/usr/share/bash-completion/completions/fim",
         "/usr/share/man/man1/fim.1", "/usr/share/man/man5/fim-records.5",
-        "/usr/share/man/man8/fim.8"}
+        "/usr/share/man/man8/fim.8"} | (
+            {"/usr/share/man/man5/fim-policy.5"} if "fim/policy.py" in MODULES else set())
 
 
 def test_what_is_installed(tree):
