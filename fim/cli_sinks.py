@@ -7,6 +7,7 @@ import os
 from fim.errors import UsageError
 from fim.output import opened
 from fim.sinks import FORMATS, Sinks
+from fim.sinks.address import Address
 
 __all__ = ["add_options", "chosen_format", "excluded", "outputs"]
 
@@ -33,7 +34,9 @@ def chosen_format(options):
 
 def excluded(options):
     """Patterns of what sending itself writes: it is no change to tell."""
-    return [glob.escape(os.path.realpath(options.spool))] if options.sink else []
+    places = [Address(sink) for sink in options.sink]
+    paths = [place.path for place in places if place.kind == "file"]
+    return [glob.escape(os.path.realpath(path)) for path in paths + [options.spool] * bool(places)]
 
 
 class Outputs:

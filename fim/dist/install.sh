@@ -24,7 +24,7 @@ mkdir -p $built/lib
 find $built -type f ! -name '*.o' ! -name '*.so' -delete
 "$python" setup.py -q build --build-base $built/base --build-lib $built/lib 2>/dev/null ||
 	"$python" setup.py build --build-base $built/base --build-lib $built/lib
-"$python" "$here/manual.py" $built/pages
+"$python" "$here/manual.py" $built/lib $built/pages
 for file in fim.in fim.service fim-check.service fim-check.timer; do filled $file; done
 
 install -d "$DESTDIR$PYTHON_DIR"

@@ -1,5 +1,5 @@
 """Manual pages and shell completion, made of what fim itself says: the argument parser, the
-record schema, the docstring of --sink.  Usage: manual.py DIRECTORY
+record schema, the docstring of --sink.  Usage: manual.py WHERE-FIM-IS DIRECTORY
 
     fim.1          every verb and option, as --help has them
     fim.8          the service: fim.8.in, with the sinks' addresses
@@ -17,7 +17,7 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
+sys.path.insert(0, sys.argv[1])
 
 from fim.cli import parser
 from fim.sinks import address
@@ -197,7 +197,7 @@ def completion(top):
 def main():
     """Write them."""
     os.environ["COLUMNS"] = "1000"
-    top, directory = parser(), sys.argv[1]
+    top, directory = parser(), sys.argv[2]
     os.makedirs(directory, exist_ok=True)
     for name, text in pages(top):
         with open(os.path.join(directory, name), "w", encoding="ascii") as file:

@@ -17,6 +17,7 @@ CHANNELS = {("syslog", "unix"): Datagrams, ("syslog", "udp"): Datagrams,
             ("journald", "unix"): Journald, ("file", "file"): File}
 CHUNK = 1 << 18
 IDLE_SECONDS = 1
+GRACE_SECONDS = 0.2  # of a thread that has nothing to send, but may be connecting
 PAUSE_SECONDS, LONGEST_PAUSE = 1, 30
 
 
@@ -64,7 +65,9 @@ class Outlet:
         """Send what can be sent until then; the rest waits in the spool for the next start."""
         self.closing.set()
         self.more.set()
-        self.thread.join(max(0, deadline - time.monotonic()))
+        if not self.finished():
+            self.thread.join(max(0, deadline - time.monotonic()))
+        self.thread.join(GRACE_SECONDS)
         if not self.thread.is_alive():
             self.spool.close()
 
