@@ -9,7 +9,8 @@ from fim.output import opened
 from fim.sinks import FORMATS, Sinks
 from fim.sinks.address import Address
 
-__all__ = ["add_options", "chosen_format", "excluded", "outputs"]
+__all__ = ["add_options", "chosen_format", "excluded", "opened_sinks", "outputs",
+           "tell_losses"]
 
 SPOOL = "/var/lib/fim/sinks"
 
@@ -39,6 +40,14 @@ def excluded(options):
     return [glob.escape(os.path.realpath(path)) for path in paths + [options.spool] * bool(places)]
 
 
+def tell_losses(sinks, emit):
+    """By emit(kind, members, message): what a sink had no room for."""
+    for sink, count in sinks.losses():
+        reason = "no room in the spool of " + sink
+        emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
+             "%d records: %s" % (count, reason))
+
+
 class Outputs:
     """Standard output or a file, and every sink."""
 
@@ -52,20 +61,20 @@ class Outputs:
         self.sinks.take(lines)
         self.output.write(lines)
 
-    def tell_losses(self, emit):
-        """By emit(kind, members, message): what a sink had no room for."""
-        for sink, count in self.sinks.losses():
-            reason = "no room in the spool of " + sink
-            emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
-                 "%d records: %s" % (count, reason))
+
+
+@contextlib.contextmanager
+def opened_sinks(options):
+    """Every --sink; what one has not taken at the end stays in its spool."""
+    sinks = Sinks(options.sink, options.spool)
+    try:
+        yield sinks
+    finally:
+        sinks.close()
 
 
 @contextlib.contextmanager
 def outputs(options, form):
-    """All of them, open; what a sink has not taken at the end stays in its spool."""
-    with opened(options.output, form) as output:
-        sinks = Sinks(options.sink, options.spool)
-        try:
-            yield Outputs(output, sinks)
-        finally:
-            sinks.close()
+    """All of them, open."""
+    with opened(options.output, form) as output, opened_sinks(options) as sinks:
+        yield Outputs(output, sinks)

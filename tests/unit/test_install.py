@@ -174,7 +174,8 @@ def verbs():
 @pytest.mark.parametrize("unit", UNITS[:2])
 def test_units_run_a_command_that_there_is(tree, unit):
     command = dict(directives(tree + "/usr/lib/systemd/system/" + unit))["ExecStart"]
-    words = shlex.split(command.replace("$FIM_OPTIONS", ""))
+    options = dict(directives(tree + "/etc/fim/environment"))["FIM_OPTIONS"].strip('"')
+    words = shlex.split(command.replace("$FIM_OPTIONS", options))
     assert words[0] == "/usr/bin/fim"
     if words[1] in verbs():
         parser().parse_args(words[1:])
@@ -248,7 +249,8 @@ def rpm(place, *arguments):
 
 def in_root(place):
     """Every file but those of rpm's own database, wherever it has that."""
-    return {name for name in files_below(str(place)) if "rpm/" not in name and "/.rpmdb/" not in name}
+    return {name for name in files_below(str(place))
+            if "rpm/" not in name and "/.rpmdb/" not in name}
 
 
 BCC = {".el7": "python-bcc", ".el8": "python3-bcc", ".el9": "python3-bcc"}

@@ -41,8 +41,9 @@ def test_everything_arrives(tmp_path):
     """Any name, and an entry longer than a datagram; numbered, with their kind."""
     long = records(1, 900, known="x" * 900000)
     (tmp_path / "lines").write_bytes(nasty_lines() + long)
-    done = subprocess.run(["unshare", "-m", "sh", "-c", IN_PRIVATE, "sh", sys.executable, SEND,
-                           str(tmp_path), str(len(NASTY) + 1)], stderr=subprocess.PIPE, timeout=60, cwd=ROOT)
+    command = ["unshare", "-m", "sh", "-c", IN_PRIVATE, "sh", sys.executable, SEND, str(tmp_path),
+               str(len(NASTY) + 1)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, timeout=60, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     entries = [json.loads(line) for line in (tmp_path / "entries").read_text().splitlines()]
     assert [int(entry["FIM_NUMBER"]) for entry in entries] == list(range(1, len(NASTY) + 2))

@@ -38,7 +38,8 @@ def bodies_equal(bodies, lines, form):
     for body, record in zip(bodies, expected):
         assert all(32 <= byte < 127 for byte in body)
         document = json.loads(body.decode("ascii"))
-        found = {"json": document, "ecs": document.get("fim"), "ocsf": document.get("unmapped")}[form]
+        found = {"json": document, "ecs": document.get("fim"),
+                 "ocsf": document.get("unmapped")}[form]
         assert found["where"] == record["where"]
         assert found.get("where_b64") == record.get("where_b64")
 
