@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -102,10 +103,16 @@ def certificate(tmp_path):
     return cert, key
 
 
-def through_tls(tmp_path, form, lines, count):
+def tls_server(tmp_path):
+    """(certificate, a server's side of TLS)"""
     cert, key = certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
+    return cert, context
+
+
+def through_tls(tmp_path, form, lines, count):
+    cert, context = tls_server(tmp_path)
     return through_tcp(tmp_path, form, lines, count, context, "&ca=" + cert)
 
 
@@ -161,10 +168,13 @@ def quick(monkeypatch):
     monkeypatch.setattr("fim.sinks.outlet.IDLE_SECONDS", 0.05)
 
 
-def test_a_collector_that_dies_with_unread_messages(tmp_path, quick):
+@pytest.mark.parametrize("how", ["tcp", "tls"])
+def test_a_collector_that_dies_with_unread_messages(tmp_path, quick, how):
     """The kernel took them, nobody read them: they come again."""
-    collector = TcpCollector()
-    sinks = Sinks(["syslog:tcp://127.0.0.1:%d" % collector.port], str(tmp_path))
+    cert, context = tls_server(tmp_path) if how == "tls" else ("", None)
+    collector = TcpCollector(context)
+    sinks = Sinks(["syslog:%s://localhost:%d%s" % (how, collector.port, cert and "?ca=" + cert)],
+                  str(tmp_path))
     sinks.take(records(100))
     wait_for(lambda: len(collector.numbers()) == 100)
     collector.reading.clear()
@@ -185,6 +195,41 @@ def test_a_collector_that_dies_with_unread_messages(tmp_path, quick):
     for number, body in collector.messages():
         assert by_number.setdefault(number, body) == body
         assert json.loads(body.decode())["seq"] == number
+
+
+@pytest.mark.parametrize("how", ["tcp", "tls"])
+def test_a_collector_that_dies_at_the_proof(tmp_path, quick, how, monkeypatch):
+    """It is asked for the end while it has not read everything, and answers with a reset."""
+    monkeypatch.setattr(connection, "PROOF_SECONDS", 10)
+    cert, context = tls_server(tmp_path) if how == "tls" else ("", None)
+    collector = TcpCollector(context)
+    asked = threading.Event()
+    prove = connection.Connection.prove
+
+    def noted(self):
+        asked.set()
+        return prove(self)
+    monkeypatch.setattr(connection.Connection, "prove", noted)
+    sinks = Sinks(["syslog:%s://localhost:%d%s" % (how, collector.port, cert and "?ca=" + cert)],
+                  str(tmp_path))
+    sinks.take(records(1))
+    wait_for(lambda: len(collector.numbers()) == 1)
+    collector.reading.clear()
+    sinks.take(records(1, 2))
+    time.sleep(0.1)
+    monkeypatch.setattr(connection.Connection, "patience", 0)
+    sinks.take(records(99, 3))
+    assert asked.wait(10)
+    time.sleep(0.2)
+    assert sinks.state()[0]["proven"] == 0
+    for client in collector.sockets:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(client.detach())
+    collector.reading.set()
+    wait_for(lambda: collector.numbers() == set(range(1, 102)))
+    wait_for(lambda: sinks.state()[0]["proven"] == 101)
+    assert sinks.state()[0]["failures"] == 1 and sinks.state()[0]["unproven"] == 0
+    sinks.close()
 
 
 def test_proofs_let_the_spool_go(tmp_path, quick):
@@ -340,9 +385,7 @@ def test_a_certificate_that_is_not_there(tmp_path):
 
 def test_a_collector_that_is_another(tmp_path, quick):
     """Its certificate is not of the one that was named: nothing is sent."""
-    cert, key = certificate(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    cert, context = tls_server(tmp_path)
     collector = TcpCollector(context)
     sinks = Sinks(["syslog:tls://127.0.0.1:%d?ca=%s&name=other" % (collector.port, cert)],
                   str(tmp_path))
@@ -351,3 +394,23 @@ def test_a_collector_that_is_another(tmp_path, quick):
     sinks.close(0.1)
     assert collector.numbers() == set() and sinks.state()[0]["proven"] == 0
     collector.close()
+
+
+def test_losses_are_records():
+    """As the schema has them."""
+    import jsonschema
+    from core_build import ROOT
+    from collectors import HEAD
+    from fim.cli_sinks import tell_losses
+
+    class Full:
+        @staticmethod
+        def losses():
+            return [("syslog:", 7)]
+    told = []
+    tell_losses(Full, lambda kind, members, message: told.append((kind, members, message)))
+    kind, members, message = told[0]
+    record = dict(HEAD, kind=kind, seq=1, **members)
+    with open(os.path.join(ROOT, "fim", "dist", "record.schema.json"), encoding="utf-8") as file:
+        jsonschema.Draft7Validator(json.load(file)).validate(record)
+    assert record["count"] == 7 and "syslog:" in message and len(told) == 1
