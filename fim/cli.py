@@ -176,7 +176,7 @@ def watch(options):
             ready()
             while stop.reason is None:
                 sink.write(monitor.pump(PUMP_MS))
-                cli_sinks.tell_losses(sink.sinks, monitor.emit)
+                sink.sinks.tell_losses(monitor.emit)
         finally:
             last = monitor.close(stop.reason or "error")
         sink.write(last)

@@ -9,8 +9,7 @@ from fim.output import opened
 from fim.sinks import FORMATS, Sinks
 from fim.sinks.address import Address
 
-__all__ = ["add_options", "chosen_format", "excluded", "opened_sinks", "outputs",
-           "tell_losses"]
+__all__ = ["add_options", "chosen_format", "excluded", "opened_sinks", "outputs"]
 
 SPOOL = "/var/lib/fim/sinks"
 
@@ -38,14 +37,6 @@ def excluded(options):
     places = [Address(sink) for sink in options.sink]
     paths = [place.path for place in places if place.kind == "file"]
     return [glob.escape(os.path.realpath(path)) for path in paths + [options.spool] * bool(places)]
-
-
-def tell_losses(sinks, emit):
-    """By emit(kind, members, message): what a sink had no room for."""
-    for sink, count in sinks.losses():
-        reason = "no room in the spool of " + sink
-        emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
-             "%d records: %s" % (count, reason))
 
 
 class Outputs:

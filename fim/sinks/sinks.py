@@ -51,8 +51,15 @@ class Sinks:
         """Of each, as plain data, for `fim status`."""
         return [one.state() for one in self.outlets]
 
+    def tell_losses(self, emit):
+        """By emit(kind, members, message): what a sink had no room for, a record each."""
+        for sink, count in self.losses():
+            reason = "no room in the spool of " + sink
+            emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
+                 "%d records: %s" % (count, reason))
+
     def losses(self):
-        """[(sink, lines dropped since asked last)], where there are: to be told in writing."""
+        """[(sink, lines dropped since asked last)], where there are."""
         dropped = [one.spool.dropped for one in self.outlets]
         found = [(one.address.text, now - before)
                  for one, now, before in zip(self.outlets, dropped, self.told) if now > before]
