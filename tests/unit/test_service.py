@@ -14,7 +14,7 @@ from fim.version import VERSION
 from test_install import make, verbs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SECONDS = 240
+SECONDS = 600
 JOB = """
 set -e
 say() { echo "$1=$2" >>/job/facts; }
