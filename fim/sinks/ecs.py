@@ -2,6 +2,8 @@
 
 import posixpath
 
+from fim.sinks.members import given, rest
+
 __all__ = ["ECS_VERSION", "document"]
 
 ECS_VERSION = "8.17.0"
@@ -20,11 +22,6 @@ HASHES = {"md5", "sha1", "sha256", "sha384", "sha512"}
 MAPPED = {"v", "seq", "stream", "time", "host", "labels", "errno", "process"}
 MAPPED_PROCESS = {"pid", "tid", "start", "entity_id", "ppid", "parent", "uid", "euid", "gid",
                   "user", "comm", "exe", "args", "cwd", "auid", "login_user", "container"}
-
-
-def given(members):
-    """Without what is not known."""
-    return {key: value for key, value in members.items() if value is not None and value != {}}
 
 
 def text(number):
@@ -84,19 +81,6 @@ def user_of(process):
         "audit": given({"id": text(process["auid"]), "name": process["login_user"]})})
 
 
-def rest_of(record):
-    """fim.*: what is not in a field of ECS."""
-    rest = {key: value for key, value in record.items() if key not in MAPPED}
-    process = record.get("process")
-    if process:
-        rest["process"] = {key: value for key, value in process.items()
-                           if key not in MAPPED_PROCESS}
-        parent = process["parent"] or {}
-        if "exe_b64" in parent:
-            rest["process"]["parent"] = {"exe_b64": parent["exe_b64"]}
-    return rest
-
-
 def document(record):
     """The whole document."""
     host, process = record["host"], record.get("process")
@@ -105,7 +89,7 @@ def document(record):
         "agent": {"type": "fim", "ephemeral_id": record["stream"]},
         "host": given({"name": host["name"], "hostname": host["name"], "id": host["machine_id"],
                        "boot": given({"id": host["boot_id"]})}),
-        "labels": record["labels"], "file": file_of(record), "fim": rest_of(record)}
+        "labels": record["labels"], "file": file_of(record), "fim": rest(record, MAPPED, MAPPED_PROCESS)}
     if process:
         found.update(process=process_of(process), user=user_of(process),
                      container=given({"id": process["container"]}))

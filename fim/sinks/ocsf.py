@@ -9,6 +9,7 @@ import posixpath
 import shlex
 import time
 
+from fim.sinks.members import given, rest
 from fim.version import VERSION
 
 __all__ = ["OCSF_VERSION", "document"]
@@ -31,14 +32,9 @@ SEVERITIES = {"info": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 KIND_SEVERITIES = {"finding": 3, "alert": 4, "gap": 3, "blind": 4, "error": 3}
 INFORMATIONAL = 1
 HASHES = {"md5": 1, "sha1": 2, "sha256": 3, "sha512": 4}
-UNSAID = {"v", "seq", "stream", "time", "host", "labels", "result", "errno", "path", "message"}
-UNSAID_PROCESS = {"pid", "tid", "start", "entity_id", "ppid", "parent", "uid", "user", "comm",
+MAPPED = {"v", "seq", "stream", "time", "host", "labels", "result", "errno", "path", "message"}
+MAPPED_PROCESS = {"pid", "tid", "start", "entity_id", "ppid", "parent", "uid", "user", "comm",
                   "exe", "cwd", "ses", "tty", "container"}
-
-
-def given(members):
-    """Without what is not known."""
-    return {key: value for key, value in members.items() if value not in (None, {}, [])}
 
 
 @functools.lru_cache(maxsize=256)
@@ -113,18 +109,6 @@ def metadata_of(record):
         "labels": ["%s:%s" % pair for pair in sorted(record["labels"].items())]})
 
 
-def rest_of(record):
-    """What has no attribute of its own."""
-    rest = {key: value for key, value in record.items() if key not in UNSAID}
-    process = record.get("process")
-    if process:
-        rest["process"] = {key: value for key, value in process.items()
-                           if key not in UNSAID_PROCESS}
-        if "exe_b64" in (process["parent"] or {}):
-            rest["process"]["parent"] = {"exe_b64": process["parent"]["exe_b64"]}
-    return rest
-
-
 def activity(record):
     """File System Activity; a rename is of the old name, its result the new one."""
     found = {"activity_id": ACTIVITIES.get(record["op"], OTHER), "file": file_of(record),
@@ -172,5 +156,5 @@ def document(record):
                                       KIND_SEVERITIES.get(record["kind"], INFORMATIONAL)),
         "device": given({"hostname": host["name"], "uid": host["machine_id"], "type_id": 0,
                          "boot_uid": host["boot_id"]}),
-        "unmapped": rest_of(record)})
+        "unmapped": rest(record, MAPPED, MAPPED_PROCESS)})
     return given(found)
