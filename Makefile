@@ -64,7 +64,7 @@ build/packages: packages-test
 	$(Q)mkdir -p $@.new && cd $@.new && apt-get -qq download hello >/dev/null 2>&1
 	$(Q)mv $@.new $@
 
-test-vm: packages-test build build/packages deb ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
+test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
 	$(Q)$(VM) $(KERNEL) $(DISKS) --timeout 5400 -- $(PYTEST) tests/system
 
