@@ -9,12 +9,17 @@ SUITES ?= bullseye bookworm trixie sid
 DISKS = --disk ext4 --disk xfs --disk btrfs
 Q = $(if $(V),,@)
 
+# make install: below DESTDIR. A package sets these; fim/dist/ has the files.
+PREFIX ?= /usr/local
+PYTHON_DIR ?= $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+
 # A kernel of your own: make test-vm VMLINUZ=... HEADERS=... RELEASE=...
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build run run-vm test test-unit test-vm test-matrix coverage fuzz bench bench-baseline \
-	bench-journal clean packages-run packages-test
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-matrix coverage fuzz bench \
+	bench-baseline bench-journal bench-sinks clean packages-run packages-test
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -28,6 +33,16 @@ packages-test:
 build: packages-run ## compile the extension in place
 	$(Q)$(PYTHON) setup.py -q build_ext --inplace
 
+install: build ## command, package, units, manual pages: DESTDIR= PREFIX= PYTHON_DIR= UNITDIR=
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' PYTHON='$(PYTHON)' PYTHON_DIR='$(PYTHON_DIR)' \
+		UNITDIR='$(UNITDIR)' sh fim/dist/install.sh
+
+deb: build ## build/fim-monitor_VERSION_ARCH.deb
+	$(Q)sh fim/dist/debian.sh
+
+rpm: build ## build/rpm/RPMS/ARCH/fim-monitor-VERSION.rpm; DIST=.el7 .el8 .el9 name another one
+	$(Q)sh fim/dist/rpm.sh
+
 run: build ## watch PATHS on this host, or in a virtual machine where it cannot
 	$(Q)if why=$$($(PYTHON) -m fim doctor --quick | grep '^blind'); then \
 		echo "this host cannot serve: $$why" | tr -s ' \n' ' '; echo; $(MAKE) -s run-vm; \
@@ -40,7 +55,7 @@ run-vm: build ## the same in a virtual machine over this machine's root
 
 test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system ring in the machine
 
-test-unit: packages-test build ## no kernel, two minutes
+test-unit: packages-test build ## no kernel, four minutes
 	$(Q)FIM_TEST_HEADERS=$$($(PYTHON) tests/vm/headers.py $(SUITE)) $(PYTEST) tests/unit
 
 fuzz: packages-test ## the decoder, 20 seconds
@@ -76,6 +91,9 @@ bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,
 
 bench-journal: packages-test build ## verify and search a journal of a million records, 1.2 GB
 	$(Q)$(PYTHON) tests/bench/journal.py
+
+bench-sinks: packages-test build ## records a second through every sink
+	$(Q)$(PYTHON) tests/bench/sinks.py
 
 clean: ## remove what was built
 	$(Q)rm -rf build fim/*.so $$(find . -name __pycache__ -not -path './.git/*')

@@ -1,29 +1,43 @@
 """Builds fim and its extension fim._core for the stable ABI of Python 3.6."""
 
 import glob
+import hashlib
 import os
+import re
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 WARNINGS = ["-Wall", "-Wextra"] + (["-Werror"] if os.environ.get("CI") else [])
 
 
+def version():
+    """What fim/version.py says; importing it needs the extension that is to be built."""
+    with open("fim/version.py", encoding="ascii") as text:
+        return re.search(r'VERSION = "(.*)"', text.read()).group(1)
+
+
 class BuildPy(build_py):
-    """Ships bpf_c/ inside the package, which is where an installed fim looks for it."""
+    """Ships bpf_c/ inside the package, where an installed fim looks for it, with the digests
+    that it checks (fim/sources.py)."""
 
     def run(self):
         super().run()
-        self.copy_tree("bpf_c", os.path.join(self.build_lib, "fim", "bpf_c"))
+        place = os.path.join(self.build_lib, "fim", "bpf_c")
+        self.copy_tree("bpf_c", place)
+        with open(os.path.join(place, "SHA256SUMS"), "w", encoding="ascii") as sums:
+            for name in sorted(os.listdir("bpf_c")):
+                with open(os.path.join("bpf_c", name), "rb") as file:
+                    sums.write("%s  %s\n" % (hashlib.sha256(file.read()).hexdigest(), name))
 
 
 setup(
     name="fim",
-    version="0.1.0",
+    version=version(),
     description="File integrity monitor: real time, with who did it, from kernel 3.10 on",
     license="GPL-2.0-only",
     python_requires=">=3.6",
-    packages=["fim", "fim.presets"],
+    packages=find_packages(include=["fim", "fim.*"]),
     package_data={"fim": ["_core.pyi", "dist/*", "dist/policies/*"]},
     entry_points={"console_scripts": ["fim = fim.cli:main"]},
     cmdclass={"build_py": BuildPy},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "arguments.h"
 #include "process.h"
 
 #include <endian.h>
@@ -165,18 +166,21 @@ static void put_exe(const struct fim_view *view, struct buffer *out)
 		json_null(out);
 }
 
-static void put_args(const struct fim_event *event, struct buffer *out)
+static void put_args(const struct fim_view *view, struct buffer *out)
 {
-	struct bytes rest = event_text(event, FIM_TEXT_ARGS), argument;
+	const struct fim_event *event = view->event;
 	bool whole = event_text_whole(event, FIM_TEXT_ARGS) &&
 		     !(event->flags & FIM_EVENT_ARGS_CUT);
+	struct arguments arguments;
+	struct bytes argument;
 
+	arguments_init(&arguments, event_text(event, FIM_TEXT_ARGS), view->arguments);
 	json_key(out, "args");
-	if (!rest.data || (!whole && !rest.length)) {
+	if (!arguments.rest.data || (!whole && !arguments.rest.length)) {
 		json_null(out);
 	} else {
 		json_begin_array(out);
-		while (text_next(&rest, &argument))
+		while (arguments_next(&arguments, &argument))
 			json_text(out, argument);
 		json_end_array(out);
 	}
@@ -214,7 +218,7 @@ void process_render_json(const struct fim_view *view,
 	json_key(out, "comm");
 	json_text(out, event_comm(view->event));
 	put_exe(view, out);
-	put_args(view->event, out);
+	put_args(view, out);
 	put_place(view, out);
 	json_end_object(out);
 }

@@ -42,6 +42,7 @@ static void depends_on(const struct fim_view *view, const struct fim_stream *str
 	buffer_add(ret, &event->actor, sizeof(event->actor));
 	buffer_add(ret, &flags, sizeof(flags));
 	buffer_add(ret, &stream->boot_ns, sizeof(stream->boot_ns));
+	buffer_add(ret, &view->arguments, sizeof(view->arguments));
 	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots); i++)
 		add_text(ret, event, slots[i]);
 	add_bytes(ret, view->exe);

@@ -4,7 +4,7 @@
  *
  *	by USER (login USER)  PROGRAM[PID] < PARENT in CONTAINER  $ ARGUMENTS
  */
-#include "decode.h"
+#include "arguments.h"
 #include "process.h"
 #include "terminal.h"
 
@@ -99,22 +99,25 @@ static void put_container(const struct fim_event *event, struct buffer *out)
 
 #define ARGS_COLUMNS 60
 
-static void put_args(const struct fim_event *event, struct buffer *out)
+static void put_args(const struct fim_view *view, struct buffer *out)
 {
-	struct bytes rest = event_text(event, FIM_TEXT_ARGS), argument;
+	const struct fim_event *event = view->event;
+	struct arguments arguments;
+	struct bytes argument;
 	size_t start = out->length, used = 0;
 	bool cut = event->flags & FIM_EVENT_ARGS_CUT ||
 		   !event_text_whole(event, FIM_TEXT_ARGS);
 
-	if (rest.length == 0)
+	arguments_init(&arguments, event_text(event, FIM_TEXT_ARGS), view->arguments);
+	if (arguments.rest.length == 0)
 		return;
 	buffer_add_string(out, "  $");
-	while (used < ARGS_COLUMNS && text_next(&rest, &argument)) {
+	while (used < ARGS_COLUMNS && arguments_next(&arguments, &argument)) {
 		buffer_add_byte(out, ' ');
 		cut |= !terminal_cut(argument, ARGS_COLUMNS - used, out);
 		used = out->length - start;
 	}
-	if (cut || rest.length)
+	if (cut || arguments.rest.length)
 		buffer_add_string(out, " ...");
 }
 
@@ -125,5 +128,5 @@ void process_render_text(const struct fim_view *view, struct buffer *out)
 	put_program(view, out);
 	put_parent(view, out);
 	put_container(view->event, out);
-	put_args(view->event, out);
+	put_args(view, out);
 }

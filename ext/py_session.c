@@ -45,16 +45,16 @@ static int copy_texts(struct py_session *self, const char *const given[4])
 static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
 	static char *names[] = {"stream", "boot_id", "host", "labels", "seed", "text",
-				"utc", "one_file_system", "find_links", NULL};
+				"utc", "one_file_system", "find_links", "arguments", NULL};
 	struct py_session *self = (struct py_session *)object;
 	struct session_options options = {0};
 	const char *texts[4], *seed;
-	int text = 0, utc = 0, one = 0, links = 0, error;
+	int text = 0, utc = 0, one = 0, links = 0, arguments = ARGUMENTS_REDACTED, error;
 	Py_ssize_t seed_length;
 
-	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|pppp:Session", names, &texts[0],
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, "ssssy#|ppppi:Session", names, &texts[0],
 					 &texts[1], &texts[2], &texts[3], &seed, &seed_length,
-					 &text, &utc, &one, &links))
+					 &text, &utc, &one, &links, &arguments))
 		return -1;
 	if (self->ready || seed_length != SESSION_SEED_SIZE) {
 		PyErr_SetString(PyExc_ValueError, "Session: made twice, or a seed of a wrong size");
@@ -62,7 +62,8 @@ static int session_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 	}
 	error = copy_texts(self, texts);
 	options = (struct session_options){self->texts[0], self->texts[1], self->texts[2],
-					   self->texts[3], seed, text, utc, one, links};
+					   self->texts[3], seed, text, utc, one, links,
+					   (enum arguments_shown)arguments};
 	if (error == 0)
 		error = session_init(&self->session, &options);
 	self->ready = error == 0;

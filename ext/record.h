@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "arguments.h"
 #include "buffer.h"
 #include "bytes.h"
 #include "event.h"
@@ -54,6 +55,8 @@ struct fim_view {
 	enum view_result result;
 	struct bytes holds; /* open of a block device: where its file system is mounted */
 	const struct mount *mount; /* mount, umount: what was; NULL unknown */
+
+	enum arguments_shown arguments;
 
 	const struct fim_id *stat_id; /* what stat says, NULL: event->file.id */
 

@@ -296,6 +296,7 @@ void resolve_event(struct session *session, const struct fim_event *event, struc
 	memset(ret, 0, sizeof(*ret));
 	ret->event = event;
 	ret->time_ns = record_wall_ns(event->time, session->wall_offset);
+	ret->arguments = session->arguments;
 	ret->late = event->time < session->delivered;
 	resolve_paths(session, event, ret);
 	if (event->op == FIM_OP_OPEN && !(event->flags & FIM_EVENT_FAILED))

@@ -395,6 +395,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->utc = options->utc;
 	session->one_file_system = options->one_file_system;
 	session->find_links = options->find_links;
+	session->arguments = options->arguments;
 	session->stream.stream = options->stream;
 	session->stream.boot_id = options->boot_id;
 	session->stream.host = bytes_of_string(options->host);

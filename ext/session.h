@@ -206,6 +206,7 @@ struct session {
 	uint64_t odd;         /* of taps[0], when last told */
 	bool keep_learning;   /* a sweep is under way: scans leave the probes attached */
 	bool text_format, utc, one_file_system, find_links;
+	enum arguments_shown arguments;
 	bool held;            /* records wait: names are not known yet */
 	const char *found;    /* why a scan reports what it finds, NULL: it does not */
 	bool need_room;       /* the hash is, or soon will be, full */
@@ -220,6 +221,7 @@ struct session_options {
 	const char *labels;  /* JSON object */
 	const char *seed;    /* SESSION_SEED_SIZE random bytes */
 	bool text_format, utc, one_file_system, find_links;
+	enum arguments_shown arguments;
 };
 
 int session_init(struct session *session, const struct session_options *options);

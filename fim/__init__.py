@@ -8,6 +8,7 @@
 from fim.errors import FimError, KernelError, UsageError
 from fim.monitor import Monitor
 from fim.records import Record, read
+from fim.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["FimError", "KernelError", "Monitor", "Record", "UsageError", "read"]

@@ -61,8 +61,9 @@ class Session:
 
     def __init__(self, stream: str, boot_id: str, host: str, labels: str, seed: bytes,
                  text: bool = False, utc: bool = False, one_file_system: bool = False,
-                 find_links: bool = False) -> None:
-        """`host` and `labels` are JSON objects; `seed` is 16 random bytes."""
+                 find_links: bool = False, arguments: int = 0) -> None:
+        """`host` and `labels` are JSON objects; `seed` is 16 random bytes. Of processes'
+        `arguments`, 0: secrets redacted, 1: all, 2: none."""
 
     def tap(self, maps: Tuple[int, int, int, int, int, int, int], pages: int, entries: int,
             learn_functions: Sequence[Optional[str]], learn_program: int) -> None:

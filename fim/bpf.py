@@ -11,6 +11,7 @@ import tempfile
 from fim import hooks, rights
 from fim.errors import KernelError
 from fim.needs import bcc_package, header_package, interpreters
+from fim.sources import directory
 from fim.switches import switched_off
 
 __all__ = ["Attachment", "attach", "exit_stages", "source", "stages"]
@@ -28,22 +29,14 @@ NO_BCC = 3
 LOADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loader.py")
 
 
-def directory():
-    """Where bpf_c/ is: beside the package in a checkout, inside it when installed."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    for path in (os.path.join(here, "bpf_c"), os.path.join(os.path.dirname(here), "bpf_c")):
-        if os.path.exists(os.path.join(path, "event.h")):
-            return path
-    raise KernelError("fim: %s/bpf_c: the kernel programs are missing; install fim again" % here)
-
-
 def source(attempts=False):
     """One text of all programs. BCC rewrites only the main text, so the .c files are
     joined, each with a #line that makes diagnostics name the real file."""
+    place = directory()
     parts = ["#define FIM_ATTEMPTS\n"] if attempts else []
     parts += ['#include "%s"\n' % name for name in HEADERS]
     for name in SOURCES + (ATTEMPT_SOURCES if attempts else ()):
-        with open(os.path.join(directory(), name), encoding="utf-8") as text:
+        with open(os.path.join(place, name), encoding="utf-8") as text:
             parts.append('#line 1 "bpf_c/%s"\n%s' % (name, text.read()))
     return "".join(parts)
 

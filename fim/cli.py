@@ -6,16 +6,18 @@ import os
 import signal
 import sys
 
-from fim import cli_baseline, cli_doctor, cli_journal, cli_policy, cli_run
+from fim import cli_baseline, cli_doctor, cli_journal, cli_policy, cli_run, cli_sinks
 from fim.coverage import not_seen
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
                         UsageError)
 from fim.guard import Guard
 from fim.judged import Judged
-from fim.monitor import RING_PAGES, VERSION, Monitor
-from fim.output import complain, opened
+from fim.monitor import ARGUMENTS, RING_PAGES, Monitor
+from fim.output import complain
 from fim.ready import ready_file
+from fim.sinks import FORMATS
 from fim.stop import Stop
+from fim.version import VERSION
 
 __all__ = ["main"]
 
@@ -75,10 +77,12 @@ def parser():
     return top
 
 
-def add_output(verb):
+def add_output(verb, formats=("text", "json"), default="text"):
     """What every verb has."""
-    verb.add_argument("--format", choices=("text", "json"), default="text",
-                      help="lines for people (the default) or one JSON object a line")
+    verb.add_argument("--format", choices=formats, default=default,
+                      help="lines for people (the default), or one JSON object a line%s"
+                      % (": a record, or that as an ECS or OCSF document" if "ecs" in formats
+                         else ""))
     verb.add_argument("--output", metavar="FILE", help="append to FILE, not standard output")
 
 
@@ -87,7 +91,7 @@ def add_watch(verbs):
     verb = verbs.add_parser("watch", help="live, no state kept",
                             description="Report every change at or below each PATH until "
                             "interrupted.")
-    add_output(verb)
+    add_output(verb, ("text",) + FORMATS, None)
     verb.add_argument("paths", nargs="*", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
     cli_policy.add_policy_option(verb)
@@ -97,7 +101,11 @@ def add_watch(verbs):
 
 
 def add_watching(verb):
-    """How to watch: watch and run."""
+    """How to watch, and where to: watch and run."""
+    cli_sinks.add_options(verb)
+    verb.add_argument("--arguments", choices=ARGUMENTS, default=ARGUMENTS[0],
+                      help="of processes: without what looks like a secret (the default), as "
+                      "they are, or not at all")
     verb.add_argument("--ready-file", metavar="FILE",
                       help="made when every hook is attached, proven, and everything scanned")
     verb.add_argument("--ring-pages", metavar="N", type=positive, default=RING_PAGES,
@@ -134,30 +142,31 @@ def guarded(options):
             guard.close()
 
 
-def monitor_of(options, guard):
+def monitor_of(options, guard, form):
     """What is named on the command line, and what the policies declare. With policies the
     records are JSON, since they are judged; text is then what they say."""
     if not options.paths and not guard:
         raise UsageError("fim: watch: name each PATH, or -c POLICY: see fim watch --help")
     paths = options.paths + (guard.paths() if guard else [])
     return Monitor(*paths, ring_pages=options.ring_pages, map_entries=options.map_entries,
-                   text=options.format == "text" and not guard, utc=options.utc,
+                   text=form == "text" and not guard, utc=options.utc,
                    one_file_system=options.one_file_system, find_links=options.find_links,
                    attempts=options.attempts, without=options.without,
-                   exclude=options.exclude + (guard.excludes() if guard else []),
+                   exclude=options.exclude + cli_sinks.excluded(options)
+                   + (guard.excludes() if guard else []), arguments=options.arguments,
                    labels=guard.labels() if guard else None)
 
 
 def watch(options):
     """fim watch: until a signal; what the kernel holds then is printed."""
-    stop = Stop()
+    stop, form = Stop(), cli_sinks.chosen_format(options)
     with guarded(options) as guard:
-        monitor = monitor_of(options, guard)
+        monitor = monitor_of(options, guard, form)
         for path in monitor.missing + (guard.absent if guard else []):
             complain("fim: %s does not exist yet: waiting for it" % path
                      if path in monitor.missing else "fim: %s: not on this host" % path)
-        with opened(options.output) as sink, ready_file(options.ready_file) as ready:
-            writer = Judged(monitor, guard, sink, options.format == "text")
+        with cli_sinks.outputs(options, form) as sink, ready_file(options.ready_file) as ready:
+            writer = Judged(monitor, guard, sink, form == "text")
             monitor.open(sink.descriptor)
             for operation, why in sorted(not_seen(monitor.coverage).items()):
                 complain("fim: %s is not seen: %s" % (operation, why))
@@ -168,6 +177,7 @@ def watch(options):
                 ready()
                 while stop.reason is None:
                     writer.write(monitor.pump(PUMP_MS))
+                    sink.sinks.tell_losses(monitor.emit)
             finally:
                 last = monitor.close(stop.reason or "error", writer.finish)
             writer.put(last)

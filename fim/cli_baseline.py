@@ -11,6 +11,7 @@ from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, Us
 from fim.output import complain, environment_error, opened
 from fim.progress import Progress
 from fim.report import printable
+from fim.sinks import FORMATS
 from fim.stream import Stream
 
 __all__ = ["add_verbs"]
@@ -24,7 +25,7 @@ def add_verbs(verbs, add_output):
     """To the command line."""
     for add in (add_init, add_check, add_accept, add_show):
         verb = add(verbs)
-        add_output(verb)
+        add_output(verb, ("text",) + FORMATS)
         verb.add_argument("--state", metavar="DIR", default=STATE,
                           help="where fim.db is (%s)" % STATE)
 
@@ -153,9 +154,9 @@ def initialise(options):
         raise UsageError("fim: init: name each PATH to approve, or --import FILE: "
                          "see fim init --help")
     raise_file_limit()
-    with database(options, make=True) as state, opened(options.output) as sink:
+    with database(options, make=True) as state, opened(options.output, options.format) as sink:
         seal = import_file(options, state) if options.source else examine(options, state)
-        if options.format == "json":
+        if options.format != "text":
             Stream(sink.write).emit("baseline", portable.baseline_members(state))
         else:
             sink.write(b"%d names approved; their seal is %s\n"
@@ -176,13 +177,13 @@ def add_packages(findings):
 def check(options):
     """fim check"""
     raise_file_limit()
-    with database(options) as state, opened(options.output) as sink:
+    with database(options) as state, opened(options.output, options.format) as sink:
         with progress(*state.totals()) as shown:
             result = baseline.check(state, options.paths, options.quick, options.max_mb_per_s,
                                     shown)
         if not options.no_packages:
             add_packages(result.shown())
-        if options.format == "json":
+        if options.format != "text":
             report.write_records(result, Stream(sink.write))
         else:
             sink.write(report.render(result, options.utc))
@@ -208,10 +209,10 @@ def login_name():
 
 def accept(options):
     """fim accept"""
-    with database(options) as state, opened(options.output) as sink:
+    with database(options) as state, opened(options.output, options.format) as sink:
         record, moved_on = approval.accept(state, options.check, options.paths, login_name(),
                                            options.reason)
-        if options.format == "json" and record["paths"]:
+        if options.format != "text" and record["paths"]:
             Stream(sink.write).emit("accept", report.accept_members(record))
         elif options.format == "text":
             sink.write(b"%d accepted; the seal is %s\n"
@@ -234,9 +235,9 @@ def shown_facts(state, path):
 
 def show(options):
     """fim show"""
-    with database(options) as state, opened(options.output) as sink, state.reading():
+    with database(options) as state, opened(options.output, options.format) as sink, state.reading():
         paths = [baseline.absolute(path) for path in options.paths]
-        if options.format == "json":
+        if options.format != "text":
             portable.give(state, Stream(sink.write), paths)
         elif paths:
             for path in paths:

@@ -5,7 +5,7 @@ import json
 import os
 import time
 
-from fim import host, status
+from fim import cli_sinks, host, status
 from fim.comparison import Comparison
 from fim.daemon import Daemon
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError
@@ -104,9 +104,11 @@ def monitor_of(options):
     """Makes a monitor of what is asked for, and of the state directory itself."""
     def make():
         return Monitor(*(options.paths + [options.state]), ring_pages=options.ring_pages,
-                       map_entries=options.map_entries, exclude=options.exclude,
+                       map_entries=options.map_entries,
+                       exclude=options.exclude + cli_sinks.excluded(options),
                        one_file_system=options.one_file_system, find_links=options.find_links,
-                       attempts=options.attempts, without=options.without)
+                       attempts=options.attempts, without=options.without,
+                       arguments=options.arguments)
     return make
 
 
@@ -114,7 +116,8 @@ def run(options):
     """fim run: until a signal."""
     stop = Stop()
     options.state = os.path.abspath(options.state)
-    with state_directory(options.state) as state, ready_file(options.ready_file) as ready:
+    with state_directory(options.state) as state, ready_file(options.ready_file) as ready, \
+            cli_sinks.opened_sinks(options) as sinks:
         make = monitor_of(options)
         for path in make().missing:
             complain("fim: %s does not exist yet: waiting for it" % path)
@@ -124,7 +127,7 @@ def run(options):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
         Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
-               options.heartbeat, options.retry).run()
+               options.heartbeat, options.retry, (sinks,)).run()
     return 0
 
 

@@ -57,7 +57,7 @@ class Daemon:
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
     comparison  with the baseline (fim/comparison.py)
-    sinks    where records go, too: take(lines) of each must not wait
+    sinks    where records go, too (fim/sinks): take(lines) of each must not wait
     """
 
     def __init__(self, make, own, spool, status, comparison, service, stop, ready, heartbeat=60,
@@ -182,6 +182,8 @@ class Daemon:
     def turn(self):
         """Ten times a second."""
         self.tell_losses()
+        for sink in self.sinks:
+            sink.tell_losses(self.emit)
         self.tell_journal()
         self.comparison.turn(lambda lines: self.put(self.comparison, lines))
         if self.heartbeat.due():

@@ -13,17 +13,18 @@ from fim.kernel import Kernel
 from fim.records import Record
 from fim.roots import roots
 from fim.sight import Sight
+from fim.version import VERSION
 from fim.vigil import INTERVAL
 
-__all__ = ["Monitor", "RING_PAGES"]
+__all__ = ["ARGUMENTS", "Monitor", "RING_PAGES"]
 
-VERSION = "0.1.0"
 RING_PAGES = 256      # per CPU: 1 MiB, about 1,300 records
 MIN_ENTRIES = 65536   # of the hash of watched inodes: about 7 MB of kernel memory
 MAX_ENTRIES = 1 << 24
 GROWTH = 4
 PUMP_MS = 100
 SETTLE_TURNS, SETTLE_MS = 100, 20  # at most so often, so long each
+ARGUMENTS = ("redacted", "all", "none")
 MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted")
 
 
@@ -38,6 +39,7 @@ class Monitor:
     find_links       search the rest of their file systems for other names of watched files
     attempts         tell failed attempts, too: `result` "failure" and its `errno`
     exclude          shell patterns of names not wanted, of paths where they have a slash
+    arguments        of processes: "redacted" (what looks like a secret), "all" or "none"
     labels           {name: value} for every record
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
                      monitor closes; one monitor at a time may use them
@@ -55,7 +57,7 @@ class Monitor:
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
                  utc=False, kernel=None, attachment=None, without=(), prove_on=(),
-                 canary_seconds=INTERVAL, attempts=False):
+                 canary_seconds=INTERVAL, attempts=False, arguments="redacted"):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -83,7 +85,8 @@ class Monitor:
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
-            one_file_system=one_file_system, find_links=find_links)
+            one_file_system=one_file_system, find_links=find_links,
+            arguments=ARGUMENTS.index(arguments))
         self.find_links = find_links
         self.excluded = []
         self.exclude(exclude)

@@ -5,6 +5,7 @@ import os
 import sys
 
 from fim.errors import FimError
+from fim.sinks import documents
 
 __all__ = ["Sink", "complain", "environment_error", "opened"]
 
@@ -15,17 +16,21 @@ def environment_error(path, error):
 
 
 @contextlib.contextmanager
-def opened(path):
-    """Where lines go: a file appended to, or standard output; unbuffered bytes."""
+def opened(path, form="json"):
+    """Where lines go: a file appended to, or standard output; unbuffered bytes.
+
+    `form` is what JSON lines are written as; lines for people pass as they are.
+    """
+    document = documents(form) if form in ("ecs", "ocsf") else None
     if path is None:
-        yield Sink("standard output", sys.stdout.fileno())
+        yield Sink("standard output", sys.stdout.fileno(), document)
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise environment_error(path, error)
     try:
-        yield Sink(path, descriptor)
+        yield Sink(path, descriptor, document)
     finally:
         os.close(descriptor)
 
@@ -33,12 +38,15 @@ def opened(path):
 class Sink:
     """A descriptor with a name for complaints; each write is whole lines."""
 
-    def __init__(self, name, descriptor):
+    def __init__(self, name, descriptor, document=None):
         self.name = name
         self.descriptor = descriptor
+        self.document = document
 
     def write(self, lines):
         """All of `lines`, or FimError."""
+        if self.document:
+            lines = b"".join(self.document(line) + b"\n" for line in lines.split(b"\n")[:-1])
         try:
             while lines:
                 lines = lines[os.write(self.descriptor, lines):]

@@ -39,4 +39,4 @@ class Stream:
         record = {"v": 1, "kind": kind, "seq": self.seq, "stream": self.stream, "time": now,
                   "host": self.host, "labels": {}}
         record.update(members)
-        self.write((json.dumps(record) + "\n").encode("ascii"))
+        self.write((json.dumps(record).replace("\x7f", "\\u007f") + "\n").encode("ascii"))

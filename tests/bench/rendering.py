@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "unit"))
 import core_record as wire  # noqa: E402
 
-CORE = ("arena buffer calendar decode error_name json mount_path mount_table mount_kind process process_last process_text "
+CORE = ("arena buffer calendar arguments decode error_name json mount_path mount_table mount_kind process process_last process_text "
         "record record_change record_text siphash slots terminal utf8").split()
 COUNTS = {"fim": 300000, "python": 20000}
 

@@ -9,7 +9,8 @@ out=${OUT:-$root/build/fuzz}
 mkdir -p "$out/corpus"
 
 core=
-for name in siphash decode buffer utf8 json terminal error_name record record_text record_change process process_text process_last calendar; do
+for name in siphash decode buffer utf8 json terminal error_name record record_text record_change \
+	process process_text process_last calendar arguments; do
 	core="$core $root/ext/$name.c"
 done
 # shellcheck disable=SC2086

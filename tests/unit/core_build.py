@@ -14,7 +14,7 @@ DRIVERS = os.path.join(ROOT, "tests", "unit", "core")
 CORE = tuple((
     "siphash arena slots decode inode_store inode_root inode_table inode_walk "
     "mount_table mount_path mount_kind buffer utf8 json terminal error_name record record_text "
-    "record_change process process_text process_last calendar users exclude traits doubt"
+    "record_change process process_text process_last calendar arguments users exclude traits doubt"
 ).split())
 SKIN = re.compile("py_|module")  # what needs Python
 WHOLE = tuple(sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "ext"))

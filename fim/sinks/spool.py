@@ -1,0 +1,181 @@
+"""Records on disk until they are proven to have arrived: bounded, numbered, in order.
+
+A directory of files, each named by the number of its first line; a line's number
+is that plus its place. So the files need no other framing, and nothing has to be
+kept beside them: the name of the last one is the next number, also after a crash.
+"""
+
+import bisect
+import collections
+import fcntl
+import os
+import threading
+
+from fim.errors import FimError
+
+__all__ = ["Place", "Spool"]
+
+SEGMENT = 1 << 20
+NAME = "%020d.json"
+
+# The next line: its number, and where it begins in its file.
+Place = collections.namedtuple("Place", "number offset")
+
+
+class Segment:
+    """One file of lines."""
+
+    def __init__(self, path, first):
+        self.path = path
+        self.first = first
+        self.lines = 0
+        self.size = 0
+
+    def recover(self):
+        """Count what an earlier process left; half a line at the end is cut off."""
+        with open(self.path, "r+b") as file:
+            content = file.read()
+            self.size = content.rfind(b"\n") + 1
+            self.lines = content.count(b"\n")
+            file.truncate(self.size)
+
+
+class Spool:
+    """A bounded queue of lines in `directory`; a thread may write and another read."""
+
+    def __init__(self, directory, limit):
+        self.directory = directory
+        self.limit = limit
+        self.lock = threading.Lock()
+        self.dropped = 0   # lines lost for want of room
+        self.segments = []
+        self.tail = None
+        try:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            self.guard = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self.guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.recover()
+        except BlockingIOError:
+            raise FimError("fim: %s: another fim sends from there" % directory)
+        except OSError as error:
+            raise FimError("fim: %s: %s" % (directory, error.strerror))
+
+    def recover(self):
+        """Go on where an earlier process stopped."""
+        names = sorted(name for name in os.listdir(self.directory)
+                       if name.endswith(".json") and name[:-5].isdigit())
+        for name in names:
+            segment = Segment(os.path.join(self.directory, name), int(name[:-5]))
+            segment.recover()
+            self.segments.append(segment)
+        self.number = self.end() if names else 1
+        self.begin_segment()
+
+    def begin_segment(self):
+        """A new file for what comes; what has no line is not kept."""
+        path = os.path.join(self.directory, NAME % self.number)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if self.tail is not None:
+            os.close(self.tail)
+        self.tail = descriptor
+        if self.segments and self.segments[-1].first == self.number:
+            return
+        if self.segments and not self.segments[-1].lines:
+            os.unlink(self.segments.pop().path)
+        self.segments.append(Segment(path, self.number))
+
+    def append(self, lines):
+        """Number whole lines and keep them; what cannot be kept is a hole in the numbers."""
+        count = lines.count(b"\n")
+        with self.lock:
+            try:
+                self.write(lines, count)
+            except OSError:
+                self.dropped += count
+            self.number += count
+            self.make_room()
+
+    def skip(self, count):
+        """So many lines were lost before they came here."""
+        with self.lock:
+            self.dropped += count
+            self.number += count
+
+    def write(self, lines, count):
+        """To the last file, or to a new one where that is full or a hole is due."""
+        last = self.segments[-1]
+        if last.size >= SEGMENT or self.end() != self.number:
+            self.begin_segment()
+            last = self.segments[-1]
+        try:
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(self.tail, rest):]
+        except OSError:
+            os.ftruncate(self.tail, last.size)
+            raise
+        last.size += len(lines)
+        last.lines += count
+
+    def make_room(self):
+        """Let the oldest go."""
+        while len(self.segments) > 1 and self.bytes() > self.limit:
+            oldest = self.segments.pop(0)
+            self.dropped += oldest.lines
+            os.unlink(oldest.path)
+
+    def bytes(self):
+        """What is kept."""
+        return sum(segment.size for segment in self.segments)
+
+    def end(self):
+        """The number behind the last line that is kept."""
+        return self.segments[-1].first + self.segments[-1].lines
+
+    def oldest(self):
+        """Where what is kept begins."""
+        with self.lock:
+            return Place(self.segments[0].first, 0)
+
+    def find(self, place):
+        """(the file `place` is in, or the next there is; the place there)"""
+        firsts = [segment.first for segment in self.segments]
+        index = max(0, bisect.bisect_right(firsts, place.number) - 1)
+        segment = self.segments[index]
+        if place.number >= segment.first + segment.lines and index + 1 < len(firsts):
+            segment = self.segments[index + 1]
+        if place.number <= segment.first:
+            place = Place(segment.first, 0)
+        return segment, place
+
+    def read(self, place, most):
+        """(the place that is read from, whole lines, the place behind them)"""
+        with self.lock:
+            segment, place = self.find(place)
+            path, size = segment.path, segment.size
+        if place.offset >= size:
+            return place, b"", place
+        try:
+            with open(path, "rb") as file:
+                file.seek(place.offset)
+                lines = file.read(min(most, size - place.offset))
+                if not lines.endswith(b"\n"):
+                    cut = lines.rfind(b"\n") + 1
+                    lines = lines[:cut] if cut else lines + file.readline()
+        except FileNotFoundError:  # dropped for want of room meanwhile
+            return place, b"", Place(place.number + 1, 0)
+        return place, lines, Place(place.number + lines.count(b"\n"), place.offset + len(lines))
+
+    def discard(self, place):
+        """What is before `place` has arrived."""
+        with self.lock:
+            if place.number == self.end() and self.segments[-1].lines:
+                self.begin_segment()
+            while len(self.segments) > 1 and self.segments[1].first <= place.number:
+                os.unlink(self.segments.pop(0).path)
+
+    def close(self):
+        """Keep what is there for the next process."""
+        with self.lock:
+            os.close(self.tail)
+            os.close(self.guard)

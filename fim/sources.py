@@ -1,0 +1,55 @@
+"""The kernel side's sources: where they are, and that an installed copy is the package's own.
+
+They are compiled and loaded into the kernel by root. A package carries SHA256SUMS, made
+when it was built; a checkout has none, and is a developer's own.
+"""
+
+import hashlib
+import os
+import stat
+
+from fim.errors import KernelError
+
+__all__ = ["MANIFEST", "directory"]
+
+MANIFEST = "SHA256SUMS"
+MEND = "install fim again"
+
+
+def directory():
+    """Where bpf_c/ is: beside the package in a checkout, inside it and checked when installed."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    for path in (os.path.join(here, "bpf_c"), os.path.join(os.path.dirname(here), "bpf_c")):
+        if os.path.exists(os.path.join(path, "event.h")):
+            check(path)
+            return path
+    raise KernelError("fim: %s/bpf_c: the kernel programs are missing: %s" % (here, MEND))
+
+
+def check(path):
+    """Nothing more, nothing less and nothing else than the package had, and only root's."""
+    try:
+        with open(os.path.join(path, MANIFEST), encoding="ascii") as lines:
+            wanted = dict(reversed(line.split()) for line in lines)
+    except FileNotFoundError:
+        return
+    there = set(os.listdir(path)) - {MANIFEST}
+    for name in sorted(there | set(wanted)):
+        file = os.path.join(path, name)
+        if name not in there or name not in wanted or digest(file) != wanted[name]:
+            raise KernelError("fim: %s: not as the package has it: %s" % (file, MEND))
+        check_owner(file)
+    check_owner(path)
+
+
+def digest(path):
+    """The sha256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def check_owner(path):
+    """Who else can write there could run code in the kernel."""
+    found = os.stat(path)
+    if os.geteuid() == 0 and (found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise KernelError("fim: %s: others than root can write it: %s" % (path, MEND))

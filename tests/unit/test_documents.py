@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every kind of record and every operation as ECS and as OCSF, held against their field lists."""
+import json
+
+import pytest
+
+import core_record
+import schema_fields
+from core_build import Driver
+from fim.sinks.documents import documents
+from test_schema import HEAD, OTHERS
+
+FAULTS = {"ecs": schema_fields.ecs_faults, "ocsf": schema_fields.ocsf_faults}
+PATHS = {"ecs": lambda document: document["file"]["path"],
+         "ocsf": lambda document: document["file"]["path"]}
+
+
+@pytest.fixture(scope="module")
+def lines():
+    """One of each operation as the core renders it, and one of each other kind."""
+    with Driver("decode_driver") as driver:
+        rendered = [driver.ask(raw).split(b"\n", 2)[1] for raw in core_record.samples()]
+    events = [dict(json.loads(line.decode()), host=HEAD["host"], labels={"site": "x"})
+              for line in rendered]
+    others = [dict(HEAD, kind=kind, **OTHERS[kind]) for kind in sorted(OTHERS)]
+    others.append(dict(HEAD, kind="alert", rule="set-uid", severity="high", tags=["T1548.001"],
+                       message="a set-uid file came", events=[1]))
+    return [json.dumps(record).encode("ascii") for record in events + others]
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_every_record_is_valid(lines, name):
+    for line in lines:
+        document = json.loads(documents(name)(line).decode("ascii"))
+        assert list(FAULTS[name](document)) == [], line
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_the_lists_find_what_is_wrong(lines, name):
+    """A member more, a wrong type, and for OCSF one less."""
+    document = json.loads(documents(name)(lines[0]).decode("ascii"))
+    assert list(FAULTS[name](dict(document, no_such_field=1)))
+    assert list(FAULTS[name](dict(document, file=dict(document["file"], size="9"))))
+    if name == "ocsf":
+        assert list(FAULTS[name]({key: value for key, value in document.items() if key != "device"}))
+        assert list(FAULTS[name](dict(document, activity_id=2, type_uid=1)))
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_nothing_is_lost(lines, name):
+    """Every value of the record is somewhere in the document."""
+    for line in lines:
+        record = json.loads(line.decode())
+        said = documents(name)(line).decode("ascii")
+        for key in ("path_b64", "old_path_b64", "known_paths_b64", "mono_ns", "kernel", "changed",
+                    "lost", "check", "baseline_digest", "operations", "counts"):
+            if key in record:
+                assert json.dumps(record[key], separators=(",", ":")) in said, key
+
+
+def test_members_by_example(lines):
+    """The mapping of one rename, spelled out."""
+    rename = next(line for line in lines if b'"op": "rename"' in line)
+    record = json.loads(rename.decode())
+    ecs = json.loads(documents("ecs")(rename).decode())
+    assert (ecs["event"]["action"], ecs["event"]["type"]) == ("rename", ["change"])
+    assert ecs["event"]["category"] == ["file"] and ecs["event"]["outcome"] == "success"
+    assert ecs["event"]["sequence"] == record["seq"] and ecs["@timestamp"] == record["time"]
+    assert ecs["file"]["inode"] == "12" and ecs["file"]["mode"] == record["file"]["mode"]
+    assert ecs["process"]["args"] == ["vim", "/etc/passwd"] and ecs["process"]["args_count"] == 2
+    assert ecs["user"]["audit"]["id"] == "1000" and ecs["user"]["id"] == "0"
+    assert ecs["fim"]["old_path"] == record["old_path"]
+    assert ecs["labels"] == {"site": "x"}
+    ocsf = json.loads(documents("ocsf")(rename).decode())
+    assert (ocsf["class_uid"], ocsf["activity_id"], ocsf["type_uid"]) == (1001, 5, 100105)
+    assert ocsf["actor"]["process"]["cmd_line"] == "vim /etc/passwd"
+    assert ocsf["status_id"] == 1 and ocsf["severity_id"] == 1
+    assert ocsf["metadata"]["sequence"] == record["seq"]
+    assert str(ocsf["time"])[-3:] == record["time"][20:23]
+
+
+def test_what_the_actor_gives_is_quoted():
+    """An argument cannot look like two in OCSF's one line."""
+    from fim.sinks import ocsf
+    process = {"args": ["sh", "-c", "a b; 'c'"], "parent": None, "pid": 1, "tid": 1, "ppid": 0,
+               "entity_id": "x", "comm": "sh", "exe": None, "start": None, "cwd": None, "uid": 0,
+               "user": None, "container": None}
+    assert ocsf.process_of(process)["cmd_line"] == """sh -c 'a b; '"'"'c'"'"''"""

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The Debian package's life under a systemd that was booted for it, with networking off.
+
+A systemd in namespaces of its own on this host's kernel: where that has no kprobes `fim run`
+says that it is blind, and the service is up all the same.
+"""
+import os
+import subprocess
+
+import pytest
+
+from core_build import ROOT
+from fim.version import VERSION
+from test_install import make, verbs
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SECONDS = 600
+JOB = """
+set -e
+say() { echo "$1=$2" >>/job/facts; }
+state() { systemctl show -p "$2" "$1" | cut -d= -f2; }
+service() { # what fim.service is, if this fim has what it runs
+	[ -z "$RUNS" ] || say "$1" "$(state fim.service ActiveState) $(state fim.service NRestarts)"
+}
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export DEBIAN_FRONTEND=noninteractive
+RUNS=$(fim run --help >/dev/null 2>&1 && echo yes) || :
+dpkg -i /job/old.deb
+RUNS=$(fim run --help >/dev/null 2>&1 && echo yes) || :
+say version "$(fim --version)"
+say enabled "$(systemctl is-enabled fim.service fim-check.timer | tr '\\n' ' ')"
+systemctl enable --now fim-check.timer
+say timer "$(state fim-check.timer ActiveState)"
+fim init /etc/fim
+systemctl start fim-check.service
+say same "$(state fim-check.service ExecMainStatus) $(state fim-check.service Result)"
+echo '# ours' >>/etc/fim/environment
+systemctl start fim-check.service
+say changed "$(state fim-check.service ExecMainStatus) $(state fim-check.service Result)"
+[ -z "$RUNS" ] || systemctl start fim.service
+service started
+dpkg -i /job/new.deb
+say upgraded "$(dpkg-query -W -f '${Version}' fim-monitor) $(tail -n 1 /etc/fim/environment)"
+service after_upgrade
+dpkg -i /job/old.deb
+say downgraded "$(dpkg-query -W -f '${Version}' fim-monitor) $(fim --version)"
+service after_downgrade
+say timer_still "$(state fim-check.timer ActiveState)"
+dpkg -L fim-monitor >/job/list
+dpkg -r fim-monitor
+say removed "$(state fim.service LoadState) $(state fim-check.timer ActiveState)"
+while read -r name; do
+	[ -d "$name" ] || [ ! -e "$name" ] || say left "$name"
+done </job/list
+for name in /usr/lib/python3/dist-packages/fim /var/lib/fim/fim.db; do
+	[ ! -e $name ] || say still "$name"
+done
+dpkg -P fim-monitor
+[ ! -e /etc/fim/environment ] && [ ! -e /var/lib/fim ] && say purged yes
+say done yes
+"""
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory):
+    """[(what, how it was)], as the job found it."""
+    place = tmp_path_factory.mktemp("job")
+    old = os.path.join(ROOT, make("deb")[-1])
+    os.link(old, str(place / "old.deb"))
+    subprocess.check_call(["dpkg-deb", "-R", old, str(place / "tree")])
+    control = place / "tree" / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("Version: " + VERSION, "Version: 99"))
+    subprocess.check_call(["dpkg-deb", "--root-owner-group", "-b", str(place / "tree"),
+                           str(place / "new.deb")], stdout=subprocess.DEVNULL)
+    (place / "job").write_text(JOB)
+    subprocess.run(["unshare", "-m", "-p", "-n", "-C", "-f", "--kill-child", "sh",
+                    os.path.join(HERE, "boot.sh"), str(place)], stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, timeout=SECONDS)
+    said = (place / "said").read_text()
+    found = [tuple(line.split("=", 1)) for line in (place / "facts").read_text().splitlines()]
+    assert ("done", "yes") in found, said
+    return found
+
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces want root")
+
+
+@ROOT_ONLY
+def test_nothing_starts_by_itself(facts):
+    assert dict(facts)["enabled"] == "disabled disabled "
+    assert dict(facts)["version"] == "fim " + VERSION
+
+
+@ROOT_ONLY
+def test_the_comparison(facts):
+    """A difference is its answer, no failure."""
+    assert dict(facts)["timer"] == dict(facts)["timer_still"] == "active"
+    assert dict(facts)["same"] == "0 success"
+    assert dict(facts)["changed"] == "4 success"
+
+
+@ROOT_ONLY
+def test_upgrade_and_downgrade(facts):
+    """What is configured stays, and what runs is restarted."""
+    assert dict(facts)["upgraded"] == "99 # ours"
+    assert dict(facts)["downgraded"] == "%s fim %s" % (VERSION, VERSION)
+    if "run" in verbs():
+        for when in ("started", "after_upgrade", "after_downgrade"):
+            assert dict(facts)[when] == "active 0"
+
+
+@ROOT_ONLY
+def test_removal(facts):
+    """Its state and what is configured are left, and after a purge nothing."""
+    assert dict(facts)["removed"] == "not-found inactive"
+    assert [name for what, name in facts if what == "left"] == ["/etc/fim/environment"]
+    assert [name for what, name in facts if what == "still"] == ["/var/lib/fim/fim.db"]
+    assert dict(facts)["purged"] == "yes"

@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every sink: what went in comes out, numbered, whatever the collector does."""
+import json
+import os
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+import jsonschema
+import pytest
+
+from collectors import HEAD, TcpCollector, parsed, records, wait_for
+from core_build import ROOT
+from fim.errors import FimError, UsageError
+from fim.sinks import FORMATS, Sinks, connection
+from fim.sinks.address import Address
+
+# Every byte a name can have, and texts that would act on a terminal or end a message.
+NASTY = [bytes([byte]) for byte in range(1, 256) if byte != ord("/")] + [
+    b"\x1b[2J\x1b]0;title\x07", b"a\n<86>1 - - fim - - - forged", b'"]} [x@1 number="9"]', b"\\x41",
+    b"\xff\xfe\xc3\x28", "\u202e\u2028\u0085\u200b".encode(), b"%s%n$(id)`id`", b" 12 <34>1 "]
+
+
+def nasty_lines():
+    """Records of such names, as fim/stream.py writes them."""
+    from fim.stream import Stream, path_members
+    lines = []
+    stream = Stream(lines.append)
+    for name in NASTY:
+        stream.emit("error", dict(path_members("where", b"/etc/" + name), message="m"))
+    return b"".join(lines)
+
+
+def bodies_equal(bodies, lines, form):
+    """Parsed back, each name is what it was, and no body can act on a terminal."""
+    expected = [json.loads(line.decode()) for line in lines.splitlines()]
+    assert len(bodies) == len(expected)
+    for body, record in zip(bodies, expected):
+        assert all(32 <= byte < 127 for byte in body)
+        document = json.loads(body.decode("ascii"))
+        found = {"json": document, "ecs": document.get("fim"),
+                 "ocsf": document.get("unmapped")}[form]
+        assert found["where"] == record["where"]
+        assert found.get("where_b64") == record.get("where_b64")
+
+
+class Unix:
+    """A local datagram socket as a collector."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.bind(path)
+        self.socket.settimeout(10)
+
+    def take(self, count):
+        return [self.socket.recv(1 << 20) for _ in range(count)]
+
+
+def through_unix(tmp_path, form, lines, count):
+    collector = Unix(str(tmp_path / "log"))
+    sinks = Sinks(["syslog:unix://%s/log?format=%s" % (tmp_path, form)], str(tmp_path))
+    sinks.take(lines)
+    messages = [parsed(message) for message in collector.take(count)]
+    sinks.close()
+    return messages
+
+
+def through_udp(tmp_path, form, lines, count):
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(10)
+    sinks = Sinks(["syslog:udp://127.0.0.1:%d?format=%s" % (server.getsockname()[1], form)],
+                  str(tmp_path))
+    sinks.take(lines)
+    messages = [parsed(server.recv(65536)) for _ in range(count)]
+    sinks.close()
+    server.close()
+    return messages
+
+
+def through_tcp(tmp_path, form, lines, count, context=None, options=""):
+    collector = TcpCollector(context)
+    sinks = Sinks(["syslog:%s://localhost:%d?format=%s%s" % (
+        "tls" if context else "tcp", collector.port, form, options)], str(tmp_path))
+    sinks.take(lines)
+    sinks.close()
+    state = sinks.state()[0]
+    assert (state["state"], state["proven"], state["unproven"]) == ("stopped", count, 0), state
+    collector.close()
+    return collector.messages()
+
+
+def certificate(tmp_path):
+    """A key and a certificate for localhost."""
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    subprocess.check_call(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                           "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+                           "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                          stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def tls_server(tmp_path):
+    """(certificate, a server's side of TLS)"""
+    cert, key = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return cert, context
+
+
+def through_tls(tmp_path, form, lines, count):
+    cert, context = tls_server(tmp_path)
+    return through_tcp(tmp_path, form, lines, count, context, "&ca=" + cert)
+
+
+def through_file(tmp_path, form, lines, count):
+    sinks = Sinks(["file://%s/out?format=%s" % (tmp_path, form)], str(tmp_path))
+    sinks.take(lines)
+    sinks.close()
+    return list(enumerate((tmp_path / "out").read_bytes().splitlines(), 1))
+
+
+def journal_fields(entry):
+    """The fields of one entry of journald's protocol, each with its length."""
+    fields = {}
+    while entry:
+        name, _, rest = entry.partition(b"\n")
+        length = struct.unpack("<Q", rest[:8])[0]
+        fields[name.decode()] = rest[8:8 + length]
+        assert rest[8 + length:9 + length] == b"\n"
+        entry = rest[9 + length:]
+    return fields
+
+
+def through_journald(tmp_path, form, lines, count):
+    collector = Unix(str(tmp_path / "journal"))
+    sinks = Sinks(["journald:unix://%s/journal?format=%s" % (tmp_path, form)], str(tmp_path))
+    sinks.take(lines)
+    entries = [journal_fields(entry) for entry in collector.take(count)]
+    sinks.close()
+    assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} == {b"fim"}
+    assert {entry["FIM_KIND"] for entry in entries} == {b"error"}
+    return [(int(entry["FIM_NUMBER"]), entry["MESSAGE"]) for entry in entries]
+
+
+WAYS = {"unix": through_unix, "udp": through_udp, "tcp": through_tcp, "tls": through_tls,
+        "file": through_file, "journald": through_journald}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_any_name_comes_back_equal(tmp_path, way, form):
+    lines = nasty_lines()
+    messages = WAYS[way](tmp_path, form, lines, len(NASTY))
+    assert [number for number, _ in messages] == list(range(1, len(NASTY) + 1))
+    bodies_equal([body for _, body in messages], lines, form)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Proofs after 64 KiB, pauses and patience of parts of a second."""
+    monkeypatch.setattr(connection.Connection, "window", 1 << 16)
+    monkeypatch.setattr(connection, "PROOF_SECONDS", 1)
+    monkeypatch.setattr("fim.sinks.outlet.PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("fim.sinks.outlet.IDLE_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize("how", ["tcp", "tls"])
+def test_a_collector_that_dies_with_unread_messages(tmp_path, quick, how):
+    """The kernel took them, nobody read them: they come again."""
+    cert, context = tls_server(tmp_path) if how == "tls" else ("", None)
+    collector = TcpCollector(context)
+    sinks = Sinks(["syslog:%s://localhost:%d%s" % (how, collector.port, cert and "?ca=" + cert)],
+                  str(tmp_path))
+    sinks.take(records(100))
+    wait_for(lambda: len(collector.numbers()) == 100)
+    collector.reading.clear()
+    sinks.take(records(1, 101))
+    time.sleep(0.1)  # one read that had begun may still end
+    sinks.take(records(99, 102))
+    wait_for(lambda: sinks.state()[0]["sent"] == 200)
+    assert collector.numbers() != set(range(1, 201))
+    for client in collector.sockets:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(client.detach())
+    collector.reading.set()
+    wait_for(lambda: collector.numbers() == set(range(1, 201)))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 200 and sinks.state()[0]["failures"] >= 1
+    assert sinks.outlets[0].spool.bytes() == 0
+    by_number = {}
+    for number, body in collector.messages():
+        assert by_number.setdefault(number, body) == body
+        assert json.loads(body.decode())["seq"] == number
+
+
+@pytest.mark.parametrize("how", ["tcp", "tls"])
+def test_a_collector_that_dies_at_the_proof(tmp_path, quick, how, monkeypatch):
+    """It is asked for the end while it has not read everything, and answers with a reset."""
+    monkeypatch.setattr(connection, "PROOF_SECONDS", 10)
+    cert, context = tls_server(tmp_path) if how == "tls" else ("", None)
+    collector = TcpCollector(context)
+    asked = threading.Event()
+    prove = connection.Connection.prove
+
+    def noted(self):
+        asked.set()
+        return prove(self)
+    monkeypatch.setattr(connection.Connection, "prove", noted)
+    sinks = Sinks(["syslog:%s://localhost:%d%s" % (how, collector.port, cert and "?ca=" + cert)],
+                  str(tmp_path))
+    sinks.take(records(1))
+    wait_for(lambda: len(collector.numbers()) == 1)
+    collector.reading.clear()
+    sinks.take(records(1, 2))
+    time.sleep(0.1)
+    monkeypatch.setattr(connection.Connection, "patience", 0)
+    sinks.take(records(99, 3))
+    assert asked.wait(10)
+    time.sleep(0.2)
+    assert sinks.state()[0]["proven"] == 0
+    for client in collector.sockets:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(client.detach())
+    collector.reading.set()
+    wait_for(lambda: collector.numbers() == set(range(1, 102)))
+    wait_for(lambda: sinks.state()[0]["proven"] == 101)
+    assert sinks.state()[0]["failures"] == 1 and sinks.state()[0]["unproven"] == 0
+    sinks.close()
+
+
+def test_proofs_let_the_spool_go(tmp_path, quick):
+    """Much more than a window goes by, and only what is not proven is kept."""
+    collector = TcpCollector()
+    sinks = Sinks(["syslog:tcp://127.0.0.1:%d" % collector.port], str(tmp_path))
+    for turn in range(50):
+        sinks.take(records(100, turn * 100 + 1))
+    wait_for(lambda: sinks.state()[0]["sent"] == 5000)
+    wait_for(lambda: len(collector.numbers()) == 5000)
+    assert len(collector.streams) > 5
+    sinks.close()
+    assert len(collector.messages()) == 5000  # none twice
+    assert sinks.state()[0]["proven"] == 5000
+
+
+def test_a_collector_that_does_not_answer_the_end(tmp_path, quick):
+    """It cannot prove anything: that is counted, and it is not sent everything again and again."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(8)
+    sinks = Sinks(["syslog:tcp://127.0.0.1:%d" % server.getsockname()[1]], str(tmp_path))
+    sinks.take(records(300))
+    wait_for(lambda: sinks.state()[0]["unproven"] >= 1)
+    sinks.close(3)
+    server.close()
+
+
+def test_nobody_there_and_then_somebody(tmp_path, quick):
+    """It waits on disk over a restart of ours, in order, with its numbers."""
+    collector = TcpCollector()
+    place = "syslog:tcp://127.0.0.1:%d" % collector.port
+    collector.close()
+    sinks = Sinks([place], str(tmp_path))
+    begun = time.monotonic()
+    sinks.take(records(50))
+    assert time.monotonic() - begun < 1
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    state = sinks.state()[0]
+    assert state["state"] == "waiting" and state["error"] == "Connection refused"
+    wait_for(lambda: sinks.state()[0]["number"] == 50)
+    state = sinks.state()[0]
+    assert state["proven"] == 0 and state["spool_bytes"] > 0
+    sinks.close(0.2)
+    again = TcpCollector()
+    second = Sinks([place.rsplit(":", 1)[0] + ":%d" % again.port], str(tmp_path))
+    assert second.state()[0]["number"] == 0  # another place: another spool
+    second.close()
+    again.close()
+
+
+def test_it_goes_on_after_a_restart_of_ours(tmp_path, quick):
+    collector = Unix(str(tmp_path / "log"))
+    place = "syslog:unix://%s/log" % tmp_path
+    os.rename(str(tmp_path / "log"), str(tmp_path / "hidden"))
+    first = Sinks([place], str(tmp_path))
+    first.take(records(3))
+    first.close(0.2)
+    os.rename(str(tmp_path / "hidden"), str(tmp_path / "log"))
+    second = Sinks([place + "?facility=local3"], str(tmp_path))
+    second.take(records(2, 4))
+    got = [parsed(message) for message in collector.take(5)]
+    assert [number for number, _ in got] == [1, 2, 3, 4, 5]
+    assert [json.loads(body.decode())["seq"] for _, body in got] == [1, 2, 3, 4, 5]
+    second.close()
+
+
+def test_what_no_datagram_holds_is_said(tmp_path):
+    """The number comes, and how long the body was; journald gets it as a file."""
+    lines = records(1, known=["x" * 900000]) + records(1, 2)
+    messages = through_unix(tmp_path, "json", lines, 2)
+    assert messages[0] == (1, None) and json.loads(messages[1][1].decode())["seq"] == 2
+
+
+def test_a_long_entry_for_journald(tmp_path):
+    collector = Unix(str(tmp_path / "journal"))
+    lines = records(1, known=["x" * 900000])
+    sinks = Sinks(["journald:unix://%s/journal" % tmp_path], str(tmp_path))
+    sinks.take(lines)
+    _, ancillary, _, _ = collector.socket.recvmsg(10, socket.CMSG_SPACE(4))
+    descriptor = struct.unpack("i", ancillary[0][2])[0]
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        assert journal_fields(file.read())["MESSAGE"] == lines[:-1]
+    sinks.close()
+
+
+def test_what_is_lost_is_told_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("fim.sinks.spool.SEGMENT", 1000)
+    sinks = Sinks(["syslog:unix://%s/none?limit=1" % tmp_path], str(tmp_path))
+    sinks.outlets[0].spool.limit = 5000
+    for first in range(1, 101):
+        sinks.take(records(1, first))
+    wait_for(lambda: sinks.state()[0]["number"] == 100)
+    losses = sinks.losses()
+    assert [text for text, _ in losses] == ["syslog:unix://%s/none?limit=1" % tmp_path]
+    assert losses[0][1] == sinks.state()[0]["dropped"] > 50
+    assert sinks.losses() == []
+    sinks.close(0.1)
+
+
+def test_a_disk_that_is_stuck(tmp_path, monkeypatch):
+    """The caller goes on; what there is no room for is a hole of that size."""
+    monkeypatch.setattr("fim.sinks.feed.ROOM", 50000)
+    sinks = Sinks(["file://%s/out" % tmp_path], str(tmp_path))
+    with sinks.outlets[0].spool.lock:
+        for first in range(1, 1001):
+            sinks.take(records(1, first))
+        assert sinks.feed.waiting <= 50000
+    wait_for(lambda: sinks.state()[0]["number"] == 1000)
+    sinks.take(records(1, 1001))
+    sinks.close()
+    kept = (tmp_path / "out").read_bytes().count(b"\n")
+    assert 50 < kept < 500 and sinks.losses()[0][1] == 1001 - kept
+    assert sinks.state()[0]["number"] == sinks.state()[0]["proven"] == 1001
+
+
+def test_a_line_that_is_no_record_still_goes(tmp_path):
+    assert through_file(tmp_path, "json", b"no record\n", 1) == [(1, b"no record")]
+    collector = Unix(str(tmp_path / "log"))
+    sinks = Sinks(["syslog:unix://%s/log" % tmp_path], str(tmp_path))
+    sinks.take(b"no record\n")
+    assert b" - fim " not in collector.take(1)[0].split(b"[")[0].split(b" fim ")[0]
+    sinks.close()
+
+
+BAD = ["", "syslog", "smtp://x", "syslog:tcp://", "syslog:ftp://x", "syslog:tcp://h?colour=red",
+       "syslog:tcp://h:port", "syslog:tcp://h?format=xml", "syslog:?facility=none", "file:relative",
+       "syslog:tcp://h?limit=0", "journald:?facility=local0", "syslog:tcp://h?ca=/x"]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_addresses(text):
+    with pytest.raises(UsageError) as caught:
+        Address(text)
+    assert "--sink" in str(caught.value)
+
+
+def test_addresses():
+    plain = Address("syslog:")
+    assert (plain.kind, plain.how, plain.path, plain.facility) == ("syslog", "unix", "/dev/log", 10)
+    far = Address("syslog:tls://[::1]:7000?facility=local0&ca=/ca&format=ocsf&limit=2")
+    assert (far.host, far.port, far.facility, far.limit) == ("::1", 7000, 16, 2 << 20)
+    assert Address("syslog:tcp://log.example").port == 601
+    assert Address("file:///var/log/a%20b.json?format=ecs").path == "/var/log/a b.json"
+    assert Address("journald:").path == "/run/systemd/journal/socket"
+
+
+def test_a_certificate_that_is_not_there(tmp_path):
+    with pytest.raises(FimError):
+        Sinks(["syslog:tls://localhost?ca=/no/such/file"], str(tmp_path))
+
+
+def test_a_collector_that_is_another(tmp_path, quick):
+    """Its certificate is not of the one that was named: nothing is sent."""
+    cert, context = tls_server(tmp_path)
+    collector = TcpCollector(context)
+    sinks = Sinks(["syslog:tls://127.0.0.1:%d?ca=%s&name=other" % (collector.port, cert)],
+                  str(tmp_path))
+    sinks.take(records(1))
+    wait_for(lambda: sinks.state()[0]["failures"] > 0)
+    sinks.close(0.1)
+    assert collector.numbers() == set() and sinks.state()[0]["proven"] == 0
+    collector.close()
+
+
+def test_losses_are_records(tmp_path):
+    """As the schema has them."""
+    told = []
+    sinks = Sinks(["syslog:unix:///none"], str(tmp_path))
+    sinks.outlets[0].spool.skip(7)
+    for _ in range(2):
+        sinks.tell_losses(lambda kind, members, message: told.append((kind, members, message)))
+    (kind, members, message), = told
+    record = dict(HEAD, kind=kind, seq=1, **members)
+    with open(os.path.join(ROOT, "fim", "dist", "record.schema.json"), encoding="utf-8") as file:
+        jsonschema.Draft7Validator(json.load(file)).validate(record)
+    assert record["count"] == 7 and "syslog:" in message
+    sinks.close()
