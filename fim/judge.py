@@ -64,7 +64,14 @@ class Judge:
 
     def finish(self):
         """The same, because nothing more comes."""
-        return self.of_changes(self.composer.finish()) + self.counts()
+        return self.of_changes(self.composer.finish()) + self.counts() + self.untold()
+
+    def untold(self):
+        """How many alerts `once_per` left out that no later one told of."""
+        rules = [rule for policy in self.policies for rule in policy.rules]
+        counts = [(rule.name, sum(count for _, count in rule.told.values())) for rule in rules]
+        return [("withheld", {"reason": "alike alerts of rule %s (once_per)" % name,
+                              "count": count}) for name, count in counts if count]
 
     def is_withheld(self, record):
         """Whether a policy does not want it; every policy must agree."""

@@ -8,6 +8,7 @@ import pytest
 import fim
 from core_build import ROOT
 from fim.composer import Composer
+from fim.judge import Judge
 from fim.policy import Policy, Window
 from fim.presets import cis_rhel, minimal, pci_dss
 from fim.selection import Selection
@@ -220,6 +221,8 @@ def test_once_per_counts_what_it_leaves_out():
     records = acts(ATTACKS)["user"]
     assert len(policy.try_on(records * 3)) == 1
     assert [count for _, count in policy.rules[0].told.values()] == [2]
+    ((kind, members),) = Judge([policy]).finish()  # nothing later tells of them
+    assert (kind, members["count"]) == ("withheld", 2) and "rule rule" in members["reason"]
     policy.rules[0].once_ns = 0
     assert len(policy.try_on(records * 3)) == 3
 
@@ -238,7 +241,6 @@ def test_quiet():
 
 
 def test_withheld_is_counted():
-    from fim.judge import Judge
     policy = Policy("p")
     etc = policy.watch("/etc")
     policy.withhold(etc, uid=0, ops={"close"})
