@@ -127,7 +127,11 @@ fim_inline __u64 fim_inode_own_id(struct inode *inode, struct fim_id *ret)
 
 /* Linux kernel commits 12cd44023651 ("fs: rename inode i_atime and i_mtime
  * fields") (in v6.7), 3aa63a569c64 ("fs: switch timespec64 fields in inode to
- * discrete integers") (in v6.11). */
+ * discrete integers") (in v6.11), 4e40eff0b573 ("fs: add infrastructure for
+ * multigrain timestamps") (in v6.13): the highest bit of ctime says that it was
+ * asked for. */
+#define FIM_NSEC_BITS 0x3fffffff
+
 fim_inline void fim_inode_times(struct inode *inode, struct fim_file *ret)
 {
 #if defined(FIM_HAS_I_MTIME_SEC)
@@ -135,9 +139,7 @@ fim_inline void fim_inode_times(struct inode *inode, struct fim_file *ret)
 	FIM_READ(ret->mtime_nsec, &inode->i_mtime_nsec);
 	FIM_READ(ret->ctime_sec, &inode->i_ctime_sec);
 	FIM_READ(ret->ctime_nsec, &inode->i_ctime_nsec);
-	// Linux kernel commit 4e40eff0b573 ("fs: add infrastructure for multigrain
-	// timestamps") (in v6.13): the highest bit says that it was asked for.
-	ret->ctime_nsec &= 0x7fffffff;
+	ret->ctime_nsec &= FIM_NSEC_BITS;
 #else
 #if defined(FIM_HAS___I_MTIME)
 #define fim_i_mtime __i_mtime

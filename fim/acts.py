@@ -9,7 +9,7 @@ import os
 import stat
 from collections import namedtuple
 
-__all__ = ["ACTS", "FORKING", "PATHS"]
+__all__ = ["ACTS", "FORKING", "FURNITURE", "PATHS", "furnish"]
 
 XATTR = "trusted.fim"
 MTIME = 10**9  # seconds
@@ -17,9 +17,15 @@ FS_IOC_GETFLAGS = 0x80086601
 FS_IOC_SETFLAGS = 0x40086602
 
 
+def furnish(directory):
+    """What the acts need and must not depend on one another for."""
+    create(directory + "/a")
+    os.mkdir(directory + "/m")
+
+
 def write(path):
     """Modify a file and close it."""
-    with open(path, "wb") as file:
+    with open(path, "r+b") as file:
         file.write(b"canary\n")
 
 
@@ -80,7 +86,7 @@ PATHS = {"path", "old_path", "target_path"}
 # What is done, in an order in which each finds what it needs; `modify` and `mount` are
 # several operations.
 ACTS = tuple(Act(*row) for row in (
-    ("create", lambda d: create(d + "/a"), {"create": {"path": "a", "file.type": "file"}}),
+    ("create", lambda d: create(d + "/n"), {"create": {"path": "n", "file.type": "file"}}),
     ("modify", lambda d: write(d + "/a"), {"modify": {"path": "a"},
                                            "close": {"path": "a", "count": 1}}),
     ("mmap", lambda d: store(d + "/a"), {"mmap": {"path": "a"}}),
@@ -101,9 +107,10 @@ ACTS = tuple(Act(*row) for row in (
     ("symlink", lambda d: os.symlink("a", d + "/s"), {"symlink": {"path": "s", "target": "a"}}),
     ("mknod", lambda d: os.mkfifo(d + "/p"), {"mknod": {"path": "p", "file.type": "fifo"}}),
     ("mkdir", lambda d: os.mkdir(d + "/d"), {"mkdir": {"path": "d", "file.type": "directory"}}),
-    ("mount", lambda d: mount_and_unmount(d + "/d"), {
-        "mount": {"path": "d"}, "open": {"path": "d/b"}, "umount": {"path": "d"}}),
+    ("mount", lambda d: mount_and_unmount(d + "/m"), {
+        "mount": {"path": "m"}, "open": {"path": "m/b"}, "umount": {"path": "m"}}),
     ("rmdir", lambda d: os.rmdir(d + "/d"), {"rmdir": {"path": "d"}}),
     ("unlink", lambda d: os.unlink(d + "/c"), {"unlink": {"path": "c"}}),
 ))
+FURNITURE = ("a", "m")
 FORKING = {"mount"}  # dear, and what silences its hooks silences others

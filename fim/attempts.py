@@ -29,13 +29,11 @@ def operations():
 
 @contextlib.contextmanager
 def scratch():
-    """A directory that is removed afterwards, with something in it to try."""
+    """A directory that is removed afterwards; whoever is in it may look around."""
     os.makedirs(HOME, mode=0o700, exist_ok=True)
     path = tempfile.mkdtemp(prefix="attempts-", dir=HOME)
     try:
         os.chmod(path, 0o711)
-        os.mkdir(os.path.join(path, "e"))
-        os.close(os.open(os.path.join(path, "a"), os.O_CREAT | os.O_WRONLY, 0o600))
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
@@ -75,8 +73,9 @@ def prove(session, pump):
 
 
 def try_all(directory):
-    """Every one, by a child without rights."""
-    descriptor = os.open(os.path.join(directory, "a"), os.O_RDONLY)
+    """Every one, by a child without rights, at what was made when the directory was watched."""
+    descriptor = os.open(os.path.join(directory, "a"), os.O_CREAT | os.O_RDONLY, 0o600)
+    os.mkdir(os.path.join(directory, "e"))
     child = os.fork()
     if child == 0:
         try:

@@ -9,7 +9,7 @@ import os
 import time
 
 from fim import places
-from fim.acts import FORKING
+from fim.acts import FORKING, FURNITURE, furnish
 from fim.song import Song
 
 __all__ = ["Canary"]
@@ -63,10 +63,15 @@ class Canary:
         if parent is None:
             self.absent[kind] = "no writable place on %s outside of what is watched" % kind
             return None
+        scratch = None
         try:
-            return places.Scratch(parent)
+            scratch = places.Scratch(parent)
+            furnish(scratch.path)
+            return scratch
         except OSError as error:
             self.absent[kind] = "no place for the canary in %s: %s" % (parent, error.strerror)
+            if scratch:
+                scratch.close()
             return None
 
     def watch(self, scratches):
@@ -74,9 +79,14 @@ class Canary:
         self.session.scan_begin()
         try:
             for scratch in scratches:
-                self.session.watch_canary(os.fsencode(scratch.path))
+                self.insert(scratch)
         finally:
             self.session.scan_end()
+
+    def insert(self, scratch):
+        """Its directory, and what is in it from the first, into the hash; within a scan."""
+        for name in ("",) + FURNITURE:
+            self.session.watch_canary(os.fsencode(os.path.join(scratch.path, name)))
 
     def listen(self, songs, pump, patience):
         """Take in what comes until all was heard or patience ends."""
@@ -98,7 +108,7 @@ class Canary:
 
     def sing(self):
         """A Song at home, of acts that cost next to nothing; None where there is no home."""
-        if self.home is None or not os.path.isdir(self.home.path):
+        if self.home is None or not os.path.exists(self.home.path + "/a"):
             self.resettle()
         if self.home is None:
             return None

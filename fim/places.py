@@ -136,9 +136,9 @@ class Scratch:
             self.descriptor = lock(self.path)
         self.name = os.path.basename(self.path)
 
-    def clear(self):
-        """Nothing is in it."""
-        for name in os.listdir(self.path):
+    def clear(self, keep=()):
+        """Nothing else is in it."""
+        for name in set(os.listdir(self.path)) - set(keep):
             path = os.path.join(self.path, name)
             (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
 

@@ -1,7 +1,5 @@
 """What is seen of what happens: proven at the start, and watched over from then on."""
 
-import os
-
 from fim import attempts, coverage, hooks, places
 from fim.canary import Canary
 from fim.vigil import Vigil
@@ -50,7 +48,7 @@ class Sight:
     def watch(self):
         """Put the canary's home in the hash; within a scan."""
         if self.canary.home:
-            self.session.watch_canary(os.fsencode(self.canary.home.path))
+            self.canary.insert(self.canary.home)
 
     def tell(self, attachment, emit):
         """The coverage record."""

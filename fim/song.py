@@ -2,7 +2,7 @@
 
 import contextlib
 
-from fim.acts import ACTS, PATHS
+from fim.acts import ACTS, FURNITURE, PATHS
 
 __all__ = ["Song"]
 
@@ -40,7 +40,7 @@ class Song:
                 self.refused.update(dict.fromkeys(act.expected, error.strerror))
             breathe()
         with contextlib.suppress(FileNotFoundError):  # somebody cleans up behind us
-            self.scratch.clear()
+            self.scratch.clear(FURNITURE)
 
     def hear(self, record):
         """Take a record, if it is of this song."""

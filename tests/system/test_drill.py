@@ -90,7 +90,6 @@ def test_without_what_can_be_replaced_and_without_debugfs(scratch, tree):
 
 # Candidates that are attached and are never called by what they should tell of.
 DECOYS = tuple(hooks.Hook(*row) for row in (
-    ("unlink", "done", "d_genocide", "fim_d_delete", hooks.present, "only when a tree is killed"),
     ("rename", "done", "d_genocide", "fim_d_move", hooks.present, "only when a tree is killed"),
     ("setxattr", "done", "d_prune_aliases", "fim_post_setxattr", hooks.present,
      "network file systems"),
