@@ -60,6 +60,11 @@ class Held:
         return found
 
 
+def failed(record):
+    """Whether it is an attempt (fim watch --attempts): it changed nothing."""
+    return record.kind == "event" and record.result == "failure"
+
+
 def moves_aside(record):
     """Whether a file got another name in its own directory, and nothing is where it was."""
     return (record.op == "rename" and not record.replaced and record.file.type == "file"
@@ -85,7 +90,7 @@ class Composer:
 
     def add(self, record):
         """The changes that are whole with this record."""
-        if record.kind not in KINDS:
+        if record.kind not in KINDS or failed(record):
             return []
         whole = self.held.until(record.time_ns)
         return whole + (self.event(record) if record.kind == "event" else of_record(record))

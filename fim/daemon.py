@@ -193,6 +193,11 @@ class Daemon:
         if self.watchdog.due():
             self.service.tell("WATCHDOG=1")
 
+    @property
+    def blind(self):
+        """Since when, why, and the mend; None while it sees."""
+        return self.dark._asdict() if self.dark else self.monitor and self.monitor.blind
+
     def counts(self):
         """Of the monitor."""
         return self.monitor.counts() if self.monitor else {}

@@ -71,9 +71,15 @@ def modified_apart(kernel, hook):
     return kernel.has(hook.function) and kernel.has("kiocb_modified")
 
 
+def vfs_takes_idmap(kernel, hook):
+    """5.12 put a namespace, later an idmap, before what the vfs_* functions took first; the
+    same commits did it to security_inode_removexattr, which a header declares."""
+    return kernel.has(hook.function) and "FIM_HAS_REMOVEXATTR_IDMAP" in kernel.headers
+
+
 def without_idmap(kernel, hook):
-    """Before 5.12 the vfs_* functions took the directory and the name first."""
-    return kernel.has(hook.function) and "FIM_HAS_SETATTR_IDMAP" not in kernel.headers
+    """Before that."""
+    return kernel.has(hook.function) and not vfs_takes_idmap(kernel, hook)
 
 
 def has_sys_exit(kernel, hook):
@@ -214,7 +220,7 @@ LEARN = tuple(Hook(*row) for row in (
 def attempt_rows(operation, function, program, why):
     """Where the arguments are told by the headers."""
     return (
-        (operation, "attempt", function, program + "_idmap", setattr_takes_idmap, why),
+        (operation, "attempt", function, program + "_idmap", vfs_takes_idmap, why),
         (operation, "attempt", function, program, present, why),
     )
 

@@ -240,6 +240,11 @@ class Monitor:
             self.session.scan_end()
             self.session.hold(False)
 
+    @property
+    def blind(self):
+        """What is the reason, and since when, while nothing is seen; else None."""
+        return self.sight.blind if self.sight else None
+
     # --- a larger hash ---
 
     def enlarge(self):

@@ -72,8 +72,15 @@ class Sight:
         told = self.vigil.turn() if self.vigil else []
         for kind, members, message in told:
             emit(kind, members, message)
+            if kind == "blind" and members["until"]:  # what was missed meanwhile is looked for
+                self.session.reconcile(int(self.vigil.dark_from * 10**9))
         if any(kind == "blind" for kind, _, _ in told):
             self.tell(attachment, emit)
+
+    @property
+    def blind(self):
+        """The members of the `blind` record that has no end yet, or None."""
+        return self.vigil.told if self.vigil else None
 
     def close(self):
         """Leave nothing behind."""

@@ -66,12 +66,13 @@ class Status:
         usage, counts = resource.getrusage(resource.RUSAGE_SELF), daemon.counts()
         return {
             "time": time.time(), "pid": os.getpid(), "started": self.started,
-            "blind": daemon.dark and daemon.dark._asdict(),
+            "blind": daemon.blind,
             "coverage": daemon.monitor.coverage if daemon.monitor else {},
             "paths": daemon.monitor.roots if daemon.monitor else [],
             "counts": counts, "events_per_second": self.rate(counts),
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
+            "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
             "memory_kib": usage.ru_maxrss,
         }

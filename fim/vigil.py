@@ -21,6 +21,8 @@ class Vigil:
     known   operations that are heard when all is well
     lost    a function: how many records were lost so far
     silent  operations that are not heard now
+    told    the members of the blindness that lasts, or None
+    dark_from  since when the last one was, by time.monotonic()
     """
 
     def __init__(self, canary, known, lost, interval=INTERVAL):
@@ -31,7 +33,7 @@ class Vigil:
         self.silent = set()
         self.song = self.told = self.mute = None
         self.lost_before = 0
-        self.sung = time.monotonic()
+        self.sung = self.heard = self.dark_from = time.monotonic()
         self.sung_at = self.heard_at = time.time()
 
     def turn(self):
@@ -74,7 +76,7 @@ class Vigil:
         told = list(self.changes(silent)) if silent != self.silent else []
         self.silent = silent
         if not silent:
-            self.heard_at = self.sung_at
+            self.heard, self.heard_at = self.sung, self.sung_at
         return told
 
     def changes(self, silent):
@@ -88,6 +90,7 @@ class Vigil:
     def blindness(self, silent):
         """The members of its record; `until` is null as long as it lasts."""
         switch = switched_off()
+        self.dark_from = self.heard
         return {"reason": "%s: not seen: %s" % (switch.what if switch else "hooks are silent",
                                                 ", ".join(sorted(silent))),
                 "mend": switch.mend if switch else MEND,
