@@ -89,11 +89,19 @@ def service_page():
     return re.sub("@([A-Z]+)@\n?", lambda found: words[found.group(1)], page)
 
 
+def referred(reference, definitions):
+    """What a $ref means: a way through the schema, from #/definitions on."""
+    found = definitions
+    for name in reference.split("/")[2:]:
+        found = found[name]
+    return found
+
+
 def type_of(schema, definitions):
     """What a member is, in words."""
     if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[1]
-        whole = dict(definitions[name], **{k: v for k, v in schema.items() if k != "$ref"})
+        whole = dict(referred(schema["$ref"], definitions),
+                     **{k: v for k, v in schema.items() if k != "$ref"})
         return type_of(whole, definitions)
     kinds = schema.get("type") or " | ".join(
         type_of(one, definitions) for one in schema.get("anyOf", ()))
@@ -106,7 +114,7 @@ def type_of(schema, definitions):
 
 def member(name, schema, required, definitions):
     """One member of a record, and below it those of an object."""
-    whole = definitions[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    whole = referred(schema["$ref"], definitions) if "$ref" in schema else schema
     about = schema.get("description") or whole.get("description")
     text = ".TP\n.B %s\n%s%s%s\n" % (
         roff(name), roff(type_of(schema, definitions)), "" if required else " (not always there)",

@@ -42,5 +42,5 @@ def listening(attachment, *paths, first=lambda: None, output=None, **options):
     checker = Checker()
     monitor = fim.Monitor(*paths, attachment=attachment, ring_pages=RING_PAGES, **options)
     first()
-    with monitor.open(output):
+    with monitor.open(*([] if output is None else [output])):
         yield Listener(monitor, checker)
