@@ -9,7 +9,7 @@ BELOW = {"vfs_" + name
          for name in ("create", "mknod", "mkdir", "symlink", "link", "unlink", "rmdir", "rename")}
 OTHERS = {"inode_permission", "vfs_truncate", "notify_change", "vfs_setxattr", "vfs_removexattr",
           "security_file_ioctl", "perf_trace_sys_exit"}
-IDMAP = ["FIM_HAS_SETATTR_IDMAP"]
+IDMAP = ("FIM_HAS_REMOVEXATTR_IDMAP",)
 
 
 def kernel(symbols, headers=()):
