@@ -119,8 +119,38 @@ static void find_replaced(struct reconcile *r, const struct doubt *doubt, struct
 	lose_name(r, &doubt->dir, doubt->name, &doubt->was.id, path);
 }
 
+// Names that records told in a directory of which none had told: by another path,
+// perhaps, since it may have been renamed unheard.
+static void tell_children(struct reconcile *r, const struct fim_id *dir)
+{
+	struct inode_cursor cursor = inode_table_children(&r->session->inodes, dir);
+	const struct traits *traits;
+	struct traits_of is;
+	struct bytes name;
+
+	while (inode_table_next_child(&r->session->inodes, &cursor, &is.id, &name)) {
+		traits = inode_table_traits(&r->session->inodes, &is.id);
+		if (!traits)
+			continue; // the directory is read yet
+		is.traits = *traits;
+		finding_new(r, &r->gaps[0], path_of(r, dir, name), 0, &is, &is);
+		if (S_ISDIR(traits->mode))
+			tell_children(r, &is.id);
+	}
+}
+
+static bool is_unheard(struct reconcile *r, const struct fim_id *id)
+{
+	uint32_t flags;
+
+	return inode_table_known(&r->session->inodes, id, &flags) &&
+	       flags & INODE_DIR && !(flags & (INODE_ROOT | INODE_FALLEN)) &&
+	       inode_table_name_count(&r->session->inodes, id) == 0;
+}
+
 static void verdict_name(struct reconcile *r, const struct doubt *doubt)
 {
+	bool unheard = is_unheard(r, &doubt->is.id);
 	struct bytes path;
 
 	r->verdicts++;
@@ -132,6 +162,8 @@ static void verdict_name(struct reconcile *r, const struct doubt *doubt)
 	path = path_of(r, &doubt->dir, doubt->name);
 	doubt->was.id.ino ? find_replaced(r, doubt, path) : find_new(r, doubt, path);
 	gain_name(r, &doubt->dir, doubt->name, &doubt->is);
+	if (unheard)
+		tell_children(r, &doubt->is.id);
 }
 
 // --- doubts --------------------------------------------------------------

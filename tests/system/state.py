@@ -45,8 +45,15 @@ class State:
         self.place(path, str(st.st_ino), stat.S_ISDIR(st.st_mode))
 
     def items(self):
-        """{path: what it leads to is like}"""
-        return {path: dict(self.facts[ino], ino=ino) for path, ino in self.names.items()}
+        """{path: what it leads to is like}, of what lies in directories that were told of: what
+        is told in another is told again when that is."""
+        return {path: dict(self.facts[ino], ino=ino) for path, ino in self.names.items()
+                if self.is_told(os.path.dirname(path))}
+
+    def is_told(self, directory):
+        """Whether each directory down to this one has been."""
+        return directory == self.root or (directory in self.names
+                                          and self.is_told(os.path.dirname(directory)))
 
     def apply(self, record):
         """Take in one record of the stream."""
