@@ -175,6 +175,7 @@ void reuse_children(const struct reuse *reuse, const struct fim_id *id);
  * is to be read, unless it was. */
 extern bool (*const sweep_steps[])(struct reconcile *r);
 bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_watched *ret);
+bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id);
 void sweep_directory(struct reconcile *r, const struct fim_id *dir);
 
 /* look.c: what is at `name` now; -errno */

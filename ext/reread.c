@@ -135,15 +135,30 @@ static void compare(struct reconcile *r, const char *text, const struct fim_id *
 	look_doubt(r, &doubt);
 }
 
+// It may be known since this sweep began only, by a record of another act than
+// its making: what is in it nobody has told.
+static void read_below(struct reconcile *r, const struct fim_id *id)
+{
+	uint32_t flags;
+
+	if (inode_table_known(&r->session->inodes, id, &flags) && flags & INODE_DIR &&
+	    sweep_is_stamped(r, id))
+		sweep_directory(r, id);
+}
+
 static void read_name(struct reconcile *r, const struct dirent *d)
 {
 	struct bytes name = bytes_of_string(d->d_name);
 	struct fim_id known;
 	bool is_known = inode_table_find(&r->session->inodes, &r->reading.id, name, &known);
 
-	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-	    (is_known && known.ino == d->d_ino && !known.over) ||
-	    (!is_known && !is_asked_for(r, name)) || !is_wanted(r, d->d_name))
+	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+		return;
+	if (is_known && known.ino == d->d_ino && !known.over) {
+		read_below(r, &known);
+		return;
+	}
+	if ((!is_known && !is_asked_for(r, name)) || !is_wanted(r, d->d_name))
 		return;
 	compare(r, d->d_name, is_known ? &known : NULL);
 }

@@ -28,7 +28,7 @@ bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_wa
 	return bpf_map_lookup(session_newest(r->session)->maps.watched, &key, ret) == 0;
 }
 
-static bool is_stamped(const struct reconcile *r, const struct fim_id *id)
+bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id)
 {
 	struct fim_watched value;
 
@@ -56,7 +56,7 @@ static bool step_known(struct reconcile *r)
 
 	if (!inode_table_next(&r->session->inodes, &r->cursor, &id, &flags))
 		return false;
-	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !is_stamped(r, &id))
+	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !sweep_is_stamped(r, &id))
 		return true;
 	if (flags & INODE_DIR)
 		sweep_directory(r, &id);

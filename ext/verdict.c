@@ -193,8 +193,11 @@ static void settle_name(struct reconcile *r, const struct doubt *doubt)
 	struct fim_id now = {0};
 
 	inode_table_find(&r->session->inodes, &doubt->dir, doubt->name, &now);
-	if (same_id(&now, &doubt->is.id))
+	if (same_id(&now, &doubt->is.id)) {
+		if (S_ISDIR(doubt->is.traits.mode)) // by another act than its making, perhaps
+			sweep_directory(r, &doubt->is.id);
 		return;
+	}
 	if (!inode_table_known(&r->session->inodes, &doubt->dir, NULL))
 		return; // with all that was in it
 	if (same_id(&now, &doubt->was.id) && !is_outdated(r, doubt))

@@ -61,10 +61,27 @@ static int visit_name(struct session *session, const struct scan_entry *entry)
 				    S_ISDIR(entry->mode));
 }
 
+// Why a name is to be told; NULL: it is not. What the kernel has inherited comes as
+// a record, unless it was lost.
+static const char *reason_to_tell(const struct session *session, const struct scan_entry *entry)
+{
+	struct fim_id known;
+
+	if (!entry->dir || !session->found)
+		return NULL;
+	if (entry->inserted)
+		return session->found;
+	if (!reconcile_busy(session) ||
+	    inode_table_find(&session->inodes, entry->dir, entry->name, &known))
+		return NULL;
+	return "its records were lost";
+}
+
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
+	const char *reason = reason_to_tell(session, entry);
 	int error = 0;
 
 	if (!entry->dir)
@@ -84,8 +101,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		session->counts[SESSION_REFUSED]++;
 	if (S_ISDIR(entry->mode))
 		watched_wholly(visit, entry);
-	if (entry->dir && session->found && entry->inserted)
-		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
+	if (reason)
+		emit_found(session, entry->path, &entry->id, entry->mode, reason);
 	return 0;
 }
 
