@@ -201,7 +201,7 @@ struct fim_event {
 	X(2, INSERT_FAILED, "keys not inherited: the hash was full")         \
 	X(3, PENDING_FAILED, "acts not followed: no pending slot")      \
 	X(4, STAGE_FAILED, "records lost: a stage could not be called")      \
-	X(5, SUBMIT_FAILED, "records lost: this CPU has no ring")            \
+	X(5, SUBMIT_FAILED, "records lost: the ring was full, or there is none") \
 	X(6, ASKED, "acts whose success is known from a return only")        \
 	X(7, ANSWERED, "those that have returned")
 

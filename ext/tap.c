@@ -86,7 +86,7 @@ static const char *tap_counted(struct tap *tap)
 		const char *reason;
 	} counters[TAP_FAILURES] = {
 		{FIM_COUNTER_STAGE_FAILED, "a program could not call the next one"},
-		{FIM_COUNTER_SUBMIT_FAILED, "a CPU without a ring"},
+		{FIM_COUNTER_SUBMIT_FAILED, "the ring was full, or its CPU has none"},
 	};
 	const char *reason = NULL;
 
