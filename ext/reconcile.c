@@ -51,6 +51,12 @@ void reconcile_stampless(struct session *session)
 	r->cursor = (struct inode_cursor){0};
 }
 
+void reconcile_read(struct session *session, const struct fim_id *dir)
+{
+	if (session->reconcile->phase != SWEEP_IDLE)
+		sweep_directory(session->reconcile, dir);
+}
+
 bool reconcile_busy(const struct session *session)
 {
 	return session->reconcile->gap_count > 0;

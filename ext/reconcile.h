@@ -141,6 +141,9 @@ void reconcile_stop(struct session *session);
 /* Whether there is work left. */
 bool reconcile_busy(const struct session *session);
 
+/* A sweep under way reads this directory, too. */
+void reconcile_read(struct session *session, const struct fim_id *dir);
+
 /* --- observe.c: what records tell -------------------------------------- */
 
 /* Before and after a record is applied to the inode table. */

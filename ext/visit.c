@@ -61,29 +61,26 @@ static int visit_name(struct session *session, const struct scan_entry *entry)
 				    S_ISDIR(entry->mode));
 }
 
-// Why a name is to be told; NULL: it is not. What the kernel has inherited comes as
-// a record, unless it was lost.
-static const char *reason_to_tell(const struct session *session, const struct scan_entry *entry)
+// A name that the kernel has inherited comes as a record. Where records were lost
+// it may not: it is left to the sweep, which tells it.
+static bool is_unheard(const struct session *session, const struct scan_entry *entry)
 {
 	struct fim_id known;
 
-	if (!entry->dir || !session->found)
-		return NULL;
-	if (entry->inserted)
-		return session->found;
-	if (!reconcile_busy(session) ||
-	    inode_table_find(&session->inodes, entry->dir, entry->name, &known))
-		return NULL;
-	return "its records were lost";
+	return entry->dir && session->found && !entry->inserted && reconcile_busy(session) &&
+	       !inode_table_find(&session->inodes, entry->dir, entry->name, &known);
 }
 
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	const char *reason = reason_to_tell(session, entry);
 	int error = 0;
 
+	if (is_unheard(session, entry)) {
+		reconcile_read(session, entry->dir);
+		return 0;
+	}
 	if (!entry->dir)
 		error = visit_top(visit, entry);
 	else if (!is_mounted(session, entry))
@@ -101,8 +98,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		session->counts[SESSION_REFUSED]++;
 	if (S_ISDIR(entry->mode))
 		watched_wholly(visit, entry);
-	if (reason)
-		emit_found(session, entry->path, &entry->id, entry->mode, reason);
+	if (entry->dir && session->found && entry->inserted)
+		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
 	return 0;
 }
 

@@ -61,7 +61,7 @@ class State:
             self.apply_event(record)
         elif record["kind"] == "reconcile" and record["file"] is None:
             self.names.pop(record["path"], None)
-        elif record["kind"] in ("reconcile", "found"):
+        elif record["kind"] == "reconcile":
             self.facts[record["file"]["ino"]] = facts_of_file(record["file"])
             self.place(record["path"], record["file"]["ino"], record["file"]["type"] == "directory")
 
