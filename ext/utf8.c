@@ -70,7 +70,8 @@ bool utf8_valid(struct bytes text)
 	size_t ascii = ascii_run(text);
 	uint32_t c;
 
-	text = bytes_of(text.data + ascii, text.length - ascii);
+	if (ascii) // no arithmetic on a text that there is not
+		text = bytes_of(text.data + ascii, text.length - ascii);
 	while (text.length) {
 		size_t length = utf8_character(text, &c);
 
