@@ -32,6 +32,7 @@ class Vigil:
         self.interval = interval
         self.silent = set()
         self.song = self.told = self.mute = None
+        self.off = None  # the switch, where the hooks were off when the round began
         self.lost_before = 0
         self.sung = self.heard = self.dark_from = time.monotonic()
         self.sung_at = self.heard_at = time.time()
@@ -48,6 +49,7 @@ class Vigil:
     def sing(self):
         """Begin a round; that it cannot be is told once."""
         self.sung, self.sung_at, self.lost_before = time.monotonic(), time.time(), self.lost()
+        self.off = switched_off()
         self.song = self.canary.sing()
         before, self.mute = self.mute, self.cannot()
         if self.mute in (None, before):
@@ -69,7 +71,7 @@ class Vigil:
         song, self.song = self.song, None
         self.canary.hear([song])
         silent = song.silent() & self.known
-        if silent and switched_off():
+        if silent and (self.off or switched_off()):
             silent |= self.known - set(song.wanted)  # nor what is not in a round
         if not song.wanted or silent and self.lost() != self.lost_before:
             return []  # it says nothing: what is missing may have been lost
