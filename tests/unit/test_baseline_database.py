@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The state file: refused when altered, damaged or newer; whole after any kill."""
+import contextlib
 import hashlib
 import json
 import os
@@ -193,6 +194,18 @@ def test_every_record_is_of_the_schema(tree, validator):
     assert kinds == {"finding", "check", "accept", "baseline"}
 
 
+def wait_until_open(process, path):
+    """Until it reads that file, which will take it a while."""
+    fds, end = "/proc/%d/fd" % process.pid, time.monotonic() + 60
+    while time.monotonic() < end:
+        for fd in os.listdir(fds):
+            with contextlib.suppress(OSError):
+                if os.readlink(os.path.join(fds, fd)) == path:
+                    return
+        time.sleep(0.01)
+    raise AssertionError("%s was not opened" % path)
+
+
 @pytest.mark.parametrize("verb,expected", [("init", 1), ("check", ERROR)])
 def test_interrupted(tree, verb, expected):
     tree.write("large", bytes(1 << 20))
@@ -201,7 +214,7 @@ def test_interrupted(tree, verb, expected):
     process = subprocess.Popen([sys.executable, "-m", "fim", *command, "--state", tree.state,
                                 "--max-mb-per-s", "0.01"], cwd=ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
-    time.sleep(1)
+    wait_until_open(process, tree.path("large"))
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (expected, b"") and b"interrupted" in said
