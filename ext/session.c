@@ -203,11 +203,7 @@ static void session_event(struct session *session, struct fim_event *event)
 		mounts_act(session, event);
 		return;
 	}
-	if (subvolume_is_foreign(session, event)) {
-		withhold_foreign(session, event);
-		return;
-	}
-	if (cover_is_stale(session, event) || withhold_event(session, event))
+	if (withhold_event(session, event))
 		return;
 	if (has_failed(session, event)) {
 		session->counts[SESSION_FAILED]++;

@@ -377,9 +377,9 @@ unsigned apply_event(struct session *session, const struct fim_event *event);
 /* An inode could not be inherited at this time: the hash was full. */
 void session_insert_failed(struct session *session, uint64_t time);
 
-/* withhold.c: whether a record is kept back; then it is counted and over. */
-bool withhold_event(struct session *session, const struct fim_event *event);
-void withhold_foreign(struct session *session, const struct fim_event *event);
+/* withhold.c: whether a record is kept back; then it is counted and over. Else its
+ * identities have the way that it came. */
+bool withhold_event(struct session *session, struct fim_event *event);
 /* Whether a name is one that --exclude means. */
 bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);

@@ -11,11 +11,7 @@ void attempt_event(struct session *session, struct fim_event *event)
 		session->tried |= 1ull << event->op;
 		return;
 	}
-	if (subvolume_is_foreign(session, event)) {
-		withhold_foreign(session, event);
-		return;
-	}
-	if (cover_is_stale(session, event) || withhold_event(session, event))
+	if (withhold_event(session, event))
 		return;
 	resolve_event(session, event, &view);
 	emit_event(session, &view);

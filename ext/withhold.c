@@ -139,19 +139,21 @@ static void withhold(struct session *session, const struct fim_event *event,
 		apply_let_go(session, &event->file.id);
 }
 
-bool withhold_event(struct session *session, const struct fim_event *event)
+bool withhold_event(struct session *session, struct fim_event *event)
 {
-	bool other = apply_is_withheld(session, event);
+	bool other;
 
+	if (subvolume_is_foreign(session, event)) {
+		withhold(session, event, WITHHELD_SUBVOLUME);
+		return true;
+	}
+	if (cover_is_stale(session, event))
+		return true;
+	other = apply_is_withheld(session, event);
 	if (is_own(session, event))
 		return true;
 	if (!other && !is_excluded(session, event))
 		return false;
 	withhold(session, event, other ? WITHHELD_NAMES : WITHHELD_EXCLUDED);
 	return true;
-}
-
-void withhold_foreign(struct session *session, const struct fim_event *event)
-{
-	withhold(session, event, WITHHELD_SUBVOLUME);
 }
