@@ -177,25 +177,29 @@ def attachment(capable):
     attachment.close()
 
 
-def make_tree(base, request, kind):
-    """A new directory with `watched` and `outside` in it, neither watched yet."""
+@contextlib.contextmanager
+def new_tree(base, request, kind):
+    """A new directory with `watched` and `outside` in it, neither watched yet; gone after it."""
     name = "".join(c if c.isalnum() else "-" for c in request.node.name)
     path = os.path.join(base[kind], "outside", "tree-" + name)
     os.makedirs(path + "/watched")
     os.makedirs(path + "/outside")
-    return path
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture
 def tree(base, request):
     """One on one file system."""
-    return make_tree(base, request, "ext4" if "ext4" in base else next(iter(base)))
+    with new_tree(base, request, "ext4" if "ext4" in base else next(iter(base))) as path:
+        yield path
 
 
 @pytest.fixture(params=KINDS)
 def each_tree(base, request):
     """One on each file system."""
-    return make_tree(base, request, request.param)
+    with new_tree(base, request, request.param) as path:
+        yield path
 
 
 class Room:

@@ -23,7 +23,9 @@ FAST = ["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "qemu64,+rdrand",
 COUNTING = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-cpu", "max",
             "-append", CONSOLE]
 
-MKFS = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"],
+# A test makes 50,000 files, nearly as many as ext4 has inodes for on a disk of this size.
+MKFS = {"ext4": ["mkfs.ext4", "-q", "-F", "-i", "4096"],
+        "xfs": ["mkfs.xfs", "-q", "-f"],
         "btrfs": ["mkfs.btrfs", "-q", "-f"]}
 # What the tools of today leave out, and what they must leave out for a 3.10 kernel.
 MKFS_NEW = {"ext4": ["-O", "verity"]}
