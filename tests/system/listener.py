@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A monitor of this process, on programs that are attached already."""
 import contextlib
+import time
 
 import fim
 from watcher import Checker
 
+QUIET = 0.3  # seconds
 RING_PAGES = 4096  # who acts and who reads is one process here
 
 
@@ -16,11 +18,11 @@ class Listener:
 
     def settle(self):
         """What it has to say until it has nothing more."""
-        lines, quiet = [], 0
-        while quiet < 3:
+        lines, until = [], 0  # while it compares, a pump does not wait
+        while not until or time.monotonic() < until:
             new = self.monitor.pump(100).splitlines()
             lines += new
-            quiet = 0 if new else quiet + 1
+            until = time.monotonic() + QUIET if new or not until else until
         return [self.checker.record(line) for line in lines]
 
     def acts(self):
