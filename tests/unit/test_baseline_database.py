@@ -206,6 +206,11 @@ def wait_until_open(process, path):
     raise AssertionError("%s was not opened" % path)
 
 
+def heed_interrupts():
+    """A shell starts what it leaves in the background (these tests, perhaps) with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("verb,expected", [("init", 1), ("check", ERROR)])
 def test_interrupted(tree, verb, expected):
     tree.write("large", bytes(1 << 20))
@@ -213,7 +218,7 @@ def test_interrupted(tree, verb, expected):
     before = whole(tree)
     process = subprocess.Popen([sys.executable, "-m", "fim", *command, "--state", tree.state,
                                 "--max-mb-per-s", "0.01"], cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
     wait_until_open(process, tree.path("large"))
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=60)
