@@ -11,7 +11,7 @@ import time
 import pytest
 
 import fim
-from conftest import KINDS, make_tree
+from conftest import KINDS, new_tree
 from listener import listening
 from workload import append, make
 
@@ -208,7 +208,8 @@ def test_watched_until_the_last_name_inside_is_gone(attachment, tree):
 @pytest.fixture(params=[kind for kind in KINDS if kind not in ("tmpfs", "btrfs")])
 def numbered_tree(base, request):
     """A tree on a file system that gives a free inode number out again."""
-    return make_tree(base, request, request.param)
+    with new_tree(base, request, request.param) as path:
+        yield path
 
 
 def again(remove, path):
