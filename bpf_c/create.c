@@ -51,8 +51,10 @@ int fim_inode_mkdir(struct pt_regs *ctx, struct inode *dir, struct dentry *dentr
 	return fim_expect_name(dir, dentry, FIM_OP_MKDIR, 0);
 }
 
-int fim_inode_mknod(struct pt_regs *ctx, struct inode *dir, struct dentry *dentry)
+int fim_inode_mknod(struct pt_regs *ctx, struct inode *dir, struct dentry *dentry,
+		    umode_t mode, dev_t rdev)
 {
+	fim_whiteout_asked(mode, rdev);
 	return fim_expect_name(dir, dentry, FIM_OP_MKNOD, 0);
 }
 

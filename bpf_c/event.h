@@ -20,13 +20,14 @@
  *   1  first light
  *   2  attributes, truncation, mappings; fim_file.flags, FIM_EVENT_BEFORE
  *   3  fim_id.over, copying up
+ *   4  whiteouts
  */
 #ifndef FIM_EVENT_H
 #define FIM_EVENT_H
 
 #include <linux/types.h>
 
-#define FIM_EVENT_ABI 3
+#define FIM_EVENT_ABI 4
 #define FIM_UNSET 0xffffffffu
 
 /* number, NAME, the contract's word */
@@ -172,6 +173,7 @@ enum fim_event_flag {
 	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
 	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
+	FIM_EVENT_WHITEOUT = 4096,   /* rename: a device 0:0 is left, `count` is its number */
 	FIM_EVENT_FAILED = 65536,    /* an attempt: nothing was done, `count` says why */
 };
 
@@ -185,7 +187,8 @@ struct fim_event {
 	__u32 cpu;
 	__u32 flags;
 	__u64 count;           /* close: modifications while it was open, or watched;
-				* setxattr: bytes of the value; FIM_EVENT_FAILED: errno */
+				* setxattr: bytes of the value; FIM_EVENT_FAILED: errno;
+				* FIM_EVENT_WHITEOUT: inode number */
 	struct fim_id dir;     /* directory that holds PATH's first name */
 	struct fim_id dir2;    /* and PATH2's */
 	struct fim_file file;

@@ -55,6 +55,12 @@ struct fim_pending {
 	__u64 time;
 };
 
+/* A character device 0:0 that a thread has made, or (no inode) asks for (whiteout.c). */
+struct fim_whiteout {
+	struct inode *inode;
+	__u64 time;
+};
+
 /* For so long a creation on overlayfs is believed to be going on. */
 #define FIM_PENDING_NS 60000000000ull
 
@@ -131,6 +137,9 @@ BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
  * that fails below the hook is never taken out; only such left-overs are ever
  * evicted, a live one would have to outlive 8,192 others. */
 BPF_TABLE("lru_hash", __u64, struct fim_pending, pending, 8192);
+
+/* {pid, tid} -> its last device 0:0; LRU as above. */
+BPF_TABLE("lru_hash", __u64, struct fim_whiteout, whiteouts, 1024);
 
 /* {pid, tid} -> what it is copying up; LRU as above. */
 BPF_TABLE("lru_hash", __u64, struct fim_copying, copying, 8192);

@@ -6,8 +6,24 @@
  * file system has renamed; at entry `dentry` still has the old name and parent,
  * `target` the new ones and, where something was overwritten, its inode.
  *
+ * Where the old name is left to a device 0:0 (whiteout.c), the record says so.
+ *
  * Cannot see: a rename done by the server of a network file system.
  */
+
+fim_inline void fim_left_behind(struct fim_scratch *s, struct fim_watched *from,
+				struct dentry *dentry)
+{
+	struct fim_id id = s->event.file.id;
+
+	s->event.count = fim_whiteout_made(s->event.time);
+	if (!s->event.count)
+		return;
+	id.ino = s->event.count;
+	s->event.flags |= FIM_EVENT_WHITEOUT |
+			  (fim_inherit(from, &s->event.dir, dentry, &id, S_IFCHR) &
+			   FIM_EVENT_INSERT_FAILED);
+}
 
 fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 			   struct dentry *target, __u32 kind)
@@ -42,6 +58,8 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 	fim_fill_file(inode, &s->event.file);
 	if (other)
 		fim_fill_file(other, &s->event.other);
+	if (from && kind == FIM_EVENT_REPLACED)
+		fim_left_behind(s, from, dentry);
 	s->second.dentry = target;
 	fim_aim(s, FIM_TEXT_PATH, dentry, 0);
 	return fim_send(ctx);

@@ -226,6 +226,21 @@ static void session_event(struct session *session, struct fim_event *event)
 		session->delivered = event->time;
 }
 
+// A rename that leaves a device at the old name gives both records.
+static void told_by_rename(struct session *session, const struct fim_event *event)
+{
+	struct fim_event *left;
+
+	if (event->op != FIM_OP_RENAME || !(event->flags & FIM_EVENT_WHITEOUT))
+		return;
+	left = whiteout_left(event);
+	if (left)
+		session_event(session, left);
+	else
+		session->counts[SESSION_NO_MEMORY]++;
+	free(left);
+}
+
 // A change that only its close could tell of gives both records.
 static void told_by_close(struct session *session, struct fim_event *event)
 {
@@ -245,6 +260,7 @@ static void deliver(struct session *session, uint64_t until)
 		if (accept(session, event, tap)) {
 			told_by_close(session, event);
 			session_event(session, event);
+			told_by_rename(session, event);
 		}
 		free(event);
 	}

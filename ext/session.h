@@ -377,6 +377,10 @@ unsigned apply_event(struct session *session, const struct fim_event *event);
 /* An inode could not be inherited at this time: the hash was full. */
 void session_insert_failed(struct session *session, uint64_t time);
 
+/* session_whiteout.c: the record of the device that a rename has left, to be freed;
+ * NULL for want of memory. */
+struct fim_event *whiteout_left(const struct fim_event *rename);
+
 /* withhold.c: whether a record is kept back; then it is counted and over. Else its
  * identities have the way that it came. */
 bool withhold_event(struct session *session, struct fim_event *event);

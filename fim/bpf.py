@@ -16,9 +16,9 @@ from fim.switches import switched_off
 
 __all__ = ["Attachment", "attach", "exit_stages", "source", "stages"]
 
-SOURCES = ("overlay.c", "filter.c", "copy_up.c", "create.c", "unlink.c", "rename.c", "write.c",
-           "mapping.c", "device.c", "attribute.c", "answer.c", "mount.c", "identity.c", "walk.c",
-           "actor.c")
+SOURCES = ("overlay.c", "filter.c", "copy_up.c", "whiteout.c", "create.c", "unlink.c", "rename.c",
+           "write.c", "mapping.c", "device.c", "attribute.c", "answer.c", "mount.c", "identity.c",
+           "walk.c", "actor.c")
 ATTEMPT_SOURCES = ("attempt.c", "sys_exit.c")  # joined only when attempts are asked for
 HEADERS = ("event.h", "kernel.h", "maps.h")
 # `stages` is held only because a program array is emptied when its last

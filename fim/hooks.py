@@ -134,6 +134,8 @@ HOOKS = tuple(Hook(*row) for row in (
     ("unlink", "forget", "clear_inode", "fim_clear_inode", present,
      "before the inode number can be given out again"),
     ("rename", "done", "d_move", "fim_d_move", present, AFTER),
+    ("rename", "whiteout", "init_special_inode", "fim_special_inode", present,
+     "the device that RENAME_WHITEOUT leaves; called for devices, fifos and sockets alone"),
     ("rename", "exchange", "d_exchange", "fim_d_exchange", present, AFTER),
     ("modify", "file", "file_update_time", "fim_file_update_time", present,
      "every write path up to 5.10; mmap, tmpfs and others after"),
@@ -266,7 +268,7 @@ ATTEMPTS = tuple(Hook(*row) for row in (
         "what every system call returns"))))
 
 # Parts without which the operation can still be seen.
-OPTIONAL = {"exchange", "file", "modified", "iocb", "copy_up", "privs", "allocate", "forget",
+OPTIONAL = {"exchange", "whiteout", "file", "modified", "iocb", "copy_up", "privs", "allocate", "forget",
             "before", "ask", "acl", "syscall", "compat", "compat syscall", "move", "setattr"}
 OPERATIONS = tuple(dict.fromkeys(hook.operation for hook in HOOKS))
 

@@ -103,11 +103,14 @@ def summary(records):
     return ["%s %s" % (record["op"], record["path"]) for record in records]
 
 
-def check(events, wants, ignored=None):
-    """The events are exactly `wants`, in this order; but for `ignored` {op: {member: names}}."""
+def check(events, wants, ignored=None, always=None):
+    """The events are exactly `wants`, in this order; but for `ignored` {op: {member: names}}
+    and `always` {member: names}."""
     assert summary(events) == summary(wants)
     for got, want in zip(events, wants):
-        left_out = (ignored or {}).get(want["op"], {})
+        left_out = dict(always or {})
+        for member, names in (ignored or {}).get(want["op"], {}).items():
+            left_out[member] = tuple(names) + tuple(left_out.get(member, ()))
         found = differences(without(comparable(got), left_out), without(want, left_out))
         assert not found, summary([got]) + found
 

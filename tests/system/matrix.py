@@ -38,17 +38,17 @@ class Matrix:
     def refused(self, operation, way, kind):
         """By which error this is refused, as reviewed; None: it is possible."""
         for row in self.refusals:
-            if (row.operation, row.way) == (operation, way) and row.kind in (kind, "*"):
+            if all(said in ("*", tried) for said, tried in zip(row, (operation, way, kind))):
                 return row.errno
         return None
 
     def pytest_runtest_logreport(self, report):
-        for name, cell in report.user_properties if report.when == "call" else ():
-            if name == "cell":
-                operation, way, kind, state = cell
-                self.cells.setdefault((operation, way), {})[kind] = (
-                    NOT_SEEN if report.failed else state)
-                self.kinds += [kind] if kind not in self.kinds else []
+        """A test of many cells says which it has not seen; of another that failed it is all."""
+        cells = [cell for name, cell in report.user_properties if name == "cell"]
+        dark = report.failed and NOT_SEEN not in [state for *_, state in cells]
+        for operation, way, kind, state in cells if report.when == "call" else ():
+            self.cells.setdefault((operation, way), {})[kind] = NOT_SEEN if dark else state
+            self.kinds += [kind] if kind not in self.kinds else []
 
     def rows(self):
         """The table, a list of words a row."""
@@ -78,7 +78,11 @@ class Cell:
 
     def __call__(self, operation, way, kind, refused=None, seen=SEEN):
         """True where it was possible; it is refused where the reviewed file says, and only there."""
-        self.properties.append(("cell", (operation, way, kind, refused or seen)))
+        self.note(operation, way, kind, refused or seen)
         reviewed = self.matrix.refused(operation, way, kind)
         assert refused == reviewed, "refused by %s, reviewed %s" % (refused, reviewed)
         return refused is None
+
+    def note(self, operation, way, kind, state):
+        """What came of it."""
+        self.properties.append(("cell", (operation, way, kind, state)))

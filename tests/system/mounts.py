@@ -47,6 +47,12 @@ def umount(point, flags=0):
     check(LIBC.umount2(os.fsencode(point), flags))
 
 
+def own_namespace():
+    """Mounts from now on end with this process."""
+    check(LIBC.unshare(CLONE_NEWNS))
+    mount("none", "/", flags=MS_REC | MS_PRIVATE)
+
+
 def pivot_root(new_root, put_old):
     check(LIBC.syscall(PIVOT_ROOT, os.fsencode(new_root), os.fsencode(put_old)))
 
@@ -86,8 +92,7 @@ class Elsewhere:
         self.child = os.fork()
         if self.child == 0:
             try:
-                check(LIBC.unshare(CLONE_NEWNS))
-                mount("none", "/", flags=MS_REC | MS_PRIVATE)
+                own_namespace()
                 act()
                 os.write(self.done, b"+")
                 signal.pause()

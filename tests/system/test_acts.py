@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Each act done 23 times gives exactly its records, each member right, and nothing else."""
+import base64
 import fcntl
 import os
 import struct
@@ -10,8 +11,8 @@ import pytest
 import expected
 from workload import TIMES
 
-# prepare(room) makes what the workload needs in room.path; wants(room, report)
-# gives the records; `ignored` what of them another test looks at.
+# prepare(directory, times) makes what the workload needs there; wants(room, report)
+# gives the records of what it did in room.path; `ignored` what of them another test looks at.
 Act = namedtuple("Act", "prepare wants ignored", defaults=({},))
 
 WRITTEN = {"modify": {"file": ("size", "mtime", "ctime")}}  # test_modify_is_told_at_once
@@ -20,21 +21,23 @@ GONE = {"unlink": {"file": ("ctime",)}, "rmdir": {"file": ("ctime", "mtime", "si
 # xfs keeps a directory's size where only xfs looks; an overlay's directories have one link.
 UNTOLD = {"xfs": {"mkdir": {"file": ("size",)}}, "overlay": {"mkdir": {"file": ("nlink",)}}}
 XATTR = "trusted.fim"
+# (tag, permissions, id): owner, user 1, group, mask, others (linux/posix_acl.h)
+ONE_MORE_READER = [(1, 6, -1), (2, 4, 1), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
 FS_IOC_GETVERSION = 0x80087601
 
 
 # --- what is there before ------------------------------------------------------
 
 
-def nothing(directory):
-    del directory
+def nothing(directory, times=TIMES):
+    del directory, times
 
 
 def files(letters):
     """Files f00, ... with content, owner and mode of their own."""
-    def prepare(directory):
+    def prepare(directory, times=TIMES):
         for letter in letters:
-            for n in range(TIMES):
+            for n in range(times):
                 path = name(directory, letter, n)
                 with open(path, "w") as file:
                     file.write("before, %s\n" % letter)
@@ -43,14 +46,14 @@ def files(letters):
     return prepare
 
 
-def directories(directory):
-    for n in range(TIMES):
+def directories(directory, times=TIMES):
+    for n in range(times):
         os.mkdir(name(directory, "f", n))
 
 
-def labelled(directory):
-    files("f")(directory)
-    for n in range(TIMES):
+def labelled(directory, times=TIMES):
+    files("f")(directory, times)
+    for n in range(times):
         os.setxattr(name(directory, "f", n), XATTR, b"before")
 
 
@@ -108,12 +111,30 @@ def mapped(room, report):
     return records
 
 
+def value(attribute, text):
+    """The `xattr` member."""
+    return {"name": attribute, "size": len(text), "value_cut": False,
+            "value_b64": base64.b64encode(text).decode("ascii")}
+
+
 def gone(op):
     """A name removed: what it was, with no links left."""
     def wants(room, report):
         return [expected.event(report, op, name(room.path, "f", act["n"]),
                                dict(act["was"], nlink=0), names_known=0) for act in report.acts]
     return wants
+
+
+def whiteouts(room, report):
+    """The rename, and the device that it leaves."""
+    records = []
+    for act in report.acts:
+        old, new = name(room.path, "f", act["n"]), name(room.path, "g", act["n"])
+        records += [expected.event(report, "rename", new, act["is"], old_path=old, exchange=False,
+                                   replaced=None),
+                    expected.event(report, "mknod", old, act["other"], matched="parent",
+                                   rdev="0:0")]
+    return records
 
 
 def renames(replaced=False, exchange=False):
@@ -138,6 +159,7 @@ ACTS = {
     "create_threaded": Act(nothing, one("create", matched="parent")),
     "create_write": Act(nothing, writes("create"),
                         dict(WRITTEN, create={"file": ("mtime", "ctime")})),
+    "create_exclusive": Act(nothing, one("create", matched="parent")),
     "write": Act(files("f"), writes(), WRITTEN),
     "write_same": Act(files("f"), writes(), WRITTEN),
     "write_once": Act(files("f"), writes(count=TIMES), WRITTEN),
@@ -146,21 +168,31 @@ ACTS = {
     "unlink": Act(files("f"), gone("unlink"), GONE),
     "rename": Act(files("f"), renames()),
     "rename_over": Act(files("fg"), renames(replaced=True), GONE),
+    "rename_noreplace": Act(files("f"), renames()),
+    "whiteout": Act(files("f"), whiteouts),
     "exchange": Act(files("fg"), renames(exchange=True)),
     "mkdir": Act(nothing, one("mkdir", matched="parent")),
     "rmdir": Act(directories, gone("rmdir"), GONE),
     "symlink": Act(nothing, one("symlink", matched="parent", target="../anywhere at all")),
     "link": Act(files("f"), links),
     "mknod": Act(nothing, one("mknod", matched="parent")),
+    "bind_socket": Act(nothing, one("mknod", matched="parent")),
     "mknod_device": Act(nothing, one("mknod", matched="parent", rdev="1:3")),
     "truncate": Act(files("f"), changes("truncate", "size")),
     "ftruncate": Act(files("f"), changes("truncate", "size")),
     "open_truncate": Act(files("f"), changes("truncate", "size")),
     "chmod": Act(files("f"), changes("chmod", "mode")),
+    "fchmodat2": Act(files("f"), changes("chmod", "mode")),
     "chown": Act(files("f"), changes("chown", "uid", "gid")),
     "utimes": Act(files("f"), changes("utimes", "mtime")),
-    "setxattr": Act(files("f"), one("setxattr", xattr={
-        "name": XATTR, "size": 3, "value_b64": "YQBi", "value_cut": False})),
+    "setxattr": Act(files("f"), one("setxattr", xattr=value(XATTR, b"a\0b"))),
+    "set_label": Act(files("f"), one("setxattr", xattr=value(
+        "security.selinux", b"a_u:b_r:c_t:s0\0"))),
+    "set_capability": Act(files("f"), one("setxattr", xattr=value(
+        "security.capability", struct.pack("<5I", 0x02000000, 1 << 13, 0, 0, 0)))),
+    "set_acl": Act(files("f"), one("setxattr", xattr=value(
+        "system.posix_acl_access", b"".join([struct.pack("<I", 2)] + [
+            struct.pack("<HHi", *entry) for entry in ONE_MORE_READER])))),
     "removexattr": Act(labelled, one("removexattr", xattr={"name": XATTR})),
     "setflags": Act(files("f"), one("setflags", flags=["noatime"], changed={
         "flags": {"before": [], "after": ["noatime"]}})),
@@ -169,8 +201,17 @@ ACTS = {
     "verity": Act(files("f"), one("setflags", flags=["verity"], changed={
         "flags": {"before": [], "after": ["verity"]}})),
     "map_only": Act(files("f"), mapped),
+    "protect": Act(files("f"), mapped),
     "publish": Act(nothing, one("link", matched="parent", target_path=None, created=True)),
 }
+
+
+def check(room, act, report, events, ignored=None):
+    """What was done in room.path is told exactly; its records. `ignored`: of each."""
+    wants = ACTS[act].wants(room, report)
+    left_out = dict(UNTOLD.get(room.kind, {}), **ACTS[act].ignored)
+    expected.check(events, wants, left_out, ignored)
+    return wants
 
 
 @pytest.mark.parametrize("act", sorted(ACTS))
@@ -180,8 +221,7 @@ def test_exactly_these_records(room, workloads, act, cell):
     report = workloads.run(act, room.path)
     cell(act, "directly", room.kind, report.refused)
     events = room.events()
-    wants = ACTS[act].wants(room, report)
-    expected.check(events, wants, dict(UNTOLD.get(room.kind, {}), **ACTS[act].ignored))
+    wants = check(room, act, report, events)
     if wants:
         expected.check_times(events, report, len(wants) // len(report.acts))
 

@@ -73,10 +73,11 @@ class Workloads:
         """Its path."""
         return os.path.join(self.directory, name)
 
-    def run(self, name, directory, *arguments, root=None, before=None):
+    def run(self, name, directory, *arguments, root=None, before=None, pass_fds=()):
         """Run a workload in `directory`, below `root` after chroot; `before` runs in the child."""
         words = (["--root", root] if root else []) + [directory] + [str(a) for a in arguments]
         done = subprocess.run([self.program(name)] + words, stdout=subprocess.PIPE, check=True,
-                              cwd="/", start_new_session=True, preexec_fn=before)
+                              cwd="/", start_new_session=True, preexec_fn=before,
+                              pass_fds=pass_fds)
         return Report(self.program(name), [self.program(name)] + words,
                       (root or "") + directory, json.loads(done.stdout.decode("utf-8")))

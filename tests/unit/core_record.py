@@ -4,7 +4,7 @@ import errno
 import struct
 import unicodedata
 
-ABI = 3
+ABI = 4
 UNSET = 0xFFFFFFFF
 OPS = {  # the contract's word: number
     "create": 1, "mkdir": 2, "mknod": 3, "symlink": 4, "link": 5, "unlink": 6, "rmdir": 7,

@@ -71,7 +71,7 @@ UNWATCHED = {
     "fim_file_open": 1, "fim_file_close": 1, "fim_file_update_time": 1, "fim_file_modified": 1,
     "fim_kiocb_modified": 1, "fim_mapped": 1, "fim_inode_create": 1, "fim_inode_mkdir": 1,
     "fim_inode_mknod": 1, "fim_inode_symlink": 1, "fim_inode_link": 2, "fim_d_instantiate": 1,
-    "fim_d_delete": 2, "fim_clear_inode": 0, "fim_d_move": 4, "fim_d_exchange": 4,
+    "fim_d_delete": 2, "fim_clear_inode": 0, "fim_d_move": 4, "fim_special_inode": 0, "fim_d_exchange": 4,
     "fim_setattr": 1, "fim_setattr_idmap": 1, "fim_post_setattr": 1, "fim_post_setattr_idmap": 1,
     "fim_post_setxattr": 1, "fim_post_removexattr": 1, "fim_post_set_acl": 1,
     "fim_copy_up": 2, "fim_post_remove_acl": 1, "fim_file_ioctl": 0, "fim_drop_write_file": 1,

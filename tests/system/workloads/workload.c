@@ -93,6 +93,7 @@ static const char *type_of(mode_t mode)
 	case S_IFDIR: return "directory";
 	case S_IFLNK: return "symlink";
 	case S_IFIFO: return "fifo";
+	case S_IFSOCK: return "socket";
 	case S_IFCHR: return "char";
 	default: return "?";
 	}
