@@ -100,13 +100,15 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 }
 
 /* What overlayfs does not keep up to date in a merged inode is the real one's;
- * the links are the merged one's, since a removed lower file keeps its own. */
+ * the links are the merged one's, since a removed lower file keeps its own; so are
+ * immutable and append, kept beside from 5.15 on (Linux: ovl_set_protattr). */
 fim_inline void fim_fill_file(struct inode *inode, struct fim_file *ret)
 {
 	struct inode *merged = inode;
 	struct super_block *sb = 0;
 	loff_t size = 0;
 	unsigned long magic = 0;
+	unsigned int flags = 0;
 	dev_t rdev = 0;
 
 	inode = fim_inode_id(inode, &ret->id);
@@ -124,6 +126,10 @@ fim_inline void fim_fill_file(struct inode *inode, struct fim_file *ret)
 	FIM_READ(magic, &sb->s_magic);
 	ret->magic = magic;
 	FIM_READ(ret->flags, &inode->i_flags);
+	if (merged != inode) {
+		FIM_READ(flags, &merged->i_flags);
+		ret->flags |= flags;
+	}
 }
 
 fim_inline __u32 fim_record_flags(struct fim_watched *entry)

@@ -65,8 +65,8 @@ fim_inline __u64 fim_whiteout_made(__u64 now)
 	whiteouts.delete(&thread);
 	if (!inode)
 		return 0;
-	FIM_READ(ino, inode->i_ino); // by now; btrfs gives it last
-	FIM_READ(mode, inode->i_mode);
-	FIM_READ(rdev, inode->i_rdev);
+	FIM_READ(ino, &inode->i_ino); // by now; btrfs gives it last
+	FIM_READ(mode, &inode->i_mode);
+	FIM_READ(rdev, &inode->i_rdev);
 	return fim_is_whiteout(mode, rdev) ? ino : 0;
 }

@@ -62,6 +62,13 @@ void overlay_mirror(struct session *session, struct fim_event *event)
 	way_set(event, own);
 }
 
+// What is covered by a mount cannot be stat'ed: a directory's number is that of the
+// upper one where all layers are on one file system.
+static bool is_covered(const struct fim_event *event)
+{
+	return event->op == FIM_OP_MOUNT;
+}
+
 void overlay_stat(struct session *session, const struct fim_event *event, struct fim_view *ret)
 {
 	struct fim_id *id = &session->stat_id;
@@ -71,6 +78,11 @@ void overlay_stat(struct session *session, const struct fim_event *event, struct
 	if (event->op == FIM_OP_UNLINK || event->op == FIM_OP_RMDIR ||
 	    event->flags & FIM_EVENT_DELETED || !ret->path_complete || !ret->path.data)
 		return;
+	if (is_covered(event)) {
+		*id = (struct fim_id){.ino = event->file.id.ino, .dev = event->file.id.over};
+		ret->stat_id = id;
+		return;
+	}
 	memcpy(path, ret->path.data, ret->path.length);
 	path[ret->path.length] = '\0';
 	if (lstat(path, &st) < 0 || (st.st_mode ^ event->file.mode) & S_IFMT)

@@ -18,6 +18,8 @@ import sys
 
 import pytest
 
+pytest.register_assert_rewrite("expected")
+
 from matrix import Cell, Matrix
 from watcher import ROOT, Watcher
 from workload import Workloads, build

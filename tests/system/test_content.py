@@ -52,9 +52,21 @@ def wants(room, report, ops):
             yield expected.event(report, op, path, act["is"], **counted)
 
 
+def once_closed(kind, act, events):
+    """The records. Where overlayfs maps the file underneath, that one is closed as well."""
+    kept, closed = [], set()
+    for event in events:
+        twice = event["op"] == "close" and event["path"] in closed
+        if not (twice and kind == "overlay" and "mmap" in CHANGES[act].ops):
+            kept.append(event)
+        closed |= {event["path"]} if event["op"] == "close" else set()
+    return kept
+
+
 def check(room, act, report, events, ignored=None):
     """What was done in room.path is told exactly. `ignored`: of each."""
     change = CHANGES[act]
+    events = once_closed(room.kind, act, events)
     for event in events:
         if event["op"] == "close":
             assert event["count"] in counts(change, room.kind)
@@ -71,7 +83,7 @@ def test_one_modify_and_one_close(room, workloads, act, cell):
     prepare(room.path)
     room.forget()
     report = workloads.run(act, room.path)
-    events = room.events()
+    events = once_closed(room.kind, act, room.events())
     if not cell(act, "directly", room.kind, report.refused):
         assert events == []
         return
