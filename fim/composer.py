@@ -124,7 +124,8 @@ class Composer:
         held = self.held.get(inode, pid)
         if not unchanged(record):
             held.add(record, effects)
-        whole = record.op == "close" and "new" not in held.effects
+        # What an editor made again gets its label after it is closed.
+        whole = record.op == "close" and "new" not in held.effects and not held.instead
         return [self.held.pop(inode, pid)] if whole else []
 
     def others(self, inode, record):
