@@ -16,6 +16,7 @@ from fim.monitor import ARGUMENTS, RING_PAGES, Monitor
 from fim.output import complain
 from fim.ready import ready_file
 from fim.sinks import FORMATS
+from fim.spots import Spots
 from fim.stop import Stop
 from fim.version import VERSION
 
@@ -154,7 +155,8 @@ def monitor_of(options, guard, form):
                    attempts=options.attempts, without=options.without,
                    exclude=options.exclude + cli_sinks.excluded(options)
                    + (guard.excludes() if guard else []), arguments=options.arguments,
-                   labels=guard.labels() if guard else None)
+                   labels=guard.labels() if guard else None,
+                   spots=Spots(guard.plans) if guard else None)
 
 
 def watch(options):

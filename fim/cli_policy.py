@@ -15,6 +15,7 @@ from fim.output import complain, environment_error, opened
 from fim.report import printable
 from fim.rule import seconds
 from fim.selection import Selection
+from fim.spots import in_kernel
 from fim.stream import Stream
 from fim.worker import Worker
 
@@ -128,7 +129,12 @@ def quiet_line(quiet):
 
 def withheld_line(item):
     """One chosen blind spot, in words."""
-    return "  withheld  %s: %s" % (item["reason"], ",".join(item["ops"]))
+    kernel = in_kernel(item)
+    rest = sorted(set(item["ops"]) - set(kernel))
+    return "  withheld  %s: %s" % (item["reason"], "; ".join(
+        "%s %s" % (how, ",".join(ops)) for how, ops in (
+            ("a chosen blind spot of the kernel for", kernel), ("told, and not judged, for", rest))
+        if ops))
 
 
 def plan_text(plan):

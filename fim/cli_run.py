@@ -152,6 +152,8 @@ def lines(members, verdict, complaints):
     for name in COUNTED:
         if name in members.get("counts", ()):
             yield "%-22s %d" % (name, members["counts"][name])
+    for reason, count in sorted(members.get("blind_spots", {}).items()):
+        yield "%-22s %d: %s" % ("left out in the kernel", count, reason)
     if members.get("journal"):
         yield "%-22s %d, segment %d" % ("link", members["journal"]["link"],
                                         members["journal"]["segment"])

@@ -55,6 +55,7 @@ class Judged:
         for kind, members in outcomes:
             if kind == "policy" and members["state"] == "loaded":
                 self.monitor.extend(self.guard.paths(), self.guard.excludes())
+                self.monitor.spots.keep(self.guard.plans)
             self.monitor.emit(kind, members, text_of(kind, members))
 
     def put(self, lines):

@@ -47,7 +47,7 @@ echo packaged > %{buildroot}/usr/sbin/fim-rpm
 /etc/cron.d/fim-rpm
 %attr(755, root, root) /usr/sbin/fim-rpm
 """
-RPM = ["rpm", "--force-debian", "-U", "--force"]
+RPM = ["rpm", "--force-debian", "-U", "--force", "--nodeps"]
 
 
 class Host(Watcher):
