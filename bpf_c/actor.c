@@ -12,17 +12,6 @@
 #define FIM_TARGET_BYTES 1024
 #define FIM_VALUE_BYTES 256
 
-fim_inline struct file *fim_task_exe(struct task_struct *task)
-{
-	struct mm_struct *mm = 0;
-	struct file *exe = 0;
-
-	FIM_READ(mm, &task->mm);
-	if (mm)
-		FIM_READ(exe, &mm->exe_file);
-	return exe;
-}
-
 fim_inline int fim_aim_file(struct fim_scratch *s, __u32 slot, struct file *file)
 {
 	struct path path = {};

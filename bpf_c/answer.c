@@ -98,9 +98,14 @@ fim_inline int fim_answered(struct pt_regs *ctx, struct fim_question *question)
 	__u32 op = question->op;
 	struct fim_scratch *s;
 
+	if (!self || (question->valid & ATTR_OPEN && !question->file.size))
+		return 0;
+	operations = fim_wanted(operations, self);
 	if (!op)
 		op = fim_take_operation(&operations);
-	if (!op || !self || (question->valid & ATTR_OPEN && !question->file.size))
+	else if (fim_unwanted(op, self))
+		op = 0;
+	if (!op)
 		return 0;
 	s = fim_begin(op, self, 0);
 	if (!s)

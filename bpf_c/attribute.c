@@ -106,6 +106,9 @@ fim_inline int fim_attributes_set(struct pt_regs *ctx, struct dentry *dentry,
 	// O_TRUNC of what is empty changes nothing.
 	if (valid & ATTR_OPEN && recalled && !before.file.size)
 		return 0;
+	operations = fim_wanted(operations, self);
+	if (!operations)
+		return 0;
 	s = fim_begin(fim_take_operation(&operations), self, 0);
 	if (!s)
 		return 0;
@@ -136,7 +139,7 @@ fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *d
 
 	if (!self || fim_underneath(&id))
 		return 0;
-	s = fim_begin(op, self, 0);
+	s = fim_begin_change(op, self);
 	if (!s)
 		return 0;
 	s->second.target = name;
@@ -216,7 +219,7 @@ int fim_drop_write_file(struct pt_regs *ctx, struct file *file)
 	self = fim_find(inode, &id);
 	if (!self)
 		return 0;
-	s = fim_begin(FIM_OP_SETFLAGS, self, 0);
+	s = fim_begin_change(FIM_OP_SETFLAGS, self);
 	if (!s)
 		return 0;
 	fim_tell_before(s, &before);

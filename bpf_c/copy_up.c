@@ -21,9 +21,11 @@ int fim_copy_up(struct pt_regs *ctx, struct dentry *dentry)
 	entry.mode = fim_inode_mode(inode);
 	if (self) {
 		entry.flags = self->flags;
+		entry.spots = self->spots;
 	} else if (parent && parent->flags & FIM_WATCH_INHERIT) {
 		// The scanner has seen the lower one and not inserted it yet.
 		entry.flags = parent->flags & FIM_WATCH_CANARY;
+		entry.spots = parent->spots;
 		if (S_ISDIR(entry.mode))
 			entry.flags |= FIM_WATCH_INHERIT;
 	} else {
@@ -34,12 +36,13 @@ int fim_copy_up(struct pt_regs *ctx, struct dentry *dentry)
 	return 0;
 }
 
-fim_inline __u32 fim_watch_copy(struct fim_id *id, __u32 flags)
+fim_inline __u32 fim_watch_copy(struct fim_id *id, struct fim_copying *copy)
 {
 	struct fim_watched value = {};
 	int error;
 
-	value.flags = flags;
+	value.flags = copy->flags;
+	value.spots = copy->spots;
 	error = watched.insert(id, &value);
 	if (!error)
 		fim_count(FIM_COUNTER_INSERTED);
@@ -57,7 +60,7 @@ fim_inline int fim_tell_copy(struct pt_regs *ctx, struct fim_copying *copy,
 	__u32 flags;
 
 	fim_inode_own_id(inode, &id);
-	flags = fim_watch_copy(&id, copy->flags);
+	flags = fim_watch_copy(&id, copy);
 	s = fim_begin(FIM_OP_CREATE, watched.lookup(&id), 0);
 	if (!s)
 		return 0;

@@ -81,6 +81,7 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 	if (!(parent->flags & FIM_WATCH_INHERIT) && !fim_is_wanted(dir, dentry))
 		return 0;
 	child.flags = parent->flags & FIM_WATCH_CANARY;
+	child.spots = parent->spots;
 	if (S_ISDIR(mode))
 		child.flags |= FIM_WATCH_INHERIT;
 	key.ino = id->ino;
@@ -89,6 +90,7 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 	if (known) {
 		// Perhaps for less, or left by a file that had this number.
 		known->flags |= child.flags;
+		known->spots &= child.spots;
 		return 0;
 	}
 	child.stamp = bpf_ktime_get_ns(); // should the record be lost
@@ -174,6 +176,12 @@ fim_inline struct fim_scratch *fim_begin(__u32 op, struct fim_watched *self,
 		s->event.flags |= fim_record_flags(parent);
 	}
 	return s;
+}
+
+/* The same of what moves no name, if somebody wants to hear of it. */
+fim_inline struct fim_scratch *fim_begin_change(__u32 op, struct fim_watched *self)
+{
+	return fim_unwanted(op, self) ? 0 : fim_begin(op, self, 0);
 }
 
 /* Walk a path next: the whole of it up to the namespace's root when the hook

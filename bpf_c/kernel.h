@@ -278,8 +278,25 @@ fim_inline const char *fim_cgroup_name(fim_cgroup_node *node)
 	FIM_READ(name, &node->name);
 	return name;
 }
+
+/* As stat(2) numbers it since 67c0496e87d1 ("kernfs: convert kernfs_node->id from union
+ * kernfs_node_id to u64") (in v5.5); 0: it cannot be told. */
+fim_inline __u64 fim_cgroup_id(fim_cgroup_node *node)
+{
+	__u64 id = 0;
+
+#ifdef FIM_HAS_KERNFS_ID
+	FIM_READ(id, &node->id);
+#endif
+	return id;
+}
 #else
 typedef struct cgroup fim_cgroup_node;
+
+fim_inline __u64 fim_cgroup_id(fim_cgroup_node *node)
+{
+	return 0;
+}
 
 /* No unified hierarchy: of the controllers the cpu one is always mounted. */
 fim_inline fim_cgroup_node *fim_task_cgroup(struct task_struct *task)

@@ -41,6 +41,6 @@ int fim_mapped(struct pt_regs *ctx, struct vm_area_struct *vma)
 		known->mapped = 1;
 	else if (opened.update(&key, &first))
 		fim_count(FIM_COUNTER_PENDING_FAILED);
-	s = fim_begin(FIM_OP_MMAP, self, 0);
+	s = fim_begin_change(FIM_OP_MMAP, self);
 	return s ? fim_send_file(ctx, s, file) : 0;
 }

@@ -69,7 +69,9 @@ struct fim_copying {
 	struct fim_id lower;
 	struct fim_id dir; /* the upper directory that it comes to */
 	__u32 flags;       /* of the lower one's entry */
+	__u32 spots;       /* and its blind spots */
 	__u32 mode;
+	__u32 pad;
 };
 
 /* What a thread is about to change the attributes of. */
@@ -132,6 +134,13 @@ BPF_TABLE("hash", struct fim_id, struct fim_watched, watched, FIM_WATCHED_ENTRIE
 /* Names watched for themselves -> 1. Asked only where a directory is watched
  * for its names. */
 BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
+
+/* Chosen blind spots (spot.c), a bit each: by the operation those that leave it out, by
+ * what an actor is those that mean it, and how many records each has left out. */
+#define FIM_SPOTS 32
+BPF_ARRAY(spot_ops, __u32, FIM_SPOTS);
+BPF_TABLE("hash", struct fim_who, __u32, spot_actors, 1024);
+BPF_TABLE("hash", __u32, __u64, spot_counts, FIM_SPOTS);
 
 /* What a thread is about to create: {pid, tid} -> pending. LRU, because one
  * that fails below the hook is never taken out; only such left-overs are ever

@@ -159,7 +159,7 @@ fim_inline int fim_modified(struct pt_regs *ctx, struct file *file)
 	if (known && *known == start)
 		return 0;
 	modifiers.update(&key, &start);
-	s = fim_begin(FIM_OP_MODIFY, self, 0);
+	s = fim_begin_change(FIM_OP_MODIFY, self);
 	return s ? fim_send_file(ctx, s, file) : 0;
 }
 
@@ -220,7 +220,7 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 		return 0;
 	if (!unclosed && !before.mapped && fim_file_underneath(file))
 		return 0;
-	s = fim_begin(FIM_OP_CLOSE, self, 0);
+	s = fim_begin_change(FIM_OP_CLOSE, self);
 	if (!s)
 		return 0;
 	s->event.count = count;

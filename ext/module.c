@@ -9,6 +9,9 @@ static PyMethodDef methods[] = {
 	{"decode", core_decode, METH_O, core_decode_doc},
 	{"examine", core_examine, METH_VARARGS, core_examine_doc},
 	{"digest_prefix", core_digest_prefix, METH_VARARGS, core_digest_prefix_doc},
+	{"map_get", core_map_get, METH_VARARGS, core_map_get_doc},
+	{"map_put", core_map_put, METH_VARARGS, core_map_put_doc},
+	{"map_drop", core_map_drop, METH_VARARGS, core_map_drop_doc},
 	{NULL, NULL, 0, NULL},
 };
 

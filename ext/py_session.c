@@ -314,6 +314,17 @@ static PyObject *session_py_exclude(PyObject *self, PyObject *args)
 	return call_path(self, args, session_exclude);
 }
 
+static PyObject *session_py_spot(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	const char *path;
+	unsigned bits;
+
+	if (!PyArg_ParseTuple(args, "yI:spot", &path, &bits) || !(session = enter(self)))
+		return NULL;
+	return leave(self, session_spot(session, path, bits), path);
+}
+
 static PyObject *session_py_own(PyObject *self, PyObject *args)
 {
 	struct session *session;
@@ -461,6 +472,8 @@ static PyMethodDef session_methods[] = {
 	 "count_names(path, limit)\n--\n\nHow many names watch(path) would enter."},
 	{"exclude", session_py_exclude, METH_VARARGS,
 	 "exclude(pattern)\n--\n\nNames that match this pattern are not wanted."},
+	{"spot", session_py_spot, METH_VARARGS,
+	 "spot(path, bits)\n--\n\nThe tree lies in these blind spots."},
 	{"own", session_py_own, METH_VARARGS,
 	 "own(descriptor)\n--\n\nWhat we write there is not told."},
 	{"find_links", session_py_find_links, METH_NOARGS,

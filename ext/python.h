@@ -23,6 +23,12 @@ PyObject *core_examine(PyObject *module, PyObject *args);
 extern const char core_examine_doc[];
 PyObject *core_digest_prefix(PyObject *module, PyObject *args);
 extern const char core_digest_prefix_doc[];
+PyObject *core_map_get(PyObject *module, PyObject *args);
+extern const char core_map_get_doc[];
+PyObject *core_map_put(PyObject *module, PyObject *args);
+extern const char core_map_put_doc[];
+PyObject *core_map_drop(PyObject *module, PyObject *args);
+extern const char core_map_drop_doc[];
 /* NULL with ValueError set: OpenSSL does not have it, or does not allow it. */
 const struct digest_kind *core_digest_kind(const char *algorithm);
 /* The table of facts.h: (word, letter, form, compared), head first. */

@@ -85,9 +85,21 @@ static void insert_overlay(struct scan *scan, uint32_t over)
 		scan->over = over;
 }
 
+// By another name it may lie in fewer: what is wanted by any is told.
+static int narrow(struct scan *scan, const struct fim_id *key)
+{
+	struct fim_watched value;
+
+	if (!scan->spots || bpf_map_lookup(scan->watched, key, &value) < 0 ||
+	    !(value.spots & ~scan->bears))
+		return 0;
+	value.spots &= scan->bears;
+	return bpf_map_update(scan->watched, key, &value);
+}
+
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 {
-	struct fim_watched value = {.flags = flags};
+	struct fim_watched value = {.flags = flags, .spots = scan->bears};
 	struct fim_id key = scan_key(id);
 	int error;
 
@@ -99,13 +111,15 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 	    (value.flags & flags) != flags) {
 		// Known for less than it is wanted for now, such as a directory of
 		// which only some names were.
-		if (flags & FIM_WATCH_INHERIT)
+		if (flags & FIM_WATCH_INHERIT) {
 			value.flags &= ~(uint32_t)FIM_WATCH_NAMES;
+			value.spots = scan->bears;
+		}
 		value.flags |= flags;
 		return bpf_map_update(scan->watched, &key, &value);
 	}
 	if (error == -EEXIST)
-		return 0;
+		return narrow(scan, &key);
 	return error == -E2BIG || error == -ENOMEM ? -ENOSPC : error < 0 ? error : 1;
 }
 
@@ -131,9 +145,10 @@ static void tell_unreadable(struct scan *scan, struct scan_entry *entry, int err
 // Key in, then told. Returns 0 or what ends the scan.
 static int scan_one(struct scan *scan, struct scan_entry *entry)
 {
-	int inserted = scan_insert(scan, &entry->id, key_flags(scan, entry));
-	int error;
+	int inserted, error;
 
+	scan->bears = scan->spots ? scan->spots(scan->context, buffer_bytes(&scan->path)) : 0;
+	inserted = scan_insert(scan, &entry->id, key_flags(scan, entry));
 	if (inserted < 0)
 		return inserted;
 	entry->inserted = inserted == 1;

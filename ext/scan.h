@@ -43,6 +43,8 @@ struct scan {
 	int (*entry)(void *context, const struct scan_entry *entry);
 	/* Flags (enum fim_watch_flag) for its key beside those of its type; NULL: none. */
 	uint32_t (*flags)(void *context, const struct fim_id *id);
+	/* The blind spots that its key bears, by its path; NULL: none. */
+	uint32_t (*spots)(void *context, struct bytes path);
 	/* Whether to look at it at all: asked by its path before any stat, since a
 	 * stat of a mount point whose server is gone never returns. */
 	bool (*enter)(void *context, const struct scan_entry *entry);
@@ -52,6 +54,7 @@ struct scan {
 	int (*pump)(void *context);
 
 	uint32_t over;      /* overlay whose own entry is in the hash */
+	uint32_t bears;     /* the blind spots of what is inserted next */
 	bool subvolume;     /* the last one identified is in one */
 	struct buffer path; /* private: of what is being looked at */
 	struct stat st;     /* private: the last */

@@ -458,6 +458,7 @@ void session_deinit(struct session *session)
 		free(session->learn_functions[i]);
 	forget_wanted(session);
 	exclude_deinit(&session->exclude);
+	spots_deinit(&session->spots);
 	process_last_deinit(&session->last_process);
 	buffer_deinit(&session->known_text);
 	buffer_deinit(&session->out);

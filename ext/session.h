@@ -25,6 +25,7 @@
 #include "reconcile.h"
 #include "record.h"
 #include "scan.h"
+#include "spots.h"
 #include "tap.h"
 #include "users.h"
 
@@ -178,6 +179,7 @@ struct session {
 		uint64_t count, since; /* not told of yet */
 	} withheld[WITHHELD_KINDS];
 	struct exclude exclude;
+	struct spots spots;
 	struct fim_id own[SESSION_OWN]; /* files that we write to, and directories of such */
 	unsigned own_count;
 	bool own_told;
@@ -253,6 +255,9 @@ int session_roots(struct session *session, struct buffer *ret);
 
 /* Names that match this pattern are not wanted (exclude.h). */
 int session_exclude(struct session *session, const char *pattern);
+
+/* What is scanned at or below `path` from now on lies in these blind spots (spots.h). */
+int session_spot(struct session *session, const char *path, uint32_t bits);
 
 /* What we do to this file, or in this directory, is not to be told. Within a scan. */
 int session_own(struct session *session, int descriptor);

@@ -196,6 +196,11 @@ int session_watch(struct session *session, const char *path)
 	return error < 0 ? error : above_watch(session, path);
 }
 
+int session_spot(struct session *session, const char *path, uint32_t bits)
+{
+	return spots_add(&session->spots, path, bits);
+}
+
 int session_watch_nothing(struct session *session)
 {
 	int watched = session_newest(session)->maps.watched;

@@ -41,6 +41,11 @@ static uint32_t visit_flags(void *context, const struct fim_id *id)
 	       known & (INODE_OPEN_BEFORE | INODE_MAPPED_BEFORE) ? FIM_WATCH_OPEN_BEFORE : 0;
 }
 
+static uint32_t visit_spots(void *context, struct bytes path)
+{
+	return spots_at(&((struct visit *)context)->session->spots, path);
+}
+
 // It may have been watched for some names until now, or known for one by the path
 // that it had outside.
 static void watched_wholly(const struct visit *visit, const struct scan_entry *entry)
@@ -198,6 +203,7 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 		.learned = session->learn_probes[0] > 0 ? maps->learned : -1,
 		.context = visit,
 		.flags = visit_flags,
+		.spots = session->spots.first ? visit_spots : NULL,
 		.entry = visit_entry,
 		.enter = visit_enter,
 		.unreadable = visit_unreadable,

@@ -27,6 +27,15 @@ def examine(path: bytes, algorithm: str) -> bytes:
     """The packed facts of one name, no link followed. OSError; ValueError: no such algorithm."""
 
 
+def map_get(map: int, key: bytes, size: int) -> Optional[bytes]:
+    """The value of a key of a BPF map, None where there is none."""
+
+def map_put(map: int, key: bytes, value: bytes) -> None:
+    """The key has this value now."""
+
+def map_drop(map: int, key: bytes) -> None:
+    """The key is not there any more."""
+
 def digest_prefix(path: bytes, size: int, algorithm: str) -> bytes:
     """The digest of a file's first `size` bytes. OSError; ValueError: no such algorithm."""
 
@@ -117,6 +126,9 @@ class Session:
 
     def pump(self, timeout_ms: int, final: bool = False) -> bytes:
         """Wait, read the rings, render: the lines that are ready. `final`: all there is."""
+
+    def spot(self, path: bytes, bits: int) -> None:
+        """What is scanned at or below `path` from now on lies in these chosen blind spots."""
 
     def emit(self, kind: str, members: str, message: str) -> None:
         """Render a record of another kind: `members` is JSON without braces, `message` is

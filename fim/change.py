@@ -52,6 +52,7 @@ class Change:
         self.changed = dict(changed or {})
         self.directory = directory
         self.became = None   # its path since its maker renamed it
+        self.by = None       # the record of who did it, if that is not the last
         self.instead = None  # of a new file: what its maker had moved away from there
         self.path = faces[0].paths[0] if faces[0].paths else None
         self.effects = faces[0].effects
@@ -100,7 +101,7 @@ class Change:
     @property
     def process(self):
         """Who did it."""
-        return self.record.process or Fields({})
+        return (self.by or self.record).process or Fields({})
 
     @property
     def events(self):

@@ -3,19 +3,18 @@
 import argparse
 import contextlib
 import os
-import signal
 import sys
 
 from fim import cli_baseline, cli_doctor, cli_journal, cli_policy, cli_run, cli_sinks
 from fim.coverage import not_seen
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
                         UsageError)
-from fim.guard import Guard
 from fim.judged import Judged
 from fim.monitor import ARGUMENTS, RING_PAGES, Monitor
 from fim.output import complain
 from fim.ready import ready_file
 from fim.sinks import FORMATS
+from fim.spots import Spots
 from fim.stop import Stop
 from fim.version import VERSION
 
@@ -129,19 +128,6 @@ def add_without(verb):
                       help="attach nothing to this kernel function; the next candidate serves")
 
 
-@contextlib.contextmanager
-def guarded(options):
-    """The policies at work, or None."""
-    guard = Guard(options.policies) if options.policies else None
-    try:
-        if guard:
-            signal.signal(signal.SIGHUP, guard.want)
-        yield guard
-    finally:
-        if guard:
-            guard.close()
-
-
 def monitor_of(options, guard, form):
     """What is named on the command line, and what the policies declare. With policies the
     records are JSON, since they are judged; text is then what they say."""
@@ -154,19 +140,20 @@ def monitor_of(options, guard, form):
                    attempts=options.attempts, without=options.without,
                    exclude=options.exclude + cli_sinks.excluded(options)
                    + (guard.excludes() if guard else []), arguments=options.arguments,
-                   labels=guard.labels() if guard else None)
+                   labels=guard.labels() if guard else None,
+                   spots=Spots(guard.plans) if guard else None)
 
 
 def watch(options):
     """fim watch: until a signal; what the kernel holds then is printed."""
     stop, form = Stop(), cli_sinks.chosen_format(options)
-    with guarded(options) as guard:
+    with cli_policy.guarded(options) as guard:
         monitor = monitor_of(options, guard, form)
         for path in monitor.missing + (guard.absent if guard else []):
             complain("fim: %s does not exist yet: waiting for it" % path
                      if path in monitor.missing else "fim: %s: not on this host" % path)
         with cli_sinks.outputs(options, form) as sink, ready_file(options.ready_file) as ready:
-            writer = Judged(monitor, guard, sink, form == "text")
+            writer = Judged(monitor, guard, sink.write, form == "text")
             monitor.open(sink.descriptor)
             for operation, why in sorted(not_seen(monitor.coverage).items()):
                 complain("fim: %s is not seen: %s" % (operation, why))

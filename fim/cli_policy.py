@@ -4,17 +4,20 @@ import contextlib
 import gzip
 import json
 import os
+import signal
 import sys
 
 from fim import maintenance, policy_file
 from fim.child import Child
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_POLICY, ANSWER_USAGE, FimError,
                         UsageError)
+from fim.guard import Guard
 from fim.judged import text_of
 from fim.output import complain, environment_error, opened
 from fim.report import printable
 from fim.rule import seconds
 from fim.selection import Selection
+from fim.spots import in_kernel
 from fim.stream import Stream
 from fim.worker import Worker
 
@@ -35,6 +38,21 @@ def add_policy_option(verb):
     verb.add_argument("-c", dest="policies", metavar="FILE", action="append", default=[],
                       help="a policy, or a directory of them (%s); may be repeated"
                       % policy_file.DEFAULT)
+
+
+@contextlib.contextmanager
+def guarded(options, state=None):
+    """The policies at work, or None: those named; the default ones where no path is."""
+    usual = [policy_file.DEFAULT] if not options.paths and os.path.isdir(policy_file.DEFAULT) else []
+    places = options.policies or usual
+    guard = Guard(places, state) if places else None
+    try:
+        if guard:
+            signal.signal(signal.SIGHUP, guard.want)
+        yield guard
+    finally:
+        if guard:
+            guard.close()
 
 
 def add_policy(verbs):
@@ -128,7 +146,12 @@ def quiet_line(quiet):
 
 def withheld_line(item):
     """One chosen blind spot, in words."""
-    return "  withheld  %s: %s" % (item["reason"], ",".join(item["ops"]))
+    kernel = in_kernel(item)
+    rest = sorted(set(item["ops"]) - set(kernel))
+    return "  withheld  %s: %s" % (item["reason"], "; ".join(
+        "%s %s" % (how, ",".join(ops)) for how, ops in (
+            ("a chosen blind spot of the kernel for", kernel), ("told, and not judged, for", rest))
+        if ops))
 
 
 def plan_text(plan):

@@ -5,10 +5,10 @@ import json
 import os
 import time
 
-from fim import cli_sinks, host, status
+from fim import cli_policy, cli_sinks, host, status
 from fim.comparison import Comparison
 from fim.daemon import Daemon
-from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError
+from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.journal import Journal, Limits
 from fim.monitor import Monitor
 from fim.output import complain, environment_error, opened
@@ -16,6 +16,7 @@ from fim.ready import ready_file
 from fim.seal import Keys
 from fim.segments import Segments
 from fim.service import Service
+from fim.spots import Spots
 from fim.spool import Spool
 from fim.stop import Stop
 
@@ -35,8 +36,9 @@ def add_verbs(verbs, add_output, add_watching):
     verb = verbs.add_parser("run", help="the daemon: watch, and keep a journal",
                             description="Watch every change at or below each PATH, and keep a "
                             "journal in DIR, until stopped.")
-    verb.add_argument("paths", nargs="+", metavar="PATH",
+    verb.add_argument("paths", nargs="*", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
+    cli_policy.add_policy_option(verb)
     add_watching(verb)
     add_journal(verb)
     verb.set_defaults(run=run, failed=ACT_ERROR)
@@ -100,12 +102,16 @@ def journal_of(options):
     return lambda: Journal(Segments(path, make=True), machine_id, limits(options), keys)
 
 
-def monitor_of(options):
-    """Makes a monitor of what is asked for, and of the state directory itself."""
+def monitor_of(options, guard):
+    """Makes a monitor of what is asked for, by name or policy, and of the state directory itself."""
     def make():
-        return Monitor(*(options.paths + [options.state]), ring_pages=options.ring_pages,
+        paths = options.paths + (guard.paths() if guard else []) + [options.state]
+        return Monitor(*paths, ring_pages=options.ring_pages,
                        map_entries=options.map_entries,
-                       exclude=options.exclude + cli_sinks.excluded(options),
+                       exclude=options.exclude + cli_sinks.excluded(options)
+                       + (guard.excludes() if guard else []),
+                       labels=guard.labels() if guard else None,
+                       spots=Spots(guard.plans) if guard else None,
                        one_file_system=options.one_file_system, find_links=options.find_links,
                        attempts=options.attempts, without=options.without,
                        arguments=options.arguments)
@@ -117,8 +123,11 @@ def run(options):
     stop = Stop()
     options.state = os.path.abspath(options.state)
     with state_directory(options.state) as state, ready_file(options.ready_file) as ready, \
-            cli_sinks.opened_sinks(options) as sinks:
-        make = monitor_of(options)
+            cli_sinks.opened_sinks(options) as sinks, \
+            cli_policy.guarded(options, options.state) as guard:
+        if not options.paths and not guard:
+            raise UsageError("fim: run: name each PATH, or -c POLICY: see fim run --help")
+        make = monitor_of(options, guard)
         for path in make().missing:
             complain("fim: %s does not exist yet: waiting for it" % path)
         spool = Spool(journal_of(options))
@@ -127,7 +136,7 @@ def run(options):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
         Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
-               options.heartbeat, options.retry, (sinks,)).run()
+               options.heartbeat, options.retry, (sinks,), guard=guard).run()
     return 0
 
 
@@ -152,6 +161,8 @@ def lines(members, verdict, complaints):
     for name in COUNTED:
         if name in members.get("counts", ()):
             yield "%-22s %d" % (name, members["counts"][name])
+    for reason, count in sorted(members.get("blind_spots", {}).items()):
+        yield "%-22s %d: %s" % ("left out in the kernel", count, reason)
     if members.get("journal"):
         yield "%-22s %d, segment %d" % ("link", members["journal"]["link"],
                                         members["journal"]["segment"])

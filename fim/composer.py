@@ -82,6 +82,15 @@ def settle(held, record, changes):
         last.both = last.faces[0].effects
 
 
+def went(held, record):
+    """A new file that is removed before it was whole: one change, by who made it."""
+    if record.op == "unlink" and "new" in held.effects and record.path == held.path:
+        held.by = held.record
+        held.add(record, ("gone",))
+        return True
+    return False
+
+
 class Composer:
     """Of one stream; in order but for those that wait to be whole."""
 
@@ -124,13 +133,16 @@ class Composer:
         held = self.held.get(inode, pid)
         if not unchanged(record):
             held.add(record, effects)
-        whole = record.op == "close" and "new" not in held.effects
+        # What an editor made again gets its label after it is closed.
+        whole = record.op == "close" and "new" not in held.effects and not held.instead
         return [self.held.pop(inode, pid)] if whole else []
 
     def others(self, inode, record):
         """A record by itself, after what waits of its inode."""
         changes = of_record(record)
         waited = self.held.pop_all(inode)
+        if any([went(held, record) for held in waited]):
+            return waited
         for held in waited:
             settle(held, record, changes)
         if changes and moves_aside(record):

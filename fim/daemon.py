@@ -9,6 +9,7 @@ import time
 
 from fim.errors import FimError
 from fim.facts import time_text
+from fim.judged import Judged
 from fim.monitor import VERSION
 from fim.output import complain
 from fim.stream import Stream
@@ -58,18 +59,20 @@ class Daemon:
     status   writes what `fim status` reads (fim/status.py)
     comparison  with the baseline (fim/comparison.py)
     sinks    where records go, too (fim/sinks): take(lines) of each must not wait
+    guard    the policies (fim/guard.py), or None
     """
 
     def __init__(self, make, own, spool, status, comparison, service, stop, ready, heartbeat=60,
-                 retry=60, sinks=()):
+                 retry=60, sinks=(), guard=None):
         self.make, self.own, self.spool = make, own, spool
         self.status, self.comparison = status, comparison
         self.service, self.stop, self.ready = service, stop, ready
         self.heartbeat, self.look = Every(heartbeat), Every(STATUS_SECONDS)
         self.retry = retry
         self.watchdog = Every((service.patience or 3600) / 3)
-        self.monitor = None
+        self.monitor = self.judged = None
         self.sinks = sinks
+        self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
         self.segment = 0
@@ -108,16 +111,17 @@ class Daemon:
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
         self.monitor = monitor = self.make()
+        self.judged = Judged(monitor, self.guard, lambda lines: self.put(monitor, lines), False)
         reason = "error"
         try:
             monitor.open(*self.own_files())
             self.open_eyes()
             while self.stop.reason is None:
-                self.put(monitor, monitor.pump(PUMP_MS))
+                self.judged.write(monitor.pump(PUMP_MS))
                 self.turn()
             reason = self.stop.reason
         finally:
-            self.put(monitor, monitor.close(reason))
+            self.put(monitor, monitor.close(reason, self.judged.finish))
             self.monitor = None
 
     def own_files(self):
@@ -132,7 +136,7 @@ class Daemon:
                       "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
             self.dark = None
             self.comparison.soon()
-        self.put(self.monitor, self.monitor.take())
+        self.judged.write(self.monitor.take())
         self.heartbeat.now()
         self.look.now()
         self.ready()

@@ -26,6 +26,8 @@ def alert_members(policy, rule, message, thing, count):
                "tags": rule.tags, "message": message, "path": thing.path}
     members.update(evidence_members(record))
     if rule.kind == "change":
+        if thing.by:
+            members["process"] = thing.by.as_dict()["process"]
         members.update(events=thing.events, effect=thing.effect, effects=sorted(thing.effects),
                        changed=thing.changed)
     else:
@@ -43,11 +45,13 @@ class Judge:
     """One or more policies over one stream.
 
     ask(rule, function, argument)  calls the operator's function; may refuse by returning None
+    whole(change)                  is told of each change before anybody is asked about it
     """
 
-    def __init__(self, policies, ask=direct):
+    def __init__(self, policies, ask=direct, whole=None):
         self.policies = policies
         self.ask = ask
+        self.whole = whole or (lambda change: None)
         self.composer = Composer()
         self.withheld = {}  # reason: how many since last told
 
@@ -95,6 +99,8 @@ class Judge:
 
     def of_changes(self, changes):
         """By the rules for changes."""
+        for change in changes:
+            self.whole(change)
         return [outcome for change in changes for policy, rule in self.rules("change")
                 for outcome in self.verdict(policy, rule, rule.view(change), policy.quiets)]
 

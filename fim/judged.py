@@ -33,10 +33,10 @@ def text_of(kind, members):
 class Judged:
     """Writes what a monitor says, and has the policies (a fim.guard.Guard, or None) judge it."""
 
-    def __init__(self, monitor, guard, sink, text):
+    def __init__(self, monitor, guard, write, text):
         self.monitor = monitor
         self.guard = guard
-        self.sink = sink
+        self.sink = write
         self.text = text
 
     def write(self, lines):
@@ -55,6 +55,7 @@ class Judged:
         for kind, members in outcomes:
             if kind == "policy" and members["state"] == "loaded":
                 self.monitor.extend(self.guard.paths(), self.guard.excludes())
+                self.monitor.spots.keep(self.guard.plans)
             self.monitor.emit(kind, members, text_of(kind, members))
 
     def put(self, lines):
@@ -63,4 +64,4 @@ class Judged:
             records = [json.loads(line.decode("utf-8")) for line in lines.splitlines()]
             lines = "".join("%s %s\n" % (record["time"], printable(text_of(record["kind"], record)))
                             for record in records if record["kind"] not in QUIET).encode("utf-8")
-        self.sink.write(lines)
+        self.sink(lines)

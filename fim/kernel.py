@@ -17,6 +17,7 @@ MEMBERS = (
     ("FIM_HAS_KERNFS_H", "linux/kernfs.h", None),
     ("FIM_HAS_AIO_H", "linux/aio.h", r"struct kiocb \{"),
     ("FIM_HAS_DFL_CGRP", "linux/cgroup-defs.h", r"\bdfl_cgrp;"),
+    ("FIM_HAS_KERNFS_ID", "linux/kernfs.h", r"\bu64\s+id;"),
     ("FIM_HAS_KERNFS___PARENT", "linux/kernfs.h", r"\b__parent;"),
     ("FIM_HAS_START_BOOTTIME", "linux/sched.h", r"\bstart_boottime;"),
     ("FIM_HAS_REAL_START_TIME_NS", "linux/sched.h", r"\bu64\s+real_start_time;"),

@@ -13,6 +13,7 @@ from fim.kernel import Kernel
 from fim.records import Record
 from fim.roots import roots
 from fim.sight import Sight
+from fim.spots import Spots
 from fim.version import VERSION
 from fim.vigil import INTERVAL
 
@@ -41,6 +42,7 @@ class Monitor:
     exclude          shell patterns of names not wanted, of paths where they have a slash
     arguments        of processes: "redacted" (what looks like a secret), "all" or "none"
     labels           {name: value} for every record
+    spots            what the kernel leaves out of it (fim.spots.Spots), or None
     attachment       programs of an earlier fim.bpf.attach(), which stay attached when the
                      monitor closes; one monitor at a time may use them
     text, utc        lines for people instead of JSON: for pump()
@@ -57,7 +59,8 @@ class Monitor:
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
                  utc=False, kernel=None, attachment=None, without=(), prove_on=(),
-                 canary_seconds=INTERVAL, attempts=False, arguments="redacted"):
+                 canary_seconds=INTERVAL, attempts=False, arguments="redacted",
+                 spots=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -90,6 +93,9 @@ class Monitor:
         self.find_links = find_links
         self.excluded = []
         self.exclude(exclude)
+        self.spots = spots or Spots([])
+        for path, bits in self.spots.places():
+            self.session.spot(os.fsencode(path), bits)
 
     def exclude(self, patterns):
         """Names that are not wanted."""
@@ -174,6 +180,7 @@ class Monitor:
         except OSError as error:
             raise KernelError("fim: perf rings of %d pages: %s: try a smaller --ring-pages"
                               % (self.ring_pages, error.strerror))
+        self.spots.fill(attachment.maps)
 
     def scan(self):
         """Put everything in the hash, in a larger one if it must be."""
@@ -302,6 +309,7 @@ class Monitor:
         """Wait at most `timeout_ms`; what is ready, as bytes of whole lines."""
         self.gather(timeout_ms)
         self.sight.keep(self.attachment, self.emit)
+        self.spots.turn(self.emit)
         self.grow()
         return self.take()
 
@@ -321,6 +329,7 @@ class Monitor:
             self.lines.append(self.session.pump(0, True))
             if judge:
                 judge(b"".join(self.lines))
+            self.spots.turn(self.emit, final=True)
             self.emit("stop", {"reason": reason, "version": VERSION,
                                "counts": self.session.counts()}, "stopped: %s" % reason)
             self.lines.append(self.session.pump(0, True))

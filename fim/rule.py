@@ -11,6 +11,7 @@ __all__ = ["EventRule", "Quiet", "Rule", "SEVERITIES", "Withhold", "Window", "se
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])\Z")
+NAMED = 3           # paths in a reason
 MOST_KEYS = 10000  # of what is remembered; the oldest goes first
 
 
@@ -142,10 +143,16 @@ class Withhold:
     """Who may change what unheard: a chosen blind spot, counted."""
 
     FIELDS = ("uid", "auid", "exe", "cgroup")
+    PATHS = ("exe", "cgroup")
 
     def __init__(self, selections, ops, actor):
         for field in sorted(set(actor) - set(self.FIELDS)):
             raise ValueError("withhold %s: one of %s" % (field, ", ".join(self.FIELDS)))
+        for field, value in sorted(actor.items()):
+            if not (isinstance(value, str) and value.startswith("/") if field in self.PATHS
+                    else isinstance(value, int) and 0 <= value < 1 << 32):
+                raise ValueError("withhold %s=%r: %s" % (field, value, "an absolute path"
+                                 if field in self.PATHS else "the number of a user"))
         self.selections = selections
         self.ops = words(ops, OPERATIONS, "operation") if ops else set(OPERATIONS)
         self.actor = dict(actor)
@@ -154,8 +161,9 @@ class Withhold:
     def reason(self):
         """As `withheld` records have it."""
         who = " ".join("%s=%s" % item for item in sorted(self.actor.items())) or "anybody"
-        paths = " ".join(selection.path for selection in self.selections)
-        return "the policy withholds %s of %s" % (paths, who)
+        paths = [selection.path for selection in self.selections]
+        more = " and %d more" % (len(paths) - NAMED) if len(paths) > NAMED else ""
+        return "the policy withholds %s%s of %s" % (" ".join(paths[:NAMED]), more, who)
 
     def covers(self, record):
         """Whether a record is not wanted."""

@@ -148,6 +148,7 @@ class Box:
         self.skips = set()
         self.suspended = set()
         self.batch = 0
+        self.spans = []  # (first, last batch) of changes that are whole, of those still kept
 
     def tell(self, **members):
         """One line out."""
@@ -164,7 +165,7 @@ class Box:
             except BaseException as error:  # SystemExit, too
                 self.tell(refused=(path,) + place_of(error, path))
                 return False
-        self.judge = Judge(policies, self.ask)
+        self.judge = Judge(policies, self.ask, self.note)
         self.tell(plan=[policy.plan() for policy in policies])
         self.output.flush()
         return True
@@ -207,11 +208,27 @@ class Box:
             record.batch = self.batch
             self.say(self.judge.judge(record))
 
+    def note(self, change):
+        """A change is whole; its records may have come with several batches."""
+        span = change.records[0].batch, change.records[-1].batch
+        if span[0] != span[1]:
+            self.spans.append(span)
+
+    def held(self):
+        """The first batch to keep, so that who judges from there on sees changes whole or not
+        at all; None: nothing waits."""
+        waiting = self.judge.composer.waiting()
+        first, cut = None, waiting.batch if waiting else None
+        while waiting and first != cut:
+            first = cut
+            cut = min([cut] + [begin for begin, end in self.spans if end >= cut])
+        self.spans = [span for span in self.spans if cut is not None and span[1] >= cut]
+        return cut
+
     def end(self, mark):
         """The end of a batch; of the last, of everything."""
         self.say(self.judge.finish() if mark["last"] else self.judge.tick(mark["end"]))
-        waiting = self.judge.composer.waiting()
-        self.tell(done=self.batch, held=waiting.batch if waiting else None)
+        self.tell(done=self.batch, held=self.held())
         self.output.flush()
 
     def say(self, outcomes):

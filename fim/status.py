@@ -69,6 +69,7 @@ class Status:
             "blind": daemon.blind,
             "coverage": daemon.monitor.coverage if daemon.monitor else {},
             "paths": daemon.monitor.roots if daemon.monitor else [],
+            "blind_spots": daemon.monitor.spots.counts() if daemon.monitor else {},
             "counts": counts, "events_per_second": self.rate(counts),
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,

@@ -92,6 +92,8 @@ class Worker:
         marks = [json.dumps(mark).encode("ascii") + b"\n" for mark in (
             {"batch": self.number}, {"end": int(time.time() * 10**9) if self.live else 0,
                                       "last": last})]
+        if not self.outstanding():
+            self.heard = time.monotonic()  # it has had nothing to say until now
         first, final = (number_of(lines[0]), number_of(lines[-1])) if lines else (None, None)
         self.batches.append(Batch(self.number, first, final, marks[0] + b"".join(lines) + marks[1]))
         self.ticked = time.monotonic()

@@ -15,7 +15,7 @@ Row = namedtuple("Row", "name paths on severity tags expected text asks")
 Row.__new__.__defaults__ = (None,)  # asks
 
 ALL = {"new", "content", "gone", "name", "mode", "owner", "label"}
-EDITORS = ["*.swp", "*.swx", "4913", "*~"]  # what editors leave beside a file for a moment
+EDITORS = ["*.swp", "*.swpx", "*.swx", "4913", "*~"]  # what editors leave beside a file for a moment
 PASSWORD_TOOLS = {"/usr/sbin/" + name for name in (
     "useradd", "userdel", "usermod", "groupadd", "groupdel", "groupmod", "chpasswd", "newusers",
     "pwconv", "grpconv", "vipw", "vigr", "adduser", "deluser", "chgpasswd")} | {
@@ -40,7 +40,9 @@ def gains_set_id(change):
 
 
 def loses_lines(change):
-    """A log that is gone, or shorter than it was; an empty one cannot be."""
+    """A log that is gone, or shorter than it was; an empty or a new one cannot be."""
+    if change.effect == "new":
+        return False
     if change.effect == "content":
         return change.before("size") != 0
     if change.effect == "name":  # rotated by hand: it is still there
@@ -121,7 +123,7 @@ ROWS = (
         "A program runs as its owner now.", gains_set_id),
     Row("times_set_back", ("/etc", "/usr/bin", "/usr/sbin", "/usr/local", "/boot"), {"times"},
         "medium", ("attack:T1070.006", "pci-dss:11.5.2"),
-        {"/usr/bin/dpkg", "/usr/bin/rpm", "/usr/bin/tar"},
+        {"/usr/bin/dpkg", "/usr/bin/rpm", "/usr/bin/tar"} | PASSWORD_TOOLS,
         "A file was made to look older than it was.", set_back),
     Row("mounted_over", (), {"mount", "device"}, "critical",
         ("attack:T1564", "pci-dss:11.5.2"), (),

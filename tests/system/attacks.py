@@ -3,13 +3,16 @@
 
 They change /etc and more: for the virtual machine, whose root is thrown away. `prepare` puts what
 they touch on a real file system first. As a program: records the streams of tests/unit/streams
-    attacks.py DIRECTORY     (in the guest, with an ext4 disk)
+    attacks.py DIRECTORY     (in the guest, with an ext4 disk: `make streams`)
 
 Those with a number are of Red Canary's Atomic Red Team (its atomics of that technique, with its
 own commands where no network and no user's home is needed).
 """
 import collections
+import gzip
+import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -104,18 +107,21 @@ WAYS = {
     "container": (["sh", "-ec", CONTAINED], ""),
 }
 
+INDIRECT = ("bind mount", "chroot", "container")
 # A mount covers the file in the place where it is mounted alone.
 ONLY_DIRECTLY = {"mounted over"}
 
 DAY = (
     "useradd -M nightowl", "usermod -c owl nightowl", "userdel nightowl",
+    # Configuration runs: a candidate that is not needed goes; equal content is written.
     "cp -p /etc/hosts /etc/hosts.new && cmp -s /etc/hosts.new /etc/hosts; rm /etc/hosts.new",
-    "cp /etc/resolv.conf $T/r 2>/dev/null; cat /etc/profile > $T/p; cat $T/p > /etc/profile",
+    "cat /etc/profile > $T/p; cat $T/p > /etc/profile",
     "vim -es -u NONE -N -c 's/^/# /' -c 'wq' /etc/issue",
-    "cp /var/log/dpkg.log $T/d; mv /var/log/dpkg.log /var/log/dpkg.log.1; : > /var/log/dpkg.log",
-    "cp /var/log/alternatives.log /var/log/alternatives.log.1 && : > /var/log/alternatives.log",
+    "printf '/var/log/dpkg.log { rotate 1 \\n create \\n }\\n' > $T/r; logrotate -f -s $T/s $T/r",
+    "printf '/var/log/alternatives.log { rotate 1 \\n copytruncate \\n }\\n' > $T/r; "
+    "logrotate -f -s $T/s $T/r",
     "echo line >> /var/log/auth.log",
-    "ldconfig",
+    "ldconfig", "run-parts --regex '^(dpkg|logrotate|man-db)$' /etc/cron.daily",
 )
 
 
@@ -208,37 +214,73 @@ def mark(text):
     os.rmdir(path)
 
 
-def record(directory, name, acts):
-    """The stream of acts [(mark, function)]."""
-    with Watcher(directory, list(PLACES) + [MARKS]) as watcher:
-        watcher.wait_ready()
-        watcher.settle()
-        for text, act in acts:
-            mark(text)
-            print(name, text, act(), flush=True)
-        watcher.settle()
-        watcher.stop()
-        return watcher.output
-
-
-def main(directory):
-    """Record the streams."""
-    prepare()
-    keep()
+def every_act():
+    """[(mark, what does it)] of everything in here."""
     acts = [(name, lambda name=name: attack(name)) for name in ATTACKS]
-    for way in ("bind mount", "chroot", "container"):
+    for way in INDIRECT:
         acts.append(("restore " + way, restore))
         acts += [("%s by %s" % (name, way), lambda name=name, way=way: attack(name, way))
                  for name in ATTACKS if name not in ONLY_DIRECTLY]
     acts.append(("restore link", restore))
     acts += [("%s by link" % name, lambda name=name: attack_link(name)) for name in LINKED]
     acts.append(("restore day", restore))
-    acts += [("day %d" % at, lambda command=command: shell(command).returncode)
+    acts += [("day %d" % at, lambda command=command: shell(command).returncode == 0)
              for at, command in enumerate(DAY)]
-    acts += [(name, lambda command=command: shell(command).returncode)
-             for name, command in MORE.items()]
-    os.mkdir(directory + "/watch")
-    shell("cp %s %s/all" % (record(directory + "/watch", "all", acts), directory))
+    return acts + [(name, lambda command=command: shell(command).returncode == 0)
+                   for name, command in MORE.items()]
+
+
+def group(mark):
+    """The stream that an act's records belong to, or None."""
+    if mark in MORE or mark.startswith("restore"):
+        return "more" if mark in MORE else None
+    if mark.startswith("day-"):
+        return "day"
+    return "links" if mark.endswith("-by-link") else "ways" if "-by-" in mark else "attacks"
+
+
+def divided(lines):
+    """{stream: [line]}, without what was done to get ready for the next."""
+    found, at = {}, None
+    for line in lines:
+        record = json.loads(line.decode("utf-8"))
+        path = record.get("path") or ""
+        if path.startswith(MARKS + "/"):
+            at = group(path[len(MARKS) + 1:])
+        if at and record["kind"] != "stop":
+            found.setdefault(at, []).append(line)
+    return found
+
+
+def nameless():
+    """What is recorded tells nothing of the machine it was recorded on."""
+    socket.sethostname("guest")
+    with open("/etc/machine-id", "w") as file:
+        file.write("0" * 32 + "\n")
+    os.chdir("/")
+
+
+def record(directory):
+    """The lines of every act's stream."""
+    with Watcher(directory, list(PLACES) + [MARKS]) as watcher:
+        watcher.wait_ready()
+        for text, act in every_act():
+            mark(text)
+            print(text, act(), flush=True)
+        watcher.settle()
+        watcher.stop()
+        with open(watcher.output, "rb") as file:
+            return list(file)
+
+
+def main(directory):
+    """Record the streams."""
+    prepare()
+    keep()
+    nameless()
+    for name, lines in divided(record("/tmp/recording")).items():
+        with gzip.GzipFile(os.path.join(directory, name + ".jsonl.gz"), "wb", mtime=0) as file:
+            file.writelines(lines)
     undo()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fim.errors import PolicyError
 from fim.guard import Guard, exclude_patterns
+from fim.spots import Spots
 from fim.judged import Judged
 from fim.maintenance import begin, end
 from streams import ATTACKS, lines_of
@@ -115,6 +116,7 @@ class Lines:
         self.written = b""
         self.emitted = []
         self.extended = []
+        self.spots = Spots([])
 
     def write(self, lines):
         self.written += lines
@@ -129,7 +131,7 @@ class Lines:
 @pytest.mark.parametrize("text", [False, True])
 def test_between_monitor_and_sink(guard, text):
     there = Lines()
-    judged = Judged(there, guard, there, text)
+    judged = Judged(there, guard, there.write, text)
     lines = lines_of(ATTACKS)
     judged.write(lines)
     judged.finish(b"")

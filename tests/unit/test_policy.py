@@ -179,8 +179,9 @@ def test_an_editor_s_save_is_one_change():
     """Moved aside, made again by the same process, the old one removed."""
     changes = [change for records in acts(DAY).values() for change in changes_of(records)]
     (saved,) = [change for change in changes if change.path == "/etc/issue"
-                and "new" not in change.effects and change.op == "close"]
+                and change.op != "rename"]
     assert saved.effect == "content" and saved.before("size") is not None
+    assert saved.op == "setxattr" and "label" in saved.effects  # after the close
     seen = [change.seen_by([Selection("/etc", exclude=["*~"])]) for change in changes]
     assert [(change.path, change.effect) for change in seen
             if change and change.path.startswith("/etc/issue")] == [("/etc/issue", "content")]

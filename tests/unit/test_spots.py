@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What of a policy's `withhold` the kernel is told; tests/system/test_spots.py sees what it does."""
+import os
+
+import pytest
+
+from fim import spots
+from fim.policy import Policy
+
+def plan(*withheld):
+    policy = Policy("p")
+    for path, ops, actor in withheld:
+        policy.withhold(policy.watch(path), ops=ops, **actor)
+    return policy.plan()
+
+
+def operations(made, bit):
+    return {word for word, bits in made.wanted_operations().items() if bits & bit}
+
+
+def test_names_are_always_told():
+    made = spots.Spots([plan(("/srv", None, {}))])
+    assert operations(made, 1) == {"modify", "close", "truncate", "chmod", "chown", "utimes",
+                                   "setxattr", "removexattr", "setflags", "mmap"}
+    assert made.places() == [("/srv", 1)]
+
+
+def test_actors():
+    """Somebody who is none of those named is only in the spots to which it is all one."""
+    made = spots.Spots([plan(("/a", {"utimes"}, {"uid": 48}), ("/b", {"chmod"}, {"uid": 0}),
+                             ("/c", {"close"}, {}), ("/d", {"close"}, {"uid": 48, "auid": 7}))])
+    found = made.wanted_actors()
+    assert found[48, 0, 1] == 1 | 4 | 8 and found[0, 0, 1] == 2 | 4 and found[0, 0, 1 | spots.ANY] == 4
+    assert found[7, 0, 2] == 15 and found[0, 0, 2 | spots.ANY] == 7
+    assert found[0, 0, 3 | spots.ANY] == found[0, 0, 4 | spots.ANY] == 15
+    assert operations(made, 1) == {"utimes"} and operations(made, 4) == {"close"}
+
+
+def test_an_executable_that_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(spots, "FOREIGN", set())
+    path = tmp_path / "tool"
+    path.write_text("one")
+    made = spots.Spots([plan(("/a", {"close"}, {"exe": str(path)}))])
+
+    def numbers():
+        return [key[0] for key in made.wanted_actors() if key[2] == spots.KINDS["exe"]]
+
+    first = path.stat().st_ino
+    assert numbers() == [first]
+    (tmp_path / "new").write_text("two")
+    os.rename(str(tmp_path / "new"), str(path))
+    assert numbers() == [path.stat().st_ino] != [first]
+    path.unlink()
+    assert numbers() == []
+
+
+def test_where_stat_s_numbers_are_not_the_kernel_s(tmp_path, monkeypatch):
+    monkeypatch.setattr(spots, "kind_at", lambda path, table: "overlay")
+    assert spots.identity("exe", str(tmp_path)) is None
+
+
+def test_every_policy_has_to_withhold_it():
+    one, other = plan(("/a", {"close"}, {}), ("/b", None, {})), plan(("/b", None, {}))
+    assert spots.Spots([one, other]).places() == [("/b", 1)]
+    assert spots.Spots([one, plan()]).places() == spots.Spots([]).places() == []
+
+
+@pytest.mark.parametrize("path,ops", [("/home/*/x", {"close"}), ("/srv", {"create", "rename"})])
+def test_what_the_kernel_cannot(path, ops):
+    assert spots.Spots([plan((path, ops, {}))]).places() == []
+
+
+def test_other_policies_hear_again():
+    kept, gone = ("/a", {"close"}, {}), ("/b", {"close"}, {})
+    made = spots.Spots([plan(kept, gone)])
+    assert operations(made, 1) == operations(made, 2) == {"close"}
+    made.keep([plan(kept, ("/new", {"chmod"}, {}))])
+    assert operations(made, 1) == {"close"} and operations(made, 2) == set()
+    made.keep([plan(kept, gone)])
+    assert operations(made, 2) == {"close"}
+
+
+@pytest.mark.parametrize("actor", [{"uid": "www"}, {"uid": -1}, {"exe": "httpd"}, {"cgroup": 5}])
+def test_actors_that_are_none(actor):
+    with pytest.raises(ValueError, match="withhold"):
+        plan(("/a", None, actor))
