@@ -139,8 +139,7 @@ class Session:
     def compare(self, since_ns: int) -> None:
         """The record emitted last says that nobody watched since `since_ns` of CLOCK_MONOTONIC
         (0: before this boot). While the scan's records are still held, compare what the scan
-        saw with earlier(): `reconcile` records, then `gap_closed`. OSError(EBUSY): a gap of
-        this session is open."""
+        saw with earlier(): `reconcile` records, then `gap_closed`."""
 
     def counts(self) -> Dict[str, int]:
         """Every counter by name; `kernel_*` are kept by the programs."""

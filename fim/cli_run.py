@@ -7,10 +7,11 @@ import time
 
 from fim import cli_sinks, host, status
 from fim.comparison import Comparison
-from fim.daemon import Daemon
+from fim.daemon import Daemon, now_text
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError
 from fim.journal import Journal, Limits
 from fim.monitor import Monitor
+from fim.observed import Observed
 from fim.output import complain, environment_error, opened
 from fim.ready import ready_file
 from fim.seal import Keys
@@ -126,8 +127,9 @@ def run(options):
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
-        Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
-               options.heartbeat, options.retry, (sinks,)).run()
+        observed = Observed(state, spool.asides, now_text)
+        Daemon(make, (state,), spool, status.Status(state), observed, comparison, Service(), stop,
+               ready, options.heartbeat, options.retry, (sinks,)).run()
     return 0
 
 
