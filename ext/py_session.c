@@ -416,6 +416,22 @@ static PyObject *session_py_canary(PyObject *self, PyObject *unused)
 	return lines;
 }
 
+static PyObject *session_py_contents(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	PyObject *entries;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	session->wants_contents = true;
+	entries = PyBytes_FromStringAndSize(session->contents.data,
+					    (Py_ssize_t)session->contents.length);
+	buffer_reset(&session->contents);
+	((struct py_session *)self)->busy = false;
+	return entries;
+}
+
 static PyObject *session_py_tried(PyObject *self, PyObject *unused)
 {
 	struct session *session = enter(self);
@@ -488,6 +504,8 @@ static PyMethodDef session_methods[] = {
 	 "tried()\n--\n\nBits of the canary's failed attempts seen since the last call."},
 	{"canary", session_py_canary, METH_NOARGS,
 	 "canary()\n--\n\nThe records of the canary since the last call, as bytes of JSON lines."},
+	{"contents", session_py_contents, METH_NOARGS,
+	 "contents()\n--\n\nWhat to read since the last call: eight bytes of seq, a path, a NUL."},
 	{"unread", session_py_unread, METH_NOARGS,
 	 "unread()\n--\n\nHow many directories are watched and not read yet."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,

@@ -215,6 +215,7 @@ static void session_event(struct session *session, struct fim_event *event)
 	observe_after(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
+	content_note(session, &view);
 	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
 		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
@@ -447,6 +448,7 @@ void session_deinit(struct session *session)
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);
 	buffer_deinit(&session->heard);
+	buffer_deinit(&session->contents);
 	order_deinit(&session->order);
 	users_deinit(&session->users);
 	mounts_deinit(session);

@@ -35,6 +35,7 @@
 /* What was withheld is told of this often, and at the end. */
 #define SESSION_WITHHELD_NS 60000000000ull
 #define SESSION_INODES 16000000u
+#define SESSION_CONTENTS (1u << 20) /* bytes of session->contents */
 #define SESSION_SEED_SIZE 16
 #define SESSION_TAPS 2
 #define SESSION_TEXTS 6
@@ -71,6 +72,7 @@
 	X(UNLEARNED, "unlearned")  /* identities taken from stat */ \
 	X(OLDER, "older")         /* inodes open or mapped before the start */ \
 	X(NOT_LOOKED, "not_looked") /* open where a look could hang */ \
+	X(UNREAD_CONTENTS, "unread_contents") /* no room to note them */ \
 	X(LINKS, "links")         /* names found by --find-links */ \
 	X(LINKS_MISSING, "links_missing") /* and names not found */
 
@@ -150,6 +152,7 @@ struct session {
 	struct buffer out;  /* lines that wait to be taken */
 	struct buffer line; /* scratch */
 	struct buffer heard; /* of the canary, since it was asked last */
+	struct buffer contents; /* to be read: the seq of a record, a path with a NUL */
 	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;
@@ -206,6 +209,7 @@ struct session {
 	uint64_t odd;         /* of taps[0], when last told */
 	bool keep_learning;   /* a sweep is under way: scans leave the probes attached */
 	bool text_format, utc, one_file_system, find_links;
+	bool wants_contents;
 	enum arguments_shown arguments;
 	bool held;            /* records wait: names are not known yet */
 	const char *found;    /* why a scan reports what it finds, NULL: it does not */
@@ -294,6 +298,8 @@ void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_canary.c: a record of the canary's */
 void canary_heard(struct session *session, const struct fim_event *event);
+/* session_content.c: the record emitted last may mean another content. */
+void content_note(struct session *session, const struct fim_view *view);
 /* session_attempt.c: an act that failed. */
 void attempt_event(struct session *session, struct fim_event *event);
 

@@ -148,6 +148,11 @@ class Session:
         """The records of the canary since the last call, as lines of JSON with nothing
         looked up."""
 
+    def contents(self) -> bytes:
+        """After which records since the last call, the first of which asks for them, a file's
+        content may be another: the number of the record in eight bytes, the path, a NUL. At
+        most a MiB waits; more is counted as `unread_contents`."""
+
     def tried(self) -> int:
         """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""
 

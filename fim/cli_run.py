@@ -7,7 +7,9 @@ import time
 
 from fim import cli_sinks, host, status
 from fim.comparison import Comparison
+from fim.content import Contents
 from fim.daemon import Daemon, now_text
+from fim.database import Approved
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError
 from fim.journal import Journal, Limits
 from fim.monitor import Monitor
@@ -59,6 +61,9 @@ def add_journal(verb):
     verb.add_argument("--check-hours", metavar="N", type=float, default=24,
                       help="compare with the baseline so often (24; 0: only what changed while "
                       "it was not running)")
+    verb.add_argument("--content-mib", metavar="N", type=float, default=256,
+                      help="the digest of what was changed, of files up to this size (256; 0: of "
+                      "none)")
     verb.add_argument("--segment-mib", metavar="N", type=float, default=64)
     verb.add_argument("--keep-mib", metavar="N", type=float, default=1024,
                       help="of the journal, compressed (1024)")
@@ -113,6 +118,16 @@ def monitor_of(options):
     return make
 
 
+def contents_of(options):
+    """Reads what was changed; None where nobody wants it."""
+    if not options.content_mib:
+        return None
+    contents = Contents(Approved(options.state).of, now_text,
+                        largest=int(options.content_mib * MIB))
+    contents.start()
+    return contents
+
+
 def run(options):
     """fim run: until a signal."""
     stop = Stop()
@@ -129,7 +144,7 @@ def run(options):
         comparison = Comparison(options.state, options.check_hours * 3600)
         observed = Observed(state, spool.asides, now_text)
         Daemon(make, (state,), spool, status.Status(state), observed, comparison, Service(), stop,
-               ready, options.heartbeat, options.retry, (sinks,)).run()
+               ready, options.heartbeat, options.retry, (sinks,), contents_of(options)).run()
     return 0
 
 

@@ -66,12 +66,13 @@ class Daemon:
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
     observed what is known of every name, for the next start (fim/observed.py)
+    contents what reads files that changed (fim/content.py), started; None: nothing does
     comparison  with the baseline (fim/comparison.py)
     sinks    where records go, too (fim/sinks): take(lines) of each must not wait
     """
 
     def __init__(self, make, own, spool, status, observed, comparison, service, stop, ready,
-                 heartbeat=60, retry=60, sinks=()):
+                 heartbeat=60, retry=60, sinks=(), contents=None):
         self.make, self.own, self.spool = make, own, spool
         self.status, self.observed, self.comparison = status, observed, comparison
         self.service, self.stop, self.ready = service, stop, ready
@@ -80,6 +81,8 @@ class Daemon:
         self.watchdog = Every((service.patience or 3600) / 3)
         self.monitor = None
         self.sinks = sinks
+        self.contents = contents
+        self.unread = 0  # files that the session could not note
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
         self.segment = 0
@@ -129,10 +132,11 @@ class Daemon:
             while self.stop.reason is None:
                 self.put(monitor, monitor.pump(PUMP_MS))
                 self.observed.turn(monitor.session)
+                self.tell_contents(monitor.session)
                 self.turn()
             reason = self.stop.reason
         finally:
-            self.put(monitor, monitor.close(reason))
+            self.put(monitor, monitor.close(reason, self.finish_contents))
             if monitor.ready:
                 self.observed.finish(monitor.session)
             self.monitor = None
@@ -192,6 +196,27 @@ class Daemon:
         while self.stop.reason is None and time.monotonic() < end:
             self.turn()
             time.sleep(PUMP_MS / 1000)
+
+    # --- contents ---
+
+    def tell_contents(self, session):
+        """What to read next, and what was read."""
+        if not self.contents:
+            return
+        noted = session.contents()
+        if noted:
+            missed = session.counts()["unread_contents"]
+            self.contents.put(noted, missed - self.unread)
+            self.unread = missed
+        for record in self.contents.take():
+            self.emit(*record)
+
+    def finish_contents(self, _):
+        """Of this monitor."""
+        if self.contents:
+            for record in self.contents.finish():
+                self.emit(*record)
+        self.unread = 0
 
     # --- what is due ---
 
