@@ -416,6 +416,17 @@ static PyObject *session_py_canary(PyObject *self, PyObject *unused)
 	return lines;
 }
 
+static PyObject *session_py_limit(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	unsigned rate;
+	int join;
+
+	if (!PyArg_ParseTuple(args, "pI:limit", &join, &rate) || !(session = enter(self)))
+		return NULL;
+	return leave(self, session_limit(session, join, rate), "limit");
+}
+
 static PyObject *session_py_contents(PyObject *self, PyObject *unused)
 {
 	struct session *session = enter(self);
@@ -504,6 +515,8 @@ static PyMethodDef session_methods[] = {
 	 "tried()\n--\n\nBits of the canary's failed attempts seen since the last call."},
 	{"canary", session_py_canary, METH_NOARGS,
 	 "canary()\n--\n\nThe records of the canary since the last call, as bytes of JSON lines."},
+	{"limit", session_py_limit, METH_VARARGS,
+	 "limit(join, rate)\n--\n\nJoin repeats; tell at most so many records a second of a process."},
 	{"contents", session_py_contents, METH_NOARGS,
 	 "contents()\n--\n\nWhat to read since the last call: eight bytes of seq, a path, a NUL."},
 	{"unread", session_py_unread, METH_NOARGS,

@@ -215,7 +215,6 @@ static void session_event(struct session *session, struct fim_event *event)
 	observe_after(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
-	content_note(session, &view);
 	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
 		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
@@ -294,6 +293,8 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 		reconcile_stop(session);
 	else if (!session->held)
 		reconcile_step(session, until);
+	repeats_tell(session, until, final);
+	rates_tell(session, now, final);
 	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
@@ -431,6 +432,8 @@ void session_deinit(struct session *session)
 		free(session->taps[i]);
 	}
 	session_unlearn(session);
+	repeats_free(session->repeats);
+	rates_free(session->rates);
 	reconcile_deinit(session);
 	earlier_deinit(session);
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)

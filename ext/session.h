@@ -22,8 +22,10 @@
 #include "mount_table.h"
 #include "order.h"
 #include "process_last.h"
+#include "rate.h"
 #include "reconcile.h"
 #include "record.h"
+#include "repeat.h"
 #include "scan.h"
 #include "tap.h"
 #include "users.h"
@@ -64,6 +66,7 @@
 	X(NO_MEMORY, "no_memory") /* dropped for want of memory */   \
 	X(REFUSED, "refused")    /* names the inode table has no room for */ \
 	X(SELF, "self")          /* the monitor's own acts on its own files */ \
+	X(JOINED, "joined")      /* told with others like them */ \
 	X(FAILED, "failed")      /* attempts that failed, not asked for */ \
 	X(LATE, "late")          /* rendered after younger ones */   \
 	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
@@ -204,6 +207,8 @@ struct session {
 	int learn_program;    /* descriptor, -1 none */
 	int learn_probes[SESSION_LEARN]; /* attached while scanning, else 0 */
 	char *learn_functions[SESSION_LEARN];
+	struct repeats *repeats; /* NULL: none are joined */
+	struct rates *rates;     /* NULL: there is no limit */
 	struct reconcile *reconcile;
 	struct earlier *earlier; /* earlier.c: what another session knew, NULL nothing */
 	uint64_t odd;         /* of taps[0], when last told */
@@ -277,6 +282,10 @@ int session_watch_canary(struct session *session, const char *path);
  * `final` everything there is. The lines are in session->out. */
 int session_pump(struct session *session, int timeout_ms, bool final);
 
+/* Join repeats (repeat.h), and tell at most `rate` records a second of one process
+ * (rate.h), 0 no limit. -ENOMEM */
+int session_limit(struct session *session, bool join, unsigned rate);
+
 /* Render a record of another kind; `members` is JSON, `message` for people. */
 int session_emit(struct session *session, const char *kind, struct bytes members,
 		 struct bytes message);
@@ -286,7 +295,7 @@ uint64_t session_counted(const struct session *session, enum session_count count
 /* Private to session*.c, apply.c and resolve.c from here on. */
 
 /* session_emit.c */
-void emit_event(struct session *session, const struct fim_view *view);
+void emit_event(struct session *session, struct fim_view *view);
 void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
 		const char *reason);
 void emit_error(struct session *session, struct bytes where, const char *message);
@@ -298,8 +307,10 @@ void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_canary.c: a record of the canary's */
 void canary_heard(struct session *session, const struct fim_event *event);
-/* session_content.c: the record emitted last may mean another content. */
-void content_note(struct session *session, const struct fim_view *view);
+/* session_content.c: whether the event may mean another content; the path of one
+ * that does, whose record was emitted last. */
+bool content_is_wanted(const struct session *session, const struct fim_view *view);
+void content_add(struct session *session, struct bytes path);
 /* session_attempt.c: an act that failed. */
 void attempt_event(struct session *session, struct fim_event *event);
 

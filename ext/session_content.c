@@ -21,20 +21,23 @@ static bool may_be_another(const struct fim_event *event)
 	}
 }
 
-void content_note(struct session *session, const struct fim_view *view)
+bool content_is_wanted(const struct session *session, const struct fim_view *view)
+{
+	return session->wants_contents && may_be_another(view->event) &&
+	       S_ISREG(view->event->file.mode) && view->path.data && view->path_complete &&
+	       view->event->file.nlink;
+}
+
+void content_add(struct session *session, struct bytes path)
 {
 	struct buffer *out = &session->contents;
 	uint64_t seq = session->stream.seq;
 
-	if (!session->wants_contents || !may_be_another(view->event) ||
-	    !S_ISREG(view->event->file.mode) || !view->path.data || !view->path_complete ||
-	    view->event->file.nlink == 0)
-		return;
 	if (out->length > SESSION_CONTENTS) {
 		session->counts[SESSION_UNREAD_CONTENTS]++;
 		return;
 	}
 	buffer_add(out, &seq, sizeof(seq));
-	buffer_add(out, view->path.data, view->path.length);
+	buffer_add(out, path.data, path.length);
 	buffer_add_byte(out, '\0');
 }

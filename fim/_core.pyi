@@ -148,6 +148,12 @@ class Session:
         """The records of the canary since the last call, as lines of JSON with nothing
         looked up."""
 
+    def limit(self, join: bool, rate: int) -> None:
+        """With `join`, further modifications and closes of one inode by one process within
+        400 ms of the first are one record, the last of them, with `repeats`, `first` and `last`.
+        More than `rate` (0: no limit) records a second of one process are not told but counted in
+        `withheld`. Before the first record."""
+
     def contents(self) -> bytes:
         """After which records since the last call, the first of which asks for them, a file's
         content may be another: the number of the record in eight bytes, the path, a NUL. At

@@ -64,6 +64,11 @@ def add_journal(verb):
     verb.add_argument("--content-mib", metavar="N", type=float, default=256,
                       help="the digest of what was changed, of files up to this size (256; 0: of "
                       "none)")
+    verb.add_argument("--no-join", dest="join", action="store_false",
+                      help="tell every modification and close, also those that one process "
+                      "repeats on one file within 400 ms")
+    verb.add_argument("--rate", metavar="N", type=int, default=0,
+                      help="tell so many records a second of one process, count the rest (0: all)")
     verb.add_argument("--segment-mib", metavar="N", type=float, default=64)
     verb.add_argument("--keep-mib", metavar="N", type=float, default=1024,
                       help="of the journal, compressed (1024)")
@@ -109,12 +114,14 @@ def journal_of(options):
 def monitor_of(options):
     """Makes a monitor of what is asked for, and of the state directory itself."""
     def make():
-        return Monitor(*(options.paths + [options.state]), ring_pages=options.ring_pages,
-                       map_entries=options.map_entries,
-                       exclude=options.exclude + cli_sinks.excluded(options),
-                       one_file_system=options.one_file_system, find_links=options.find_links,
-                       attempts=options.attempts, without=options.without,
-                       arguments=options.arguments)
+        monitor = Monitor(*(options.paths + [options.state]), ring_pages=options.ring_pages,
+                          map_entries=options.map_entries,
+                          exclude=options.exclude + cli_sinks.excluded(options),
+                          one_file_system=options.one_file_system, find_links=options.find_links,
+                          attempts=options.attempts, without=options.without,
+                          arguments=options.arguments)
+        monitor.session.limit(options.join, options.rate)
+        return monitor
     return make
 
 

@@ -135,6 +135,8 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 		buffer_add(out, session->contents.data, session->contents.length);
 		buffer_reset(&session->contents);
 		return 0;
+	case 'j': /* a byte: join; a byte: records a second */
+		return session_limit(session, text.data[0], (unsigned char)text.data[1]);
 	case 'l':
 		put_all(session, out);
 		return 0;
