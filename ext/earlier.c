@@ -18,6 +18,7 @@ struct earlier {
 		uint32_t then, now;
 	} devices[DEVICES];
 	unsigned device_count;
+	struct buffer asked; /* for, each path with a NUL */
 	struct session *session;
 	struct gap gap;
 	uint64_t steps;
@@ -35,6 +36,14 @@ static void add_entry(struct session *session, const struct fim_id *dir, struct 
 		entry.of.traits = *traits;
 	buffer_add(out, &entry, sizeof(entry));
 	buffer_add(out, name.data, name.length);
+}
+
+static void add_asked(struct session *session, struct buffer *out)
+{
+	static const struct fim_id nowhere;
+
+	for (const struct session_root *root = session->roots; root; root = root->next)
+		add_entry(session, &nowhere, root->path, &nowhere, out);
 }
 
 static void add_inode(struct session *session, const struct fim_id *id, uint32_t flags,
@@ -58,6 +67,8 @@ int earlier_save(struct session *session, uint32_t *cursor, struct buffer *out)
 	struct fim_id id;
 	uint32_t flags;
 
+	if (!*cursor)
+		add_asked(session, out);
 	for (unsigned n = 0; n < EARLIER_NODES; n++) {
 		if (!inode_table_next(&session->inodes, &at, &id, &flags)) {
 			*cursor = 0;
@@ -89,13 +100,24 @@ static int begin(struct session *session)
 	return error;
 }
 
-static int load_entry(struct inode_table *table, const struct earlier_entry *entry, struct bytes name)
+static int load_asked(struct earlier *earlier, struct bytes path)
 {
-	bool is_dir = S_ISDIR(entry->of.traits.mode);
-	int error = entry->dir.ino
-			    ? inode_table_add_name(table, &entry->dir, name, &entry->of.id, is_dir)
-			    : inode_table_set_root(table, &entry->of.id, name, 0);
+	buffer_add(&earlier->asked, path.data, path.length);
+	buffer_add_byte(&earlier->asked, '\0');
+	return earlier->asked.error;
+}
 
+static int load_entry(struct earlier *earlier, const struct earlier_entry *entry, struct bytes name)
+{
+	struct inode_table *table = &earlier->table;
+	bool is_dir = S_ISDIR(entry->of.traits.mode);
+	int error;
+
+	if (!entry->of.id.ino)
+		return load_asked(earlier, name);
+	error = entry->dir.ino
+			? inode_table_add_name(table, &entry->dir, name, &entry->of.id, is_dir)
+			: inode_table_set_root(table, &entry->of.id, name, 0);
 	return error < 0 ? error : inode_table_set_traits(table, &entry->of.id, &entry->of.traits);
 }
 
@@ -112,7 +134,7 @@ int earlier_load(struct session *session, struct bytes entries)
 		entries = bytes_of(entries.data + sizeof(entry), entries.length - sizeof(entry));
 		if (entry.magic != EARLIER_MAGIC || entry.length > entries.length)
 			return -EINVAL;
-		error = load_entry(&session->earlier->table, &entry,
+		error = load_entry(session->earlier, &entry,
 				   bytes_of(entries.data, entry.length));
 		entries = bytes_of(entries.data + entry.length, entries.length - entry.length);
 	}
@@ -124,6 +146,7 @@ void earlier_deinit(struct session *session)
 	if (!session->earlier)
 		return;
 	inode_table_deinit(&session->earlier->table);
+	buffer_deinit(&session->earlier->asked);
 	free(session->earlier);
 	session->earlier = NULL;
 }
@@ -186,6 +209,30 @@ static void find_devices(struct earlier *e)
 		find_device(e, &id, path);
 }
 
+// --- what both were asked for ----------------------------------------------
+
+static bool asked_then(const struct earlier *e, struct bytes path)
+{
+	struct bytes rest = buffer_bytes(&e->asked), top;
+
+	while (rest.length) {
+		top = bytes_of_string(rest.data);
+		rest = bytes_of(rest.data + top.length + 1, rest.length - top.length - 1);
+		if (path_is_below(path, top))
+			return true;
+	}
+	return false;
+}
+
+static bool asked_now(struct earlier *e, struct bytes path)
+{
+	const struct session_root *root = e->session->roots;
+
+	while (root && !path_is_below(path, root->path))
+		root = root->next;
+	return root && !exclude_covers(&e->session->exclude, path);
+}
+
 // --- comparing -----------------------------------------------------------
 
 static struct traits_of known_in(const struct inode_table *table, const struct fim_id *id)
@@ -215,12 +262,12 @@ static void compare_inode(struct earlier *e, const struct fim_id *then)
 	uint32_t which = traits_differ(&was.traits, &is.traits);
 	struct bytes path;
 
-	r->checked++;
+	r->numbers.checked++;
 	if (!was.traits.mode || !is.traits.mode || !which ||
 	    reuse_is_another(&was.traits, &is.traits))
 		return; // nothing to compare, or another has its number: told by its names
 	if (inode_table_path(&e->session->inodes, &now, e->session->text[4], EVENT_PATH_SIZE,
-			     &path) == 0)
+			     &path) == 0 && asked_then(e, path))
 		finding_changed(r, &e->gap, path, which, &was, &is);
 }
 
@@ -244,14 +291,17 @@ static void compare_names(struct earlier *e, const struct fim_id *then)
 	struct inode_table *inodes = &e->session->inodes;
 	struct inode_cursor cursor = inode_table_children(&e->table, then);
 	struct fim_id dir = now_of(e, then), child, found;
-	struct bytes name;
+	struct bytes name, path;
 
-	while (inode_table_next_child(&e->table, &cursor, &child, &name))
-		if (inode_table_find(inodes, &dir, name, &found))
+	while (inode_table_next_child(&e->table, &cursor, &child, &name)) {
+		if (inode_table_find(inodes, &dir, name, &found)) {
 			compare_child(e, path_in(e, inodes, &dir, name), &child, &found);
-		else
-			finding_lost(e->session->reconcile, &e->gap,
-				     path_in(e, &e->table, then, name));
+			continue;
+		}
+		path = path_in(e, &e->table, then, name);
+		if (asked_now(e, path))
+			finding_lost(e->session->reconcile, &e->gap, path);
+	}
 }
 
 static void find_new(struct earlier *e, const struct fim_id *dir)
@@ -259,14 +309,17 @@ static void find_new(struct earlier *e, const struct fim_id *dir)
 	struct inode_table *inodes = &e->session->inodes;
 	struct inode_cursor cursor = inode_table_children(inodes, dir);
 	struct fim_id then = then_of(e, dir), child, found;
+	struct bytes name, path;
 	struct traits_of is;
-	struct bytes name;
 
 	while (inode_table_next_child(inodes, &cursor, &child, &name)) {
-		if (inode_table_find(&e->table, &then, name, &found))
+		if (inode_table_find(&e->table, &then, name, &found) ||
+		    session_is_own(e->session, &child))
 			continue;
 		is = known_in(inodes, &child);
-		finding_new(e->session->reconcile, &e->gap, path_in(e, inodes, dir, name), 0, &is, &is);
+		path = path_in(e, inodes, dir, name);
+		if (asked_then(e, path))
+			finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
 	}
 }
 
@@ -298,16 +351,18 @@ static int compare(struct earlier *e)
 int earlier_compare(struct session *session, uint64_t since)
 {
 	struct reconcile *r = session->reconcile;
+	struct sweep_numbers others = r->numbers; // of a gap while the tree was scanned
 	int error = begin(session);
 
-	if (error < 0 || reconcile_busy(session))
-		return error < 0 ? error : -EBUSY;
+	if (error < 0)
+		return error;
+	r->numbers = (struct sweep_numbers){0};
 	session->earlier->session = session;
 	session->earlier->gap = (struct gap){session->stream.seq, since, tap_now()};
 	error = compare(session->earlier);
 	if (error == 0)
 		finding_closed(r, &session->earlier->gap, session->earlier->gap.seq);
-	r->checked = r->changed = r->undecided = 0;
+	r->numbers = others;
 	earlier_deinit(session);
 	return error;
 }

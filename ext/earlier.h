@@ -7,9 +7,10 @@
  *	this one, scanned and still held: earlier_load() with all of them, then a
  *	record of the time in between, then earlier_compare()
  *
- * The bytes are this build's own, of this machine: one entry a name and a root,
- * struct earlier_entry and the name. A device that has another number now is
- * recognised by the root that is on it.
+ * The bytes are this build's own, of this machine: one entry a name, a root and a
+ * path that was asked for, struct earlier_entry and the name. A device that has
+ * another number now is recognised by the root that is on it. Only what lies below
+ * a path that both were asked for is compared.
  */
 #ifndef FIM_EARLIER_H
 #define FIM_EARLIER_H
@@ -17,7 +18,7 @@
 #include "buffer.h"
 #include "traits.h"
 
-#define EARLIER_MAGIC 0x31534d46u /* changed with every layout */
+#define EARLIER_MAGIC 0x32534d46u /* changed with every layout */
 #define EARLIER_NODES 4096        /* a call of earlier_save() */
 
 struct session;
@@ -25,8 +26,8 @@ struct session;
 struct earlier_entry {
 	uint32_t magic;
 	uint32_t length;    /* of the name behind it, or of a root's path */
-	struct fim_id dir;  /* ino 0: a root */
-	struct traits_of of;
+	struct fim_id dir;  /* ino 0: a root ... */
+	struct traits_of of; /* ... and ino 0 here: asked for */
 };
 
 /* Add the entries of the next EARLIER_NODES inodes to `out`; start with *cursor 0,

@@ -58,7 +58,7 @@ static void emit_finding(struct reconcile *r, const struct finding *finding)
 	buffer_deinit(&members);
 	buffer_deinit(&message);
 	r->session->counts[SESSION_RECONCILED]++;
-	r->changed++;
+	r->numbers.changed++;
 }
 
 void finding_changed(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
@@ -86,8 +86,8 @@ void finding_closed(struct reconcile *r, const struct gap *gap, uint64_t sweep)
 		const char *key;
 		uint64_t value;
 	} numbers[] = {
-		{"gap", gap->seq}, {"sweep", sweep}, {"checked", r->checked},
-		{"changed", r->changed}, {"undecided", r->undecided},
+		{"gap", gap->seq}, {"sweep", sweep}, {"checked", r->numbers.checked},
+		{"changed", r->numbers.changed}, {"undecided", r->numbers.undecided},
 	};
 	struct buffer members = {0}, message = {0};
 
@@ -96,8 +96,8 @@ void finding_closed(struct reconcile *r, const struct gap *gap, uint64_t sweep)
 		json_unsigned(&members, numbers[i].value);
 	}
 	buffer_format(&message, "%llu looked at, %llu changed, %llu undecided",
-		      (unsigned long long)r->checked, (unsigned long long)r->changed,
-		      (unsigned long long)r->undecided);
+		      (unsigned long long)r->numbers.checked, (unsigned long long)r->numbers.changed,
+		      (unsigned long long)r->numbers.undecided);
 	session_emit(r->session, "gap_closed", buffer_bytes(&members), buffer_bytes(&message));
 	buffer_deinit(&members);
 	buffer_deinit(&message);

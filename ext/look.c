@@ -65,7 +65,7 @@ bool look_find(struct reconcile *r, const struct fim_id *id, struct traits_of *r
 void look_doubt(struct reconcile *r, const struct doubt *doubt)
 {
 	if (doubts_add(&r->doubts, doubt) < 0)
-		r->undecided++;
+		r->numbers.undecided++;
 }
 
 bool look_at_inode(struct reconcile *r, const struct fim_id *id)
@@ -78,7 +78,7 @@ bool look_at_inode(struct reconcile *r, const struct fim_id *id)
 	known = inode_table_traits(&r->session->inodes, id);
 	if (!known) {
 		inode_table_set_traits(&r->session->inodes, id, &doubt.is.traits);
-		r->undecided++; // there is nothing to compare it with
+		r->numbers.undecided++; // there is nothing to compare it with
 		return true;
 	}
 	doubt.was.traits = *known;

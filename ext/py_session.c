@@ -427,6 +427,33 @@ static PyObject *session_py_canary(PyObject *self, PyObject *unused)
 	return lines;
 }
 
+static PyObject *session_py_limit(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	unsigned rate;
+	int join;
+
+	if (!PyArg_ParseTuple(args, "pI:limit", &join, &rate) || !(session = enter(self)))
+		return NULL;
+	return leave(self, session_limit(session, join, rate), "limit");
+}
+
+static PyObject *session_py_contents(PyObject *self, PyObject *unused)
+{
+	struct session *session = enter(self);
+	PyObject *entries;
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	session->wants_contents = true;
+	entries = PyBytes_FromStringAndSize(session->contents.data,
+					    (Py_ssize_t)session->contents.length);
+	buffer_reset(&session->contents);
+	((struct py_session *)self)->busy = false;
+	return entries;
+}
+
 static PyObject *session_py_tried(PyObject *self, PyObject *unused)
 {
 	struct session *session = enter(self);
@@ -501,6 +528,10 @@ static PyMethodDef session_methods[] = {
 	 "tried()\n--\n\nBits of the canary's failed attempts seen since the last call."},
 	{"canary", session_py_canary, METH_NOARGS,
 	 "canary()\n--\n\nThe records of the canary since the last call, as bytes of JSON lines."},
+	{"limit", session_py_limit, METH_VARARGS,
+	 "limit(join, rate)\n--\n\nJoin repeats; tell at most so many records a second of a process."},
+	{"contents", session_py_contents, METH_NOARGS,
+	 "contents()\n--\n\nWhat to read since the last call: eight bytes of seq, a path, a NUL."},
 	{"unread", session_py_unread, METH_NOARGS,
 	 "unread()\n--\n\nHow many directories are watched and not read yet."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,

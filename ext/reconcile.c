@@ -88,7 +88,8 @@ static void reset(struct reconcile *r)
 	ids_reset(&r->lost);
 	ids_reset(&r->again);
 	ids_reset(&r->nameless);
-	r->checked = r->changed = r->undecided = r->steps = 0;
+	r->numbers = (struct sweep_numbers){0};
+	r->steps = 0;
 	r->verdicts = r->found_before = r->found_again = 0;
 	r->phase = SWEEP_IDLE;
 }

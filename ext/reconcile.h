@@ -89,6 +89,11 @@ enum sweep_phase {
 	SWEEP_END,
 };
 
+/* As `gap_closed` has them. */
+struct sweep_numbers {
+	uint64_t checked, changed, undecided;
+};
+
 struct reconcile {
 	struct session *session;
 	struct gap *gaps; /* open; the first `served` are this sweep's */
@@ -108,7 +113,7 @@ struct reconcile {
 	struct reread reading;
 	struct doubts doubts;
 	struct scan scan;
-	uint64_t checked, changed, undecided;
+	struct sweep_numbers numbers;
 	struct suspect suspects[RECONCILE_SUSPECTS];
 	struct suspect suspect; /* of the record being applied */
 	uint64_t suspect_count; /* ever */

@@ -219,9 +219,9 @@ static void put_target(const struct fim_event *event, struct buffer *out)
 }
 
 /* Bytes are not counted yet: the hooks see that, not how much. */
-static void put_close(const struct fim_event *event, struct buffer *out)
+static void put_close(const struct fim_view *view, struct buffer *out)
 {
-	put_number(out, "count", event->count);
+	put_number(out, "count", view->repeats ? view->repeats->changes : view->event->count);
 	json_key(out, "bytes");
 	json_null(out);
 }
@@ -283,7 +283,7 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 			put_open(view, out);
 		break;
 	case FIM_OP_CLOSE:
-		put_close(view->event, out);
+		put_close(view, out);
 		break;
 	case FIM_OP_MOUNT:
 	case FIM_OP_UMOUNT:
@@ -292,6 +292,15 @@ static void put_details(const struct fim_view *view, struct buffer *out)
 	default:
 		record_change_json(view->event, out);
 	}
+}
+
+static void put_repeats(const struct view_repeats *repeats, struct buffer *out)
+{
+	put_number(out, "repeats", repeats->count);
+	json_key(out, "first");
+	json_time_ns(out, repeats->first_ns);
+	json_key(out, "last");
+	json_time_ns(out, repeats->last_ns);
 }
 
 static void put_kernel(const struct fim_event *event, struct buffer *out)
@@ -315,6 +324,8 @@ void fim_render_json(const struct fim_view *view,
 	put_path(view, out);
 	put_details(view, out);
 	put_known_paths(view, out);
+	if (view->repeats)
+		put_repeats(view->repeats, out);
 	json_key(out, "file");
 	put_file(&event->file, view->stat_id, out);
 	json_key(out, "late");

@@ -33,6 +33,13 @@ enum view_result {
 	VIEW_UNKNOWN,
 };
 
+/* Many like it in one record (repeat.h). */
+struct view_repeats {
+	uint64_t count;
+	uint64_t changes; /* the sum of their counts */
+	int64_t first_ns, last_ns; /* as time_ns */
+};
+
 /* What an event became.  Paths are bytes; `.data` NULL is null.  {0} with
  * `event` and `time_ns` set is a valid view in which nothing was found out. */
 struct fim_view {
@@ -54,6 +61,7 @@ struct fim_view {
 
 	enum view_result result;
 	struct bytes holds; /* open of a block device: where its file system is mounted */
+	const struct view_repeats *repeats; /* NULL: it is one */
 	const struct mount *mount; /* mount, umount: what was; NULL unknown */
 
 	enum arguments_shown arguments;
@@ -91,6 +99,7 @@ struct fim_stream {
  *	rdev				mknod of a device
  *	rdev holds			open
  *	count bytes			close
+ *	repeats first last		several in one record
  *	mount				mount, umount
  *	changed				truncate, chmod, chown, utimes, setflags
  *	flags				setflags

@@ -60,7 +60,7 @@ bool reread_begin(struct reconcile *r, const struct fim_id *dir)
 	if (!reading->stream)
 		close(fd);
 	reread_end(r);
-	r->undecided++;
+	r->numbers.undecided++;
 	return true;
 }
 
@@ -99,7 +99,7 @@ static void unreadable(struct reconcile *r, const char *name, int error)
 
 	emit_error(r->session, buffer_bytes(&r->reading.path), strerror(-error));
 	r->reading.path.length = length;
-	r->undecided++;
+	r->numbers.undecided++;
 }
 
 static bool is_wanted(struct reconcile *r, const char *name)

@@ -309,6 +309,8 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 		reconcile_stop(session);
 	else if (!session->held)
 		reconcile_step(session, until);
+	repeats_tell(session, until, final);
+	rates_tell(session, now, final);
 	withhold_tell(session, now, final);
 	look_at_room(session);
 	return session->out.error;
@@ -446,6 +448,8 @@ void session_deinit(struct session *session)
 		free(session->taps[i]);
 	}
 	session_unlearn(session);
+	repeats_free(session->repeats);
+	rates_free(session->rates);
 	reconcile_deinit(session);
 	earlier_deinit(session);
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)
@@ -464,6 +468,7 @@ void session_deinit(struct session *session)
 	buffer_deinit(&session->out);
 	buffer_deinit(&session->line);
 	buffer_deinit(&session->heard);
+	buffer_deinit(&session->contents);
 	order_deinit(&session->order);
 	users_deinit(&session->users);
 	mounts_deinit(session);

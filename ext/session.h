@@ -22,8 +22,10 @@
 #include "mount_table.h"
 #include "order.h"
 #include "process_last.h"
+#include "rate.h"
 #include "reconcile.h"
 #include "record.h"
+#include "repeat.h"
 #include "scan.h"
 #include "spots.h"
 #include "tap.h"
@@ -36,6 +38,7 @@
 /* What was withheld is told of this often, and at the end. */
 #define SESSION_WITHHELD_NS 60000000000ull
 #define SESSION_INODES 16000000u
+#define SESSION_CONTENTS (1u << 20) /* bytes of session->contents */
 #define SESSION_SEED_SIZE 16
 #define SESSION_TAPS 2
 #define SESSION_TEXTS 6
@@ -64,6 +67,7 @@
 	X(NO_MEMORY, "no_memory") /* dropped for want of memory */   \
 	X(REFUSED, "refused")    /* names the inode table has no room for */ \
 	X(SELF, "self")          /* the monitor's own acts on its own files */ \
+	X(JOINED, "joined")      /* told with others like them */ \
 	X(FAILED, "failed")      /* attempts that failed, not asked for */ \
 	X(LATE, "late")          /* rendered after younger ones */   \
 	X(DUPLICATES, "duplicates") /* seen by both sets of programs */ \
@@ -72,6 +76,7 @@
 	X(UNLEARNED, "unlearned")  /* identities taken from stat */ \
 	X(OLDER, "older")         /* inodes open or mapped before the start */ \
 	X(NOT_LOOKED, "not_looked") /* open where a look could hang */ \
+	X(UNREAD_CONTENTS, "unread_contents") /* no room to note them */ \
 	X(LINKS, "links")         /* names found by --find-links */ \
 	X(LINKS_MISSING, "links_missing") /* and names not found */
 
@@ -151,6 +156,7 @@ struct session {
 	struct buffer out;  /* lines that wait to be taken */
 	struct buffer line; /* scratch */
 	struct buffer heard; /* of the canary, since it was asked last */
+	struct buffer contents; /* to be read: the seq of a record, a path with a NUL */
 	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;
@@ -203,11 +209,14 @@ struct session {
 	int learn_program;    /* descriptor, -1 none */
 	int learn_probes[SESSION_LEARN]; /* attached while scanning, else 0 */
 	char *learn_functions[SESSION_LEARN];
+	struct repeats *repeats; /* NULL: none are joined */
+	struct rates *rates;     /* NULL: there is no limit */
 	struct reconcile *reconcile;
 	struct earlier *earlier; /* earlier.c: what another session knew, NULL nothing */
 	uint64_t odd;         /* of taps[0], when last told */
 	bool keep_learning;   /* a sweep is under way: scans leave the probes attached */
 	bool text_format, utc, one_file_system, find_links;
+	bool wants_contents;
 	enum arguments_shown arguments;
 	bool held;            /* records wait: names are not known yet */
 	const char *found;    /* why a scan reports what it finds, NULL: it does not */
@@ -278,6 +287,10 @@ int session_watch_canary(struct session *session, const char *path);
  * `final` everything there is. The lines are in session->out. */
 int session_pump(struct session *session, int timeout_ms, bool final);
 
+/* Join repeats (repeat.h), and tell at most `rate` records a second of one process
+ * (rate.h), 0 no limit. -ENOMEM */
+int session_limit(struct session *session, bool join, unsigned rate);
+
 /* Render a record of another kind; `members` is JSON, `message` for people. */
 int session_emit(struct session *session, const char *kind, struct bytes members,
 		 struct bytes message);
@@ -287,7 +300,7 @@ uint64_t session_counted(const struct session *session, enum session_count count
 /* Private to session*.c, apply.c and resolve.c from here on. */
 
 /* session_emit.c */
-void emit_event(struct session *session, const struct fim_view *view);
+void emit_event(struct session *session, struct fim_view *view);
 void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
 		const char *reason);
 void emit_error(struct session *session, struct bytes where, const char *message);
@@ -299,6 +312,10 @@ void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_canary.c: a record of the canary's */
 void canary_heard(struct session *session, const struct fim_event *event);
+/* session_content.c: whether the event may mean another content; the path of one
+ * that does, whose record was emitted last. */
+bool content_is_wanted(const struct session *session, const struct fim_view *view);
+void content_add(struct session *session, struct bytes path);
 /* session_attempt.c: an act that failed. */
 void attempt_event(struct session *session, struct fim_event *event);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // session_emit.c - records become lines in session->out.
+#include <errno.h>
+
 #include "json.h"
 #include "notice.h"
 #include "session.h"
@@ -119,8 +121,20 @@ void emit_withheld(struct session *session, const char *reason, struct bytes pat
 	buffer_deinit(&members);
 }
 
-void emit_event(struct session *session, const struct fim_view *view)
+int session_limit(struct session *session, bool join, unsigned rate)
 {
+	repeats_free(session->repeats);
+	rates_free(session->rates);
+	session->repeats = join ? repeats_new() : NULL;
+	session->rates = rate ? rates_new(rate) : NULL;
+	return (join && !session->repeats) || (rate && !session->rates) ? -ENOMEM : 0;
+}
+
+void emit_event(struct session *session, struct fim_view *view)
+{
+	session->counts[SESSION_LATE] += view->late;
+	if (repeats_hold(session, view) || rates_hold(session, view->event))
+		return;
 	session->stream.seq++;
 	if (session->text_format)
 		fim_render_text(view, session->utc, &session->out);
@@ -128,6 +142,6 @@ void emit_event(struct session *session, const struct fim_view *view)
 		fim_render_json(view, &session->stream, &session->out);
 	buffer_add_byte(&session->out, '\n');
 	session->counts[SESSION_EVENTS]++;
-	session->counts[SESSION_LATE] += view->late;
+	if (content_is_wanted(session, view))
+		content_add(session, view->path);
 }
-

@@ -18,7 +18,7 @@
 static void keep(struct reconcile *r, struct ids *ids, const struct fim_id *id)
 {
 	if (ids_add(ids, id) < 0)
-		r->undecided++;
+		r->numbers.undecided++;
 }
 
 bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_watched *ret)
@@ -41,7 +41,7 @@ static void check(struct reconcile *r, const struct fim_id *id)
 	struct fim_id dir;
 	struct bytes name;
 
-	r->checked++;
+	r->numbers.checked++;
 	if (look_at_inode(r, id))
 		return;
 	while (inode_table_next_name(&r->session->inodes, &cursor, &dir, &name))
@@ -159,7 +159,7 @@ static bool is_gone(struct reconcile *r, const struct fim_id *id)
 static void read_after_all(struct reconcile *r, const struct fim_id *dir)
 {
 	if (r->found_again++ >= FOUND_AGAIN) {
-		r->undecided++;
+		r->numbers.undecided++;
 		return;
 	}
 	keep(r, &r->dirs, dir);
@@ -179,7 +179,7 @@ static bool step_orphans(struct reconcile *r)
 		if (look_find(r, &id, &found))
 			read_after_all(r, &id);
 		else if (!is_gone(r, &id))
-			r->undecided++;
+			r->numbers.undecided++;
 		else if (lose_child(r, &id))
 			return true;
 	}
@@ -196,7 +196,7 @@ static bool step_again(struct reconcile *r)
 		return false;
 	id = *next;
 	if (inode_table_name_count(&r->session->inodes, &id) > 0 && !look_at_inode(r, &id))
-		r->undecided++;
+		r->numbers.undecided++;
 	return true;
 }
 
@@ -221,7 +221,7 @@ static bool step_keys(struct reconcile *r)
 	if (r->whole || bpf_map_next(watched, r->steps ? &r->key : NULL, &r->key) < 0)
 		return false;
 	if (is_unknown(r, &r->key))
-		r->undecided++;
+		r->numbers.undecided++;
 	if (++r->steps < limit)
 		return true;
 	emit_error(r->session, bytes_of_string("reconcile"),

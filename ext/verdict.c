@@ -40,7 +40,7 @@ static void lose_name(struct reconcile *r, const struct fim_id *dir, struct byte
 	if (flags & INODE_DIR)
 		fall(r, child, path);
 	if (ids_add(&r->nameless, child) < 0)
-		r->undecided++;
+		r->numbers.undecided++;
 }
 
 static struct bytes path_of(struct reconcile *r, const struct fim_id *dir, struct bytes name)
@@ -90,7 +90,7 @@ static void gain_name(struct reconcile *r, const struct fim_id *dir, struct byte
 	if (inode_table_add_name(&session->inodes, dir, name, &is->id,
 				 S_ISDIR(is->traits.mode)) < 0) {
 		session->counts[SESSION_REFUSED]++;
-		r->undecided++;
+		r->numbers.undecided++;
 		return;
 	}
 	if (dir->dev != is->id.dev)
@@ -173,7 +173,7 @@ static void look_again(struct reconcile *r, const struct doubt *doubt)
 	struct doubt again = {.dir = doubt->dir, .name = doubt->name, .tries = doubt->tries + 1};
 
 	if (again.tries >= RECONCILE_TRIES || !look_at_name(r, &again.dir, again.name, &again))
-		r->undecided++;
+		r->numbers.undecided++;
 	else if (!same_id(&again.was.id, &again.is.id))
 		look_doubt(r, &again);
 }
@@ -233,7 +233,7 @@ static void settle_inode(struct reconcile *r, const struct doubt *doubt)
 	again.looked = tap_now();
 	again.was.traits = *known;
 	if (again.tries >= RECONCILE_TRIES || !look_find(r, &again.was.id, &again.is))
-		r->undecided++;
+		r->numbers.undecided++;
 	else if (traits_differ(known, &again.is.traits))
 		look_doubt(r, &again);
 }

@@ -151,8 +151,7 @@ class Session:
     def compare(self, since_ns: int) -> None:
         """The record emitted last says that nobody watched since `since_ns` of CLOCK_MONOTONIC
         (0: before this boot). While the scan's records are still held, compare what the scan
-        saw with earlier(): `reconcile` records, then `gap_closed`. OSError(EBUSY): a gap of
-        this session is open."""
+        saw with earlier(): `reconcile` records, then `gap_closed`."""
 
     def counts(self) -> Dict[str, int]:
         """Every counter by name; `kernel_*` are kept by the programs."""
@@ -160,6 +159,17 @@ class Session:
     def canary(self) -> bytes:
         """The records of the canary since the last call, as lines of JSON with nothing
         looked up."""
+
+    def limit(self, join: bool, rate: int) -> None:
+        """With `join`, further modifications and closes of one inode by one process within
+        400 ms of the first are one record, the last of them, with `repeats`, `first` and `last`.
+        More than `rate` (0: no limit) records a second of one process are not told but counted in
+        `withheld`. Before the first record."""
+
+    def contents(self) -> bytes:
+        """After which records since the last call, the first of which asks for them, a file's
+        content may be another: the number of the record in eight bytes, the path, a NUL. At
+        most a MiB waits; more is counted as `unread_contents`."""
 
     def tried(self) -> int:
         """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""

@@ -7,10 +7,13 @@ import time
 
 from fim import cli_policy, cli_sinks, host, status
 from fim.comparison import Comparison
-from fim.daemon import Daemon
+from fim.content import Contents
+from fim.daemon import Daemon, now_text
+from fim.database import Approved
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.journal import Journal, Limits
 from fim.monitor import Monitor
+from fim.observed import Observed
 from fim.output import complain, environment_error, opened
 from fim.ready import ready_file
 from fim.seal import Keys
@@ -60,6 +63,14 @@ def add_journal(verb):
     verb.add_argument("--check-hours", metavar="N", type=float, default=24,
                       help="compare with the baseline so often (24; 0: only what changed while "
                       "it was not running)")
+    verb.add_argument("--content-mib", metavar="N", type=float, default=256,
+                      help="the digest of what was changed, of files up to this size (256; 0: of "
+                      "none)")
+    verb.add_argument("--no-join", dest="join", action="store_false",
+                      help="tell every modification and close, also those that one process "
+                      "repeats on one file within 400 ms")
+    verb.add_argument("--rate", metavar="N", type=int, default=0,
+                      help="tell so many records a second of one process, count the rest (0: all)")
     verb.add_argument("--segment-mib", metavar="N", type=float, default=64)
     verb.add_argument("--keep-mib", metavar="N", type=float, default=1024,
                       help="of the journal, compressed (1024)")
@@ -106,16 +117,28 @@ def monitor_of(options, guard):
     """Makes a monitor of what is asked for, by name or policy, and of the state directory itself."""
     def make():
         paths = options.paths + (guard.paths() if guard else []) + [options.state]
-        return Monitor(*paths, ring_pages=options.ring_pages,
-                       map_entries=options.map_entries,
-                       exclude=options.exclude + cli_sinks.excluded(options)
-                       + (guard.excludes() if guard else []),
-                       labels=guard.labels() if guard else None,
-                       spots=Spots(guard.plans) if guard else None,
-                       one_file_system=options.one_file_system, find_links=options.find_links,
-                       attempts=options.attempts, without=options.without,
-                       arguments=options.arguments)
+        monitor = Monitor(*paths, ring_pages=options.ring_pages,
+                          map_entries=options.map_entries,
+                          exclude=options.exclude + cli_sinks.excluded(options)
+                          + (guard.excludes() if guard else []),
+                          labels=guard.labels() if guard else None,
+                          spots=Spots(guard.plans) if guard else None,
+                          one_file_system=options.one_file_system, find_links=options.find_links,
+                          attempts=options.attempts, without=options.without,
+                          arguments=options.arguments)
+        monitor.session.limit(options.join, options.rate)
+        return monitor
     return make
+
+
+def contents_of(options):
+    """Reads what was changed; None where nobody wants it."""
+    if not options.content_mib:
+        return None
+    contents = Contents(Approved(options.state).of, now_text,
+                        largest=int(options.content_mib * MIB))
+    contents.start()
+    return contents
 
 
 def run(options):
@@ -135,8 +158,10 @@ def run(options):
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
-        Daemon(make, (state,), spool, status.Status(state), comparison, Service(), stop, ready,
-               options.heartbeat, options.retry, (sinks,), guard=guard).run()
+        observed = Observed(state, spool.asides, now_text)
+        Daemon(make, (state,), spool, status.Status(state), observed, comparison, Service(), stop,
+               ready, options.heartbeat, options.retry, (sinks,), contents_of(options),
+               guard).run()
     return 0
 
 

@@ -5,6 +5,7 @@ tries again.
 """
 
 import collections
+import contextlib
 import time
 
 from fim.errors import FimError
@@ -21,6 +22,7 @@ STATUS_SECONDS = 5.0
 LAST_PATIENCE = 10.0  # seconds for the journal at the end
 WAS_STOPPED = "fim was not running"
 KEEP_RUNNING = "keep it running: systemctl enable --now fim"
+UNUSABLE = (OSError, ValueError, KeyError, TypeError)  # what reading a damaged file gives
 
 # What is not seen: since when (as records have it), why, and what would help.
 Dark = collections.namedtuple("Dark", "since reason mend")
@@ -29,6 +31,13 @@ Dark = collections.namedtuple("Dark", "since reason mend")
 def now_text():
     """The wall clock as records have it."""
     return time_text(int(time.time() * 10**6) * 1000)
+
+
+def unusable(error):
+    """What was observed before cannot be read: (members, message) of an `error`."""
+    message = "what was known before cannot be read, what changed is not told: %s" % (
+        getattr(error, "strerror", None) or error)
+    return {"where": "observed", "message": message}, message
 
 
 class Every:
@@ -57,21 +66,25 @@ class Daemon:
     own      descriptors of where the records go
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
+    observed what is known of every name, for the next start (fim/observed.py)
+    contents what reads files that changed (fim/content.py), started; None: nothing does
     comparison  with the baseline (fim/comparison.py)
     sinks    where records go, too (fim/sinks): take(lines) of each must not wait
     guard    the policies (fim/guard.py), or None
     """
 
-    def __init__(self, make, own, spool, status, comparison, service, stop, ready, heartbeat=60,
-                 retry=60, sinks=(), guard=None):
+    def __init__(self, make, own, spool, status, observed, comparison, service, stop, ready,
+                 heartbeat=60, retry=60, sinks=(), contents=None, guard=None):
         self.make, self.own, self.spool = make, own, spool
-        self.status, self.comparison = status, comparison
+        self.status, self.observed, self.comparison = status, observed, comparison
         self.service, self.stop, self.ready = service, stop, ready
         self.heartbeat, self.look = Every(heartbeat), Every(STATUS_SECONDS)
         self.retry = retry
         self.watchdog = Every((service.patience or 3600) / 3)
         self.monitor = self.judged = None
         self.sinks = sinks
+        self.contents = contents
+        self.unread = 0  # files that the session could not note
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
@@ -104,9 +117,13 @@ class Daemon:
         end = time.monotonic() + LAST_PATIENCE
         while self.spool.journal is None and time.monotonic() < end and not self.stop.reason:
             time.sleep(PUMP_MS / 1000)
-        journal = self.spool.journal
-        if journal and journal.last:
-            self.dark = Dark(journal.last, WAS_STOPPED, KEEP_RUNNING)
+        journal, last = self.spool.journal, None
+        if journal:
+            last = journal.last
+        with contextlib.suppress(*UNUSABLE):
+            last = last or self.observed.since()
+        if last:
+            self.dark = Dark(last, WAS_STOPPED, KEEP_RUNNING)
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
@@ -114,14 +131,18 @@ class Daemon:
         self.judged = Judged(monitor, self.guard, lambda lines: self.put(monitor, lines), False)
         reason = "error"
         try:
-            monitor.open(*self.own_files())
+            monitor.open(*self.own_files(), scanned=self.recall)
             self.open_eyes()
             while self.stop.reason is None:
                 self.judged.write(monitor.pump(PUMP_MS))
+                self.observed.turn(monitor.session)
+                self.tell_contents(monitor.session)
                 self.turn()
             reason = self.stop.reason
         finally:
-            self.put(monitor, monitor.close(reason, self.judged.finish))
+            self.put(monitor, monitor.close(reason, self.finish))
+            if monitor.ready:
+                self.observed.finish(monitor.session)
             self.monitor = None
 
     def own_files(self):
@@ -129,11 +150,23 @@ class Daemon:
         journal = self.spool.journal
         return self.own + ((journal.segments.directory,) if journal else ())
 
+    def recall(self, monitor):
+        """Compare what is there with what was known when we saw last."""
+        if not self.dark:
+            return
+        self.emit("blind", self.dark_members(now_text()),
+                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        try:
+            since = self.observed.recall(monitor.session)
+        except UNUSABLE as error:
+            self.emit("error", *unusable(error))
+        else:
+            if since:
+                monitor.session.compare(since.clock)
+
     def open_eyes(self):
         """From here on every change is seen."""
         if self.dark:
-            self.emit("blind", self.dark_members(now_text()),
-                      "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
             self.dark = None
             self.comparison.soon()
         self.judged.write(self.monitor.take())
@@ -167,6 +200,32 @@ class Daemon:
         while self.stop.reason is None and time.monotonic() < end:
             self.turn()
             time.sleep(PUMP_MS / 1000)
+
+    # --- contents ---
+
+    def tell_contents(self, session):
+        """What to read next, and what was read."""
+        if not self.contents:
+            return
+        noted = session.contents()
+        if noted:
+            missed = session.counts()["unread_contents"]
+            self.contents.put(noted, missed - self.unread)
+            self.unread = missed
+        for record in self.contents.take():
+            self.emit(*record)
+
+    def finish(self, lines):
+        """The last of this monitor."""
+        self.finish_contents()
+        self.judged.finish(lines)
+
+    def finish_contents(self):
+        """What is still being read."""
+        if self.contents:
+            for record in self.contents.finish():
+                self.emit(*record)
+        self.unread = 0
 
     # --- what is due ---
 

@@ -106,11 +106,12 @@ class Monitor:
 
     # --- start ---
 
-    def open(self, *own):
+    def open(self, *own, scanned=None):
         """Attach, scan, prove. When it returns, every change is seen.
 
         `own` are descriptors of files that the records go to, or of directories of such:
-        what we do there is counted, and no change to tell.
+        what we do there is counted, and no change to tell. `scanned` is called with this when
+        everything is scanned, and before what came meanwhile is applied.
         """
         self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
@@ -126,6 +127,8 @@ class Monitor:
             self.session.hold(True)
             self.scan()
             self.find()
+            if scanned:
+                scanned(self)
             self.sight.tell(self.attachment, self.emit)
             self.sight.begin()
         except BaseException:

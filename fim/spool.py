@@ -26,7 +26,7 @@ class Spool(threading.Thread):
     make     makes the Journal; called again and again until it succeeds
     failing  why nothing can be written now, None: it can
     journal  None until it was made
-    aside    called once by the thread, if set
+    asides   {what: function}: called once each by the thread
     """
 
     def __init__(self, make, room=ROOM):
@@ -43,7 +43,7 @@ class Spool(threading.Thread):
         self.stream = None
         self.packer = None
         self.packed = 0
-        self.aside = None
+        self.asides = {}
 
     # --- for whoever has records ---
 
@@ -94,7 +94,7 @@ class Spool(threading.Thread):
             self.persist(self.journal.tick)
             self.pack()
             self.do_aside()
-            if self.ending and not self.pieces:
+            if self.ending and not self.pieces and not self.asides:
                 break
         self.persist(self.journal.close)
 
@@ -144,10 +144,9 @@ class Spool(threading.Thread):
 
     def do_aside(self):
         """Something else that waits for the disk, and is not missed if it fails."""
-        aside, self.aside = self.aside, None
-        if aside:
+        while self.asides:
             with contextlib.suppress(*FAILURES):
-                aside()
+                self.asides.popitem()[1]()
 
     def pack(self):
         """Compress what is over, beside this thread and behind everybody else."""

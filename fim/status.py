@@ -81,7 +81,7 @@ class Status:
     def note(self, daemon):
         """Have it written beside the journal: the disk may be slow."""
         data = json.dumps(self.members(daemon)).encode("ascii")
-        daemon.spool.aside = lambda: self.write(data)
+        daemon.spool.asides[NAME] = lambda: self.write(data)
 
     def write(self, data):
         """By rename, so that nobody reads half of it."""

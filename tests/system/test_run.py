@@ -56,6 +56,8 @@ def test_the_state_within_what_is_watched(place, workloads):
     last = daemon.records("chain")[-1]["time"]
     assert daemon.fim("status")[0] == 3
     assert daemon.fim("verify")[0] in (0, 2)
+    os.chmod(work + "/f1000", 0o600)
+    create(work, 3000, 1)
     with Daemon(state, watched) as again:
         create(work, 2000, 5)
         again.told(work, TIMES + 5)
@@ -66,6 +68,42 @@ def test_the_state_within_what_is_watched(place, workloads):
     assert len(again.check()) == 2
     assert again.fim("verify") == (0, again.fim("verify")[1])
     assert again.records()[-2]["kind"] == "stop"
+    told = daemon.made(work) | {record["path"] for record in again.records("reconcile")}
+    assert {entry.path for entry in os.scandir(work)} <= told
+    assert {work + "/f1000", work + "/f3000"} <= {record["path"] for record in again.records("reconcile")}
+    down_time(state, watched, work)
+
+
+def down_time(state, watched, work):
+    """Stopped, and started again: what happened in between, and nothing else."""
+    with open(work + "/changed", "w") as file:
+        file.write("before")
+    with Daemon(state, watched) as daemon:
+        before = len(daemon.records())
+        with open(work + "/changed", "w") as file:
+            file.write("while it runs")
+        daemon.wait(lambda: any(record["path"] == work + "/changed"
+                                for record in daemon.records("content")))
+        daemon.stop()
+    os.chmod(work + "/f1001", 0o600)
+    os.rename(work + "/f1002", work + "/other")
+    with open(work + "/changed", "a") as file:
+        file.write(" and after")
+    with Daemon(state, watched) as daemon:
+        daemon.stop()
+    records = daemon.records()[before:]
+    at = max(number for number, record in enumerate(records) if record["kind"] == "start")
+    found = [record for record in records[at:] if record["kind"] == "reconcile"]
+    blind, = [record for record in records[at:] if record["kind"] == "blind"]
+    closed, = [record for record in records[at:] if record["kind"] == "gap_closed"]
+    assert {(record["path"][len(work):], record["state"]) for record in found} == {
+        ("", "changed"), ("/f1001", "changed"), ("/f1002", "missing"), ("/other", "new"),
+        ("/changed", "changed")} | ({("/other", "changed")} & {
+            (record["path"][len(work):], record["state"]) for record in found})
+    assert closed["gap"] == blind["seq"] and {record["gap"] for record in found} == {blind["seq"]}
+    content, = [record for record in records[:at] if record["kind"] == "content"]
+    assert content["hash_state"] == "stable" and content["file"]["size"] == len("while it runs")
+    daemon.check()
 
 
 @pytest.fixture

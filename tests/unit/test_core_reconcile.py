@@ -17,6 +17,7 @@ import pytest
 
 import core_record
 from core_build import Driver
+from fim.content import entries
 
 
 BPF = {"x86_64": 321, "aarch64": 280}.get(os.uname()[4])
@@ -312,6 +313,25 @@ def test_a_state_that_is_cut_is_refused(tree):
     state = tree.driver.ask(b"o")
     with pytest.raises(AssertionError):
         tree.driver.ask(b"e" + state[:-1])
+
+
+def test_whose_content_may_be_another(tree):
+    fill(tree)
+    assert tree.driver.ask(b"n") == b""
+    one, two = tree.root + "/a/one", tree.root + "/a/two"
+    tree.chmod(one, 0o600)
+    tree.write(one)
+    tree.link(one, tree.root + "/a/link")
+    tree.rename(tree.root + "/b/one", tree.root + "/a/other")
+    os.rename(one, two)
+    tree.tell("rename", os.lstat(two), one, two, flags=REPLACED)
+    told = tree.ask("p")
+    noted = tree.driver.ask(b"n")
+    seqs = {record["seq"]: record["op"] for record in told}
+    found = [(seqs[seq], path.decode()) for seq, path in entries(noted)]
+    assert found == [("close", one), ("link", tree.root + "/a/link"),
+                     ("rename", two)]
+    assert tree.driver.ask(b"n") == b""
 
 
 class Acts:

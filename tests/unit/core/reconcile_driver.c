@@ -130,6 +130,13 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	case 'c':
 		return session_emit(session, "start", bytes_of(NULL, 0), bytes_of(NULL, 0)) ||
 		       earlier_compare(session, 0);
+	case 'n': /* what to read, from now on */
+		session->wants_contents = true;
+		buffer_add(out, session->contents.data, session->contents.length);
+		buffer_reset(&session->contents);
+		return 0;
+	case 'j': /* a byte: join; a byte: records a second */
+		return session_limit(session, text.data[0], (unsigned char)text.data[1]);
 	case 'l':
 		put_all(session, out);
 		return 0;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// session_content.c - after which records a file's content is worth a look: for
+// whoever reads it, in a queue that has a bound.
+#include <sys/stat.h>
+
+#include "decode.h"
+#include "session.h"
+
+static bool may_be_another(const struct fim_event *event)
+{
+	switch (event->op) {
+	case FIM_OP_CLOSE:
+	case FIM_OP_LINK:
+	case FIM_OP_TRUNCATE:
+		return true;
+	case FIM_OP_RENAME:
+		return event->flags & FIM_EVENT_REPLACED;
+	default:
+		return false;
+	}
+}
+
+bool content_is_wanted(const struct session *session, const struct fim_view *view)
+{
+	return session->wants_contents && may_be_another(view->event) &&
+	       S_ISREG(view->event->file.mode) && view->path.data && view->path_complete &&
+	       view->event->file.nlink;
+}
+
+void content_add(struct session *session, struct bytes path)
+{
+	struct buffer *out = &session->contents;
+	uint64_t seq = session->stream.seq;
+
+	if (out->length > SESSION_CONTENTS) {
+		session->counts[SESSION_UNREAD_CONTENTS]++;
+		return;
+	}
+	buffer_add(out, &seq, sizeof(seq));
+	buffer_add(out, path.data, path.length);
+	buffer_add_byte(out, '\0');
+}

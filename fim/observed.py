@@ -1,0 +1,177 @@
+"""What the monitor knows of every name, kept beside what was approved: DIR/observed.
+
+After a time in which fim was not there it is compared with what is. The file is written anew
+now and then and at the end, in the journal's thread, a part at a time: neither the rings nor the
+memory are kept waiting by it. It is whole, or the one before it still is.
+"""
+
+import collections
+import contextlib
+import json
+import os
+import struct
+import time
+import zlib
+
+from fim import host
+
+__all__ = ["Observed", "Since"]
+
+NAME, NEW = "observed", "observed.new"
+SECONDS = 60        # between two passes at least ...
+SHARE = 50          # ... and so many times as long as the last one took
+PARTS = 16          # that wait at most
+CHANGES = ("events", "scanned", "reconciled")  # counts that grow with every change of what is known
+LENGTH = struct.Struct("<I")
+SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
+
+# When the pass began: text as records have it; ns of CLOCK_MONOTONIC, 0 before this boot.
+Since = collections.namedtuple("Since", "text clock")
+
+
+class Observed:
+    """The file in the state directory `directory` (a descriptor).
+
+    asides  {what: function} that another thread calls soon, once each (fim/spool.py)
+    now     what a record has as its time
+    """
+
+    def __init__(self, directory, asides, now):
+        self.directory = directory
+        self.asides = asides
+        self.now = now
+        self.parts = collections.deque()
+        self.cursor = self.begun = None
+        self.next = 0
+        self.known = None  # the counts of changes when the last pass began
+        self.file = None
+
+    # --- keeping ---
+
+    def turn(self, session):
+        """A step of a pass, when it is time and something has changed since the last."""
+        if self.cursor is None and time.monotonic() >= self.next:
+            self.look(session)
+        if self.cursor is not None and len(self.parts) < PARTS:
+            self.step(session)
+
+    def look(self, session):
+        """Begin one, or look again later."""
+        counts = session.counts()
+        known, self.known = self.known, tuple(counts[name] for name in CHANGES)
+        self.next = time.monotonic() + SECONDS
+        if self.known != known:
+            self.begin()
+
+    def finish(self, session):
+        """A whole pass at once: nothing will change any more."""
+        self.begin()
+        while self.cursor is not None:
+            self.step(session)
+        self.known, self.next = None, 0  # the next session's are others
+
+    def begin(self):
+        """A pass; one under way is given up."""
+        clock = time.clock_gettime(time.CLOCK_MONOTONIC)
+        self.begun, self.cursor = time.monotonic(), 0
+        self.put(json.dumps({"time": self.now(), "boot_id": host.boot_id(),
+                             "clock": int(clock * 10**9)}).encode("ascii"))
+
+    def step(self, session):
+        """The next part of it; the last is followed by an empty one."""
+        self.cursor, part = session.observed(self.cursor)
+        if part:
+            self.put(part)
+        if self.cursor == 0:
+            self.cursor = None
+            self.next = time.monotonic() + max(SECONDS, SHARE * (time.monotonic() - self.begun))
+            self.put(b"")
+
+    def put(self, part):
+        """For the other thread."""
+        self.parts.append((self.begun, part))
+        self.asides[NAME] = self.write
+
+    # --- the other thread ---
+
+    def write(self):
+        """What waits."""
+        while self.parts:
+            begun, part = self.parts.popleft()
+            try:
+                self.write_part(begun, part)
+            except OSError:
+                self.abandon()
+                raise
+
+    def write_part(self, begun, part):
+        """One; of a pass whose beginning could not be written none is."""
+        if part.startswith(b"{"):
+            self.abandon()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE
+            self.file = begun, os.fdopen(os.open(NEW, flags, 0o600, dir_fd=self.directory), "wb")
+        if not self.file or self.file[0] != begun:
+            return
+        packed = zlib.compress(part, 1) if part else b""
+        self.file[1].write(LENGTH.pack(len(packed)) + packed)
+        if not part:
+            self.replace()
+
+    def replace(self):
+        """The new one is whole."""
+        file, self.file = self.file[1], None
+        with file:
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(NEW, NAME, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+
+    def abandon(self):
+        """The file that was begun."""
+        if self.file:
+            with contextlib.suppress(OSError):
+                self.file[1].close()
+            self.file = None
+
+    # --- comparing ---
+
+    def stored(self):
+        """(Since, an iterator of parts) of the file, None where there is none. A damaged one
+        gives ValueError, KeyError, TypeError."""
+        try:
+            descriptor = os.open(NAME, os.O_RDONLY | SAFE, dir_fd=self.directory)
+        except FileNotFoundError:
+            return None
+        parts = parts_of(os.fdopen(descriptor, "rb"))
+        head = json.loads(next(parts).decode("ascii"))
+        same = head["boot_id"] == host.boot_id()
+        return Since(head["time"], head["clock"] if same else 0), parts
+
+    def since(self):
+        """When that was, as records have it; None where there is none."""
+        stored = self.stored()
+        return stored and stored[0].text
+
+    def recall(self, session):
+        """Into the session, before its compare(): the Since, None where there is none."""
+        stored = self.stored()
+        if stored is None:
+            return None
+        for part in stored[1]:
+            session.earlier(part)
+        return stored[0]
+
+
+def parts_of(file):
+    """The parts of a file; ValueError where it is cut."""
+    with file:
+        while True:
+            head = file.read(LENGTH.size)
+            if len(head) < LENGTH.size:
+                raise ValueError("cut")
+            packed = file.read(LENGTH.unpack(head)[0])
+            if not packed:
+                return
+            try:
+                yield zlib.decompress(packed)
+            except zlib.error as error:
+                raise ValueError(str(error))

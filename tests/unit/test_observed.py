@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What was known is kept, and compared with what is there after a time when nobody was."""
+import os
+
+import pytest
+
+from fim import observed
+from fim.observed import Observed
+from sessions import records, session
+
+CLOCK = "2026-01-01T00:00:00.000000000Z"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """(what is watched, its neighbour)"""
+    for name in ("watched", "other"):
+        (tmp_path / name).mkdir()
+        for file in ("one", "two", "three"):
+            (tmp_path / name / file).write_text(file)
+    return tmp_path / "watched", tmp_path / "other"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """An Observed on a state directory, whose other thread is this one."""
+    (tmp_path / "state").mkdir(0o700)
+    descriptor = os.open(str(tmp_path / "state"), os.O_RDONLY | os.O_DIRECTORY)
+    yield Observed(descriptor, {}, lambda: CLOCK)
+    os.close(descriptor)
+
+
+def write(kept):
+    for name in list(kept.asides):
+        kept.asides.pop(name)()
+
+
+def differences(kept, *paths):
+    """{path: state} after the next start."""
+    with session(*paths) as later:
+        since = kept.recall(later)
+        assert since.text == CLOCK and since.clock > 0
+        later.emit("blind", "", "")
+        later.compare(since.clock)
+        told = records(later)
+    assert [record["kind"] for record in told[:1] + told[-1:]] == ["blind", "gap_closed"]
+    assert told[-1]["gap"] == told[0]["seq"] and all(
+        record["gap"] == told[0]["seq"] and record["since"] for record in told[1:-1])
+    return {record["path"]: record["state"] for record in told[1:-1]}
+
+
+def change(watched):
+    (watched / "one").chmod(0o600)
+    (watched / "two").unlink()
+    (watched / "four").write_text("four")
+
+
+def test_kept_at_the_end(tree, kept):
+    watched, _ = tree
+    with session(watched) as first:
+        kept.finish(first)
+    write(kept)
+    assert differences(kept, watched) == {}
+    change(watched)
+    assert differences(kept, watched) == {
+        str(watched): "changed", str(watched / "one"): "changed", str(watched / "two"): "missing",
+        str(watched / "four"): "new"}
+
+
+def test_kept_now_and_then(tree, kept, monkeypatch):
+    """A pass is begun when something changed, and the file is replaced when it is over."""
+    watched, _ = tree
+    monkeypatch.setattr(observed, "SECONDS", 0)
+    monkeypatch.setattr(observed, "SHARE", 0)
+    with session(watched) as first:
+        kept.turn(first)
+        assert kept.cursor is None and kept.since() is None
+        write(kept)
+        assert kept.since() == CLOCK
+        kept.turn(first)
+        assert not kept.parts
+        kept.begin()
+        write(kept)  # and killed
+    change(watched)
+    assert len(differences(kept, watched)) == 4
+
+
+def test_other_paths(tree, kept):
+    """What nobody had asked for is not new, what nobody asks for is not missing."""
+    watched, other = tree
+    with session(watched, other / "one") as first:
+        kept.finish(first)
+    write(kept)
+    change(watched)
+    change(other)
+    assert differences(kept, other) == {str(other / "one"): "changed"}
+    assert differences(kept, other / "one", other / "four") == {str(other / "one"): "changed"}
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:-5], lambda data: b"",
+                                  lambda data: data[:40] + b"\0" * 9 + data[49:],
+                                  lambda data: b"\3\0\0\0[1]" + data])
+def test_a_damaged_file(tree, kept, harm):
+    watched, _ = tree
+    with session(watched) as first:
+        kept.finish(first)
+    write(kept)
+    path = os.path.join("/proc/self/fd", str(kept.directory), "observed")
+    with open(path, "rb") as file:
+        data = file.read()
+    with open(path, "wb") as file:
+        file.write(harm(data))
+    with session(watched) as later, pytest.raises((ValueError, KeyError, TypeError, OSError)):
+        kept.recall(later)
+
+
+def test_another_boot(tree, kept, monkeypatch):
+    watched, _ = tree
+    with session(watched) as first:
+        kept.finish(first)
+    write(kept)
+    monkeypatch.setattr(observed.host, "boot_id", lambda: "another")
+    with session(watched) as later:
+        assert kept.recall(later).clock == 0
+
+
+def test_a_disk_that_stands_still(kept, monkeypatch):
+    """Few parts wait; a pass whose beginning was not written does not replace the file."""
+    class Endless:
+        counts = dict.fromkeys(observed.CHANGES, 1).copy
+        observed = staticmethod(lambda cursor: (cursor + 1, b"part"))
+
+    for _ in range(100):
+        kept.turn(Endless)
+    assert len(kept.parts) == observed.PARTS
+    kept.parts.popleft()
+    kept.put(b"")
+    write(kept)
+    assert kept.since() is None
+
+
+def test_no_room(tree, kept, monkeypatch):
+    """The file from before stays."""
+    watched, _ = tree
+    with session(watched) as first:
+        kept.finish(first)
+        write(kept)
+        (watched / "five").write_text("five")
+        monkeypatch.setattr(observed.os, "fsync", lambda descriptor: refuse())
+        kept.finish(first)
+        with pytest.raises(OSError):
+            write(kept)
+        write(kept)
+    assert str(watched / "five") in differences(kept, watched)
+
+
+def refuse():
+    raise OSError(28, os.strerror(28))
