@@ -9,6 +9,7 @@ static PyMethodDef methods[] = {
 	{"decode", core_decode, METH_O, core_decode_doc},
 	{"examine", core_examine, METH_VARARGS, core_examine_doc},
 	{"digest_prefix", core_digest_prefix, METH_VARARGS, core_digest_prefix_doc},
+	{"row_text", core_row_text, METH_O, core_row_text_doc},
 	{NULL, NULL, 0, NULL},
 };
 

@@ -23,6 +23,8 @@ PyObject *core_examine(PyObject *module, PyObject *args);
 extern const char core_examine_doc[];
 PyObject *core_digest_prefix(PyObject *module, PyObject *args);
 extern const char core_digest_prefix_doc[];
+PyObject *core_row_text(PyObject *module, PyObject *rows);
+extern const char core_row_text_doc[];
 /* NULL with ValueError set: OpenSSL does not have it, or does not allow it. */
 const struct digest_kind *core_digest_kind(const char *algorithm);
 /* The table of facts.h: (word, letter, form, compared), head first. */
