@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import struct
+import zlib
 
 from fim import _core
 from fim.errors import FimError
@@ -29,6 +30,7 @@ MIGRATIONS = (
      "PRIMARY KEY (check_id, path))",
      "CREATE TABLE accepts (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL)",
      "PRAGMA application_id = %d" % APPLICATION),
+    ("CREATE TABLE texts (path BLOB PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
 )
 
 
@@ -223,6 +225,7 @@ class Database:
     def replace(self, scope, batches, excluded=()):
         """A new approved side: everything that `batches` give, in order. The seal."""
         self.execute("DELETE FROM approved")
+        self.execute("DELETE FROM texts")
         self.put("scope", scope)
         seal = Seal(scope)
         for batch in batches:
@@ -250,6 +253,20 @@ class Database:
         """The approved facts of one path, or None."""
         row = self.execute("SELECT facts FROM approved WHERE path = ?", (path,)).fetchone()
         return row[0] if row else None
+
+    def keep(self, path, content):
+        """What the approved file says; None: it is not kept."""
+        self.execute("DELETE FROM texts WHERE path = ?", (path,))
+        if content is not None:
+            self.execute("INSERT INTO texts VALUES (?, ?)", (path, zlib.compress(content)))
+
+    def kept(self, path):
+        """What keep() was given, or None. Nothing seals it: its hash is sealed."""
+        row = self.execute("SELECT content FROM texts WHERE path = ?", (path,)).fetchone()
+        try:
+            return zlib.decompress(row[0]) if row else None
+        except (zlib.error, TypeError):
+            return None
 
     def add_check(self, findings):
         """A check with (path, state, old_path, before, after) rows; its number."""
