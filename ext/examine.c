@@ -99,26 +99,22 @@ static bool same_state(const struct stat *a, const struct stat *b)
 
 #define MOVED 1 /* what was read does not belong together */
 
-// A file or directory, through a descriptor.
-static int examine_fd(struct examiner *examiner, int fd, const struct stat *named,
+// A file or directory, through a descriptor, of which fstat(2) said `st`.
+static int examine_fd(struct examiner *examiner, int fd, const struct stat *st,
 		      struct buffer *out)
 {
-	struct stat st, after;
+	struct stat after;
 	int error = 0;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!same_inode(&st, named))
-		return MOVED;
-	facts_head(&st, out);
+	facts_head(st, out);
 	add_flags(fd, out);
-	if (S_ISREG(st.st_mode) && examiner->digest)
-		error = add_content(examiner, fd, &st, out);
+	if (S_ISREG(st->st_mode) && examiner->digest)
+		error = add_content(examiner, fd, st, out);
 	if (error == 0)
 		error = xattr_add(examiner->room, fd, NULL, out);
 	if (error < 0)
 		return error;
-	return fstat(fd, &after) < 0 ? -errno : same_state(&st, &after) ? 0 : MOVED;
+	return fstat(fd, &after) < 0 ? -errno : same_state(st, &after) ? 0 : MOVED;
 }
 
 // What cannot be opened without waking somebody: links, pipes, sockets, devices.
@@ -143,41 +139,64 @@ static int examine_closed(struct examiner *examiner, int at, const char *name, m
 }
 
 static int examine_opened(struct examiner *examiner, int at, const char *name,
-			  const struct stat *st, struct buffer *out)
+			  const struct stat *named, struct buffer *out)
 {
-	int fd = examine_open(at, name, S_ISDIR(st->st_mode) ? O_DIRECTORY : 0), error;
+	int fd = examine_open(at, name, S_ISDIR(named->st_mode) ? O_DIRECTORY : 0), error;
+	struct stat st;
 
 	if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENXIO)
 		return MOVED; // it is of another type by now
 	if (fd < 0)
 		return fd;
-	error = examine_fd(examiner, fd, st, out);
+	error = fstat(fd, &st) < 0	   ? -errno
+		: same_inode(&st, named) ? examine_fd(examiner, fd, &st, out)
+					   : MOVED;
 	close(fd);
 	return error;
 }
 
-static int look(struct examiner *examiner, int at, const char *name, bool shut,
+// One that its directory calls regular needs no look before it is opened.
+static bool examine_regular(struct examiner *examiner, int at, const char *name,
+			    struct stat *st, struct buffer *out, int *error)
+{
+	int fd = examine_open(at, name, 0);
+	bool regular = fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode);
+
+	if (regular)
+		*error = examine_fd(examiner, fd, st, out);
+	if (fd >= 0)
+		close(fd);
+	return regular;
+}
+
+static int look(struct examiner *examiner, int at, const char *name, enum examine_hint hint,
 		struct stat *st, struct buffer *out)
 {
+	int error;
+
+	if (hint == EXAMINE_REGULAR && !examiner->options->quick &&
+	    examine_regular(examiner, at, name, st, out, &error))
+		return error;
 	if (fstatat(at, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return -errno;
 	facts_head(st, out);
-	if (examiner->options->quick || shut)
+	if (examiner->options->quick || hint == EXAMINE_SHUT)
 		return 0;
 	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
 		return examine_opened(examiner, at, name, st, out);
 	return examine_closed(examiner, at, name, st->st_mode, out);
 }
 
-int examine(struct examiner *examiner, int at, const char *name, bool shut, struct buffer *out)
+int examine(struct examiner *examiner, int at, const char *name, enum examine_hint hint,
+	    struct buffer *out)
 {
 	struct stat st;
 	int error;
 
 	buffer_reset(out);
-	error = look(examiner, at, name, shut, &st, out);
+	error = look(examiner, at, name, hint, &st, out);
 	if (error == MOVED && st.st_size <= RETRY_MAX)
-		error = look(examiner, at, name, shut, &st, out);
+		error = look(examiner, at, name, hint, &st, out);
 	if (error < 0 && (error == -ENOENT || out->length == 0))
 		return error;
 	if (error == MOVED)

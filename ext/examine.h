@@ -25,12 +25,19 @@ void examiner_free(struct examiner *examiner);
 
 #define EXAMINE_MOVING 0x10000 /* no errno */
 
+/* What is known of a name before it is looked at. */
+enum examine_hint {
+	EXAMINE_ANYTHING,
+	EXAMINE_REGULAR, /* its directory calls it a regular file: open it first */
+	EXAMINE_SHUT,    /* a directory that must not be opened (an automount point) */
+};
+
 /* The facts of `name` in the open directory `at` (or AT_FDCWD), no link
- * followed, into `out`. `shut` is a directory that must not be opened (an
- * automount point). -ENOENT: it is gone, -errno: there are no facts. Above 0 they
+ * followed, into `out`. -ENOENT: it is gone, -errno: there are no facts. Above 0 they
  * lack what could not be read (errno), or are of no one moment of a file that
  * moves (EXAMINE_MOVING), and say so. */
-int examine(struct examiner *examiner, int at, const char *name, bool shut, struct buffer *out);
+int examine(struct examiner *examiner, int at, const char *name, enum examine_hint hint,
+	    struct buffer *out);
 
 /* The digest of the first `size` bytes. */
 int examine_prefix(struct examiner *examiner, const char *path, uint64_t size,

@@ -12,6 +12,7 @@ static PyMethodDef methods[] = {
 	{"map_get", core_map_get, METH_VARARGS, core_map_get_doc},
 	{"map_put", core_map_put, METH_VARARGS, core_map_put_doc},
 	{"map_drop", core_map_drop, METH_VARARGS, core_map_drop_doc},
+	{"row_text", core_row_text, METH_O, core_row_text_doc},
 	{NULL, NULL, 0, NULL},
 };
 

@@ -39,7 +39,7 @@ PyObject *core_examine(PyObject *module, PyObject *args)
 		return NULL;
 	Py_BEGIN_ALLOW_THREADS
 	examiner = examiner_new(&options);
-	error = examiner ? examine(examiner, AT_FDCWD, path, false, &facts) : -ENOMEM;
+	error = examiner ? examine(examiner, AT_FDCWD, path, EXAMINE_ANYTHING, &facts) : -ENOMEM;
 	examiner_free(examiner);
 	Py_END_ALLOW_THREADS
 	result = error < 0 ? core_raise(error, path)
@@ -76,6 +76,44 @@ PyObject *core_digest_prefix(PyObject *module, PyObject *args)
 	if (error < 0)
 		return core_raise(error, path);
 	return PyBytes_FromStringAndSize((char *)value, (Py_ssize_t)length);
+}
+
+static int add_row(PyObject *row, struct buffer *out)
+{
+	Py_ssize_t path_length, facts_length;
+	const char *path, *facts;
+
+	if (!PyArg_ParseTuple(row, "y#y#", &path, &path_length, &facts, &facts_length))
+		return -1;
+	buffer_add_number(out, (uint64_t)path_length, 10, 0);
+	buffer_add_byte(out, ' ');
+	buffer_add_number(out, (uint64_t)facts_length, 10, 0);
+	buffer_add_byte(out, ' ');
+	buffer_add(out, path, (size_t)path_length);
+	buffer_add(out, facts, (size_t)facts_length);
+	return 0;
+}
+
+const char core_row_text_doc[] =
+	"row_text(rows)\n--\n\n"
+	"What a seal is over: of each (path, facts) the two lengths and the two. TypeError.";
+
+PyObject *core_row_text(PyObject *module, PyObject *rows)
+{
+	PyObject *result = NULL;
+	struct buffer out = {0};
+	int error = PyList_Check(rows) ? 0 : -1;
+
+	(void)module;
+	if (error < 0)
+		PyErr_SetString(PyExc_TypeError, "row_text: not a list");
+	for (Py_ssize_t i = 0; error == 0 && i < PyList_Size(rows); i++)
+		error = add_row(PyList_GetItem(rows, i), &out);
+	if (error == 0)
+		result = out.error ? PyErr_NoMemory()
+				   : PyBytes_FromStringAndSize(out.data, (Py_ssize_t)out.length);
+	buffer_deinit(&out);
+	return result;
 }
 
 static PyObject *attribute(const char *word, char letter, const char *form, const char *compared)

@@ -100,8 +100,15 @@ static bool begin(struct py_survey *self)
 
 static PyObject *pair_of(const struct survey_entry *entry)
 {
-	return Py_BuildValue("(y#y#)", entry->path.data, (Py_ssize_t)entry->path.length - 1,
-			     entry->facts.data, (Py_ssize_t)entry->facts.length);
+	PyObject *path = PyBytes_FromStringAndSize(entry->path.data,
+						   (Py_ssize_t)entry->path.length - 1);
+	PyObject *facts = PyBytes_FromStringAndSize(entry->facts.data,
+						    (Py_ssize_t)entry->facts.length);
+	PyObject *pair = path && facts ? PyTuple_Pack(2, path, facts) : NULL;
+
+	Py_XDECREF(path);
+	Py_XDECREF(facts);
+	return pair;
 }
 
 static int notice(struct survey *survey, const struct survey_entry *entry)
@@ -132,41 +139,47 @@ static int add_entry(struct survey *survey, PyObject *list, const struct survey_
 	return error;
 }
 
-static PyObject *list_of(struct survey *survey, struct survey_batch *batch)
+static int add_batch(struct survey *survey, PyObject *list, const struct survey_batch *batch)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; error == 0 && i < batch->count; i++)
+		error = add_entry(survey, list, &batch->entries[i]);
+	return error;
+}
+
+// Of the next batches, which are the survey's again.
+static PyObject *take(struct survey *survey, int batches)
 {
 	PyObject *list = PyList_New(0);
+	int error = list ? 0 : -1;
 
-	for (unsigned int i = 0; list && i < batch->count; i++)
-		if (add_entry(survey, list, &batch->entries[i]) < 0) {
-			Py_DECREF(list);
-			list = NULL;
-		}
-	return list;
+	for (; error == 0 && batches > 0; batches--) {
+		error = add_batch(survey, list, survey_batch(survey));
+		survey_release(survey);
+	}
+	if (error == 0)
+		return list;
+	Py_XDECREF(list);
+	return NULL;
 }
 
 static PyObject *survey_py_next(PyObject *object, PyObject *args)
 {
 	struct py_survey *self = (struct py_survey *)object;
-	struct survey_batch *batch;
-	PyObject *list;
-	int timeout, got;
+	int timeout, whole;
 
 	if (!PyArg_ParseTuple(args, "i:next", &timeout) || !begin(self))
 		return NULL;
 	Py_BEGIN_ALLOW_THREADS
-	got = survey_next(&self->survey, timeout, &batch);
+	whole = survey_wait(&self->survey, timeout);
 	Py_END_ALLOW_THREADS
 	self->busy = false;
-	if (got < 0)
-		return core_raise(got, "survey");
-	if (got == 0) {
-		if (survey_is_over(&self->survey))
-			Py_RETURN_NONE;
-		return PyList_New(0);
-	}
-	list = list_of(&self->survey, batch);
-	survey_release(&self->survey);
-	return list;
+	if (whole < 0)
+		return core_raise(whole, "survey");
+	if (whole == 0 && survey_is_over(&self->survey))
+		Py_RETURN_NONE;
+	return take(&self->survey, whole < SURVEY_ENOUGH ? whole : SURVEY_ENOUGH);
 }
 
 static PyObject *survey_py_read(PyObject *object, PyObject *unused)

@@ -29,6 +29,8 @@ PyObject *core_map_put(PyObject *module, PyObject *args);
 extern const char core_map_put_doc[];
 PyObject *core_map_drop(PyObject *module, PyObject *args);
 extern const char core_map_drop_doc[];
+PyObject *core_row_text(PyObject *module, PyObject *rows);
+extern const char core_row_text_doc[];
 /* NULL with ValueError set: OpenSSL does not have it, or does not allow it. */
 const struct digest_kind *core_digest_kind(const char *algorithm);
 /* The table of facts.h: (word, letter, form, compared), head first. */

@@ -17,19 +17,14 @@ static bool batch_is_whole(struct survey_batch *batch)
 	return __atomic_load_n(&batch->left, __ATOMIC_ACQUIRE) == 0;
 }
 
-static void tell(struct survey *survey)
+static void stop(struct survey *survey, int error)
 {
 	pthread_mutex_lock(&survey->lock);
-	pthread_cond_broadcast(&survey->moved);
-	pthread_mutex_unlock(&survey->lock);
-}
-
-static void fail(struct survey *survey, int error)
-{
-	pthread_mutex_lock(&survey->lock);
-	survey->error = error;
+	survey->error = survey->error < 0 ? survey->error : error;
 	survey->stopped = true;
-	pthread_cond_broadcast(&survey->moved);
+	pthread_cond_broadcast(&survey->room);
+	pthread_cond_broadcast(&survey->work);
+	pthread_cond_broadcast(&survey->ready);
 	pthread_mutex_unlock(&survey->lock);
 }
 
@@ -42,8 +37,8 @@ void survey_drop(struct survey *survey, struct survey_directory *directory)
 	free(directory);
 	pthread_mutex_lock(&survey->lock);
 	survey->directories--;
-	if (survey->crowded)
-		pthread_cond_broadcast(&survey->moved);
+	if (survey->crowded && survey->directories <= survey->crowded)
+		pthread_cond_signal(&survey->room);
 	pthread_mutex_unlock(&survey->lock);
 }
 
@@ -56,7 +51,7 @@ static struct survey_batch *begin_batch(struct survey *survey)
 
 	pthread_mutex_lock(&survey->lock);
 	while (survey->filled - survey->got >= SURVEY_RING && !survey->stopped)
-		pthread_cond_wait(&survey->moved, &survey->lock);
+		pthread_cond_wait(&survey->room, &survey->lock);
 	stopped = survey->stopped;
 	pthread_mutex_unlock(&survey->lock);
 	return stopped ? NULL : batch_at(survey, survey->filled);
@@ -90,7 +85,7 @@ void survey_flush(struct survey *survey)
 	batch->left = batch->count + survey->workers;
 	pthread_mutex_lock(&survey->lock);
 	survey->filled++;
-	pthread_cond_broadcast(&survey->moved);
+	pthread_cond_broadcast(&survey->work);
 	pthread_mutex_unlock(&survey->lock);
 }
 
@@ -103,10 +98,11 @@ void survey_make_room(struct survey *survey, unsigned int open)
 		survey_flush(survey); // what waits for more is not worked on
 		pthread_mutex_lock(&survey->lock);
 	}
-	survey->crowded = true;
-	while (survey->directories > open + SURVEY_OPEN_MAX && !survey->stopped)
-		pthread_cond_wait(&survey->moved, &survey->lock);
-	survey->crowded = false;
+	if (survey->directories > open + SURVEY_OPEN_MAX)
+		survey->crowded = open + SURVEY_OPEN_MAX / 2;
+	while (survey->crowded && survey->directories > survey->crowded && !survey->stopped)
+		pthread_cond_wait(&survey->room, &survey->lock);
+	survey->crowded = 0;
 	survey->directories++;
 	pthread_mutex_unlock(&survey->lock);
 }
@@ -117,11 +113,12 @@ static void *walker(void *context)
 	int error = survey_walk(survey);
 
 	if (error < 0)
-		fail(survey, error);
+		stop(survey, error);
 	survey_flush(survey);
 	pthread_mutex_lock(&survey->lock);
 	survey->walked = true;
-	pthread_cond_broadcast(&survey->moved);
+	pthread_cond_broadcast(&survey->work);
+	pthread_cond_broadcast(&survey->ready);
 	pthread_mutex_unlock(&survey->lock);
 	return NULL;
 }
@@ -134,7 +131,7 @@ static struct survey_batch *wait_for_batch(struct survey *survey, uint64_t numbe
 
 	pthread_mutex_lock(&survey->lock);
 	while (number >= survey->filled && !survey->walked && !survey->stopped)
-		pthread_cond_wait(&survey->moved, &survey->lock);
+		pthread_cond_wait(&survey->work, &survey->lock);
 	there = number < survey->filled && !survey->stopped;
 	pthread_mutex_unlock(&survey->lock);
 	return there ? batch_at(survey, number) : NULL;
@@ -149,13 +146,30 @@ static unsigned int work_on(struct survey *survey, struct examiner *examiner,
 		struct survey_entry *entry = &batch->entries[i];
 
 		entry->error = examine(examiner, entry->directory->fd,
-				       entry->path.data + entry->name, entry->shut,
+				       entry->path.data + entry->name, entry->hint,
 				       &entry->facts);
 		survey_drop(survey, entry->directory);
 		entry->directory = NULL;
 		done++;
 	}
 	return done;
+}
+
+// Whether the consumer has enough to do, or there will be no more.
+static bool is_ready(const struct survey *survey)
+{
+	return survey->whole - survey->got >= SURVEY_ENOUGH || survey->stopped ||
+	       (survey->walked && survey->whole == survey->filled);
+}
+
+static void note_whole(struct survey *survey)
+{
+	pthread_mutex_lock(&survey->lock);
+	while (survey->whole < survey->filled && batch_is_whole(batch_at(survey, survey->whole)))
+		survey->whole++;
+	if (is_ready(survey))
+		pthread_cond_signal(&survey->ready);
+	pthread_mutex_unlock(&survey->lock);
 }
 
 static void *worker(void *context)
@@ -165,25 +179,20 @@ static void *worker(void *context)
 	struct survey_batch *batch;
 
 	if (!examiner) {
-		fail(survey, -ENOMEM);
+		stop(survey, -ENOMEM);
 		return NULL;
 	}
 	for (uint64_t number = 0; (batch = wait_for_batch(survey, number)); number++) {
 		unsigned int through = work_on(survey, examiner, batch) + 1;
 
 		if (__atomic_sub_fetch(&batch->left, through, __ATOMIC_ACQ_REL) == 0)
-			tell(survey);
+			note_whole(survey);
 	}
 	examiner_free(examiner);
 	return NULL;
 }
 
 // The consumer's side.
-
-static bool next_is_whole(struct survey *survey)
-{
-	return survey->got < survey->filled && batch_is_whole(batch_at(survey, survey->got));
-}
 
 bool survey_is_over(struct survey *survey)
 {
@@ -195,24 +204,27 @@ bool survey_is_over(struct survey *survey)
 	return over;
 }
 
-int survey_next(struct survey *survey, int timeout_ms, struct survey_batch **ret)
+int survey_wait(struct survey *survey, int timeout_ms)
 {
 	struct timespec until;
-	bool whole;
+	int whole;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += (long)timeout_ms * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&survey->lock);
-	while (!next_is_whole(survey) && !survey->stopped &&
-	       !(survey->walked && survey->got == survey->filled))
-		if (pthread_cond_timedwait(&survey->moved, &survey->lock, &until) != 0)
+	while (!is_ready(survey))
+		if (pthread_cond_timedwait(&survey->ready, &survey->lock, &until) != 0)
 			break;
-	whole = next_is_whole(survey);
+	whole = survey->error < 0 ? survey->error : (int)(survey->whole - survey->got);
 	pthread_mutex_unlock(&survey->lock);
-	*ret = batch_at(survey, survey->got);
-	return survey->error < 0 ? survey->error : whole;
+	return whole;
+}
+
+struct survey_batch *survey_batch(struct survey *survey)
+{
+	return batch_at(survey, survey->got);
 }
 
 void survey_release(struct survey *survey)
@@ -220,7 +232,8 @@ void survey_release(struct survey *survey)
 	batch_at(survey, survey->got)->count = 0;
 	pthread_mutex_lock(&survey->lock);
 	survey->got++;
-	pthread_cond_broadcast(&survey->moved);
+	if (survey->filled - survey->got == SURVEY_RING / 2)
+		pthread_cond_signal(&survey->room);
 	pthread_mutex_unlock(&survey->lock);
 }
 
@@ -252,7 +265,9 @@ int survey_start(struct survey *survey)
 	int error = mount_table_init(&survey->mounts, "/proc/self/mountinfo");
 
 	pthread_mutex_init(&survey->lock, NULL);
-	pthread_cond_init(&survey->moved, NULL);
+	pthread_cond_init(&survey->room, NULL);
+	pthread_cond_init(&survey->work, NULL);
+	pthread_cond_init(&survey->ready, NULL);
 	survey->ring = calloc(SURVEY_RING, sizeof(*survey->ring));
 	survey->threads = calloc(survey->workers + 1, sizeof(*survey->threads));
 	if (error == 0 && (!survey->ring || !survey->threads))
@@ -277,10 +292,7 @@ static void end_batch(struct survey *survey, struct survey_batch *batch)
 static void end_threads(struct survey *survey)
 {
 	__atomic_store_n(&survey->examine.pace.stop, true, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&survey->lock);
-	survey->stopped = true;
-	pthread_cond_broadcast(&survey->moved);
-	pthread_mutex_unlock(&survey->lock);
+	stop(survey, 0);
 	for (unsigned int i = 0; i < survey->started; i++)
 		pthread_join(survey->threads[i], NULL);
 }

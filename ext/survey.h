@@ -23,6 +23,7 @@
 
 #define SURVEY_BATCH 64
 #define SURVEY_RING 256     /* batches */
+#define SURVEY_ENOUGH 16    /* whole batches, to wake the consumer for */
 #define SURVEY_OPEN_MAX 256 /* directories that only wait for their workers */
 
 struct survey_directory {
@@ -38,7 +39,7 @@ struct survey_entry {
 	struct buffer path; /* a NUL counts as its last byte */
 	struct buffer facts;
 	size_t name; /* where it begins in the path */
-	bool shut;
+	enum examine_hint hint;
 	int error; /* what examine() gave */
 };
 
@@ -63,14 +64,18 @@ struct survey {
 	bool one_file_system;
 	char **roots; /* sorted, ours, up to NULL */
 
+	/* Who waits is woken once there is enough to do: with as many threads as
+	 * cores a switch for each batch is what they lose most by. */
 	pthread_mutex_t lock;
-	pthread_cond_t moved; /* anything of the following changed */
+	pthread_cond_t room;  /* for the walker: half the ring, or half the directories */
+	pthread_cond_t work;  /* for the workers: a batch more */
+	pthread_cond_t ready; /* for the consumer: SURVEY_ENOUGH, or the end */
 	struct survey_batch *ring;
 	struct survey_batch *filling; /* the walker's */
-	uint64_t filled, got; /* batches by the walker, by the consumer */
+	uint64_t filled, whole, got;  /* batches by the walker, the workers, the consumer */
 	bool walked, stopped;
 	unsigned int directories; /* open */
-	bool crowded;             /* the walker waits for fewer */
+	unsigned int crowded;     /* the walker waits for so few; 0: it does not */
 	int error;                /* of the walker or a worker: the survey is void */
 	struct survey_notice *notices;
 
@@ -80,9 +85,11 @@ struct survey {
 
 /* `survey` has options and roots; the threads start. */
 int survey_start(struct survey *survey);
-/* Wait up to `timeout_ms` for the next batch: 1 and `ret`, 0 not yet or (see
- * survey_is_over()) no more, -errno. It is the caller's until survey_release(). */
-int survey_next(struct survey *survey, int timeout_ms, struct survey_batch **ret);
+/* Wait up to `timeout_ms` for SURVEY_ENOUGH: how many batches are whole, 0: none
+ * yet or (see survey_is_over()) no more, -errno. The first is survey_batch(), the
+ * caller's until survey_release(). */
+int survey_wait(struct survey *survey, int timeout_ms);
+struct survey_batch *survey_batch(struct survey *survey);
 void survey_release(struct survey *survey);
 bool survey_is_over(struct survey *survey);
 /* Also of one that never started. */

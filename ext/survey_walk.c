@@ -19,39 +19,60 @@ struct walk {
 	unsigned int depth; /* directories the walker is in */
 };
 
+enum item_kind {
+	ITEM_OTHER,
+	ITEM_REGULAR,
+	ITEM_DIRECTORY, /* or what may be one */
+	ITEM_CONTENTS,  /* of it: the name ends in a slash */
+};
+
+struct item {
+	size_t name; /* where in the names */
+	enum item_kind kind;
+};
+
 struct listing {
 	struct buffer names; /* each with its NUL */
-	size_t *items;       /* where in it */
+	struct item *items;
 	size_t count, room;
 };
 
-static int add_item(struct listing *listing, const char *name, const char *end)
+static int add_item(struct listing *listing, const char *name, enum item_kind kind)
 {
+	const char *end = kind == ITEM_CONTENTS ? "/" : "";
+
 	if (listing->count == listing->room) {
 		size_t room = listing->room ? listing->room * 2 : 64;
-		size_t *items = realloc(listing->items, room * sizeof(*items));
+		struct item *items = realloc(listing->items, room * sizeof(*items));
 
 		if (!items)
 			return -ENOMEM;
 		listing->items = items;
 		listing->room = room;
 	}
-	listing->items[listing->count++] = listing->names.length;
+	listing->items[listing->count++] = (struct item){listing->names.length, kind};
 	buffer_add_string(&listing->names, name);
 	buffer_add(&listing->names, end, strlen(end) + 1);
 	return listing->names.error;
 }
 
-static int add_name(struct listing *listing, const char *name, bool directory)
+static int add_name(struct listing *listing, const char *name, unsigned char type)
 {
-	int error = add_item(listing, name, "");
+	static const enum item_kind kinds[] = {
+		[DT_UNKNOWN] = ITEM_DIRECTORY, [DT_DIR] = ITEM_DIRECTORY, [DT_REG] = ITEM_REGULAR,
+	};
+	enum item_kind kind = type <= DT_REG ? kinds[type] : ITEM_OTHER;
+	int error = add_item(listing, name, kind);
 
-	return error == 0 && directory ? add_item(listing, name, "/") : error;
+	return error == 0 && kind == ITEM_DIRECTORY ? add_item(listing, name, ITEM_CONTENTS)
+						    : error;
 }
 
 static int by_bytes(const void *a, const void *b, void *names)
 {
-	return strcmp((char *)names + *(const size_t *)a, (char *)names + *(const size_t *)b);
+	const struct item *one = a, *other = b;
+
+	return strcmp((char *)names + one->name, (char *)names + other->name);
 }
 
 static void sort(struct listing *listing)
@@ -81,8 +102,7 @@ static int read_names(int fd, struct listing *ret)
 	}
 	while (error == 0 && (errno = 0, d = readdir(stream)))
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			error = add_name(ret, d->d_name,
-					 d->d_type == DT_DIR || d->d_type == DT_UNKNOWN);
+			error = add_name(ret, d->d_name, d->d_type);
 	if (error == 0)
 		error = -errno;
 	closedir(stream);
@@ -149,7 +169,8 @@ static const char *kept_out(struct walk *walk, const struct survey_directory *di
 	return mount ? words[mount->kind] : NULL;
 }
 
-static int put(struct walk *walk, struct survey_directory *directory, const char *name, bool shut)
+static int put(struct walk *walk, struct survey_directory *directory, const char *name,
+	       enum examine_hint hint)
 {
 	struct survey_entry *entry = survey_put(walk->survey, directory);
 
@@ -157,7 +178,7 @@ static int put(struct walk *walk, struct survey_directory *directory, const char
 		return -ECANCELED;
 	add_path(directory, name, &entry->path);
 	entry->name = entry->path.length - strlen(name);
-	entry->shut = shut;
+	entry->hint = hint;
 	buffer_add_byte(&entry->path, '\0');
 	return entry->path.error;
 }
@@ -219,28 +240,18 @@ static int walk_directory(struct walk *walk, struct survey_directory *parent, co
 	return enter(walk, parent, name, fd);
 }
 
-// An item that ends in a slash is the contents of a directory.
 static int walk_item(struct walk *walk, struct survey_directory *directory, char *name,
-		     bool is_directory)
+		     enum item_kind kind)
 {
-	size_t length = strlen(name);
+	enum examine_hint hint = kind == ITEM_REGULAR ? EXAMINE_REGULAR : EXAMINE_ANYTHING;
 
-	if (length > 1 && name[length - 1] == '/') {
-		name[length - 1] = '\0';
+	if (kind == ITEM_CONTENTS) {
+		name[strlen(name) - 1] = '\0';
 		return walk_directory(walk, directory, name);
 	}
-	return put(walk, directory, name, is_directory && kept_out(walk, directory, name));
-}
-
-// "a" was put in right before "a/", so it is a directory (or may be one) if the
-// byte behind its NUL begins the same name again with a slash.
-static bool has_contents(const struct listing *listing, size_t item)
-{
-	const char *name = listing->names.data + item, *next = name + strlen(name) + 1;
-	size_t length = strlen(name);
-
-	return next < listing->names.data + listing->names.length &&
-	       strncmp(next, name, length) == 0 && next[length] == '/';
+	if (kind == ITEM_DIRECTORY && kept_out(walk, directory, name))
+		hint = EXAMINE_SHUT;
+	return put(walk, directory, name, hint);
 }
 
 static int walk_items(struct walk *walk, struct survey_directory *directory,
@@ -249,8 +260,8 @@ static int walk_items(struct walk *walk, struct survey_directory *directory,
 	int error = 0;
 
 	for (size_t i = 0; error == 0 && i < listing->count; i++)
-		error = walk_item(walk, directory, listing->names.data + listing->items[i],
-				  has_contents(listing, listing->items[i]));
+		error = walk_item(walk, directory, listing->names.data + listing->items[i].name,
+				  listing->items[i].kind);
 	return error;
 }
 
@@ -262,7 +273,7 @@ int survey_walk(struct survey *survey)
 	int error = top ? 0 : -ENOMEM;
 
 	for (char **root = survey->roots; error == 0 && *root; root++)
-		error = add_name(&listing, *root, true);
+		error = add_name(&listing, *root, DT_UNKNOWN);
 	if (error == 0) {
 		top->fd = AT_FDCWD;
 		top->top = true;

@@ -8,6 +8,7 @@
 
 #include "facts.h"
 
+#define FEW 512 /* what most fit in; the kernel allocates what is asked for */
 #define NAMES_MAX (XATTR_LIST_MAX / sizeof("user.a")) /* so many fit the kernel's list */
 
 struct xattr_room {
@@ -53,12 +54,33 @@ static void split(struct xattr_room *room, size_t length)
 	qsort(room->names, room->count, sizeof(*room->names), by_name);
 }
 
-static ssize_t get(int fd, const char *path, const char *name, char *value)
+static ssize_t get_into(int fd, const char *path, const char *name, char *value, size_t room)
 {
-	ssize_t length = fd >= 0 ? fgetxattr(fd, name, value, XATTR_SIZE_MAX)
-				 : lgetxattr(path, name, value, XATTR_SIZE_MAX);
+	ssize_t length = fd >= 0 ? fgetxattr(fd, name, value, room)
+				 : lgetxattr(path, name, value, room);
 
 	return length < 0 ? -errno : length;
+}
+
+static ssize_t get(int fd, const char *path, const char *name, char *value)
+{
+	ssize_t length = get_into(fd, path, name, value, FEW);
+
+	return length == -ERANGE ? get_into(fd, path, name, value, XATTR_SIZE_MAX) : length;
+}
+
+static ssize_t list_into(int fd, const char *path, char *list, size_t room)
+{
+	ssize_t length = fd >= 0 ? flistxattr(fd, list, room) : llistxattr(path, list, room);
+
+	return length < 0 ? -errno : length;
+}
+
+static ssize_t list(int fd, const char *path, char *list)
+{
+	ssize_t length = list_into(fd, path, list, FEW);
+
+	return length == -ERANGE ? list_into(fd, path, list, XATTR_LIST_MAX) : length;
 }
 
 static const char *take(struct xattr_room *room, const char *name)
@@ -108,12 +130,11 @@ static int add_other(struct xattr_room *room, int fd, const char *path, struct b
 
 int xattr_add(struct xattr_room *room, int fd, const char *path, struct buffer *out)
 {
-	ssize_t length = fd >= 0 ? flistxattr(fd, room->list, sizeof(room->list))
-				 : llistxattr(path, room->list, sizeof(room->list));
+	ssize_t length = list(fd, path, room->list);
 	int error;
 
 	if (length < 0)
-		return errno == ENOTSUP || errno == ENOSYS ? 0 : -errno;
+		return length == -ENOTSUP || length == -ENOSYS ? 0 : (int)length;
 	if (length == 0)
 		return 0;
 	split(room, (size_t)length);

@@ -40,6 +40,10 @@ def digest_prefix(path: bytes, size: int, algorithm: str) -> bytes:
     """The digest of a file's first `size` bytes. OSError; ValueError: no such algorithm."""
 
 
+def row_text(rows: List[Tuple[bytes, bytes]]) -> bytes:
+    """What a seal is over: of each (path, facts) b"%d %d " with their lengths, and the two."""
+
+
 class Survey:
     """The facts of whole trees, examined by threads, in the byte order of the paths."""
 

@@ -2,6 +2,7 @@
 
 import os
 
+from fim import texts
 from fim.baseline import ACCEPTABLE, Scope, absolute, examined, now_text
 from fim.errors import UsageError
 from fim.findings import is_below
@@ -37,17 +38,23 @@ def still_so(database, row, algorithm):
             and examined(path, algorithm) == after)
 
 
-def approve(database, rows, algorithm):
+def put(database, scope, path, facts):
+    """These are the approved facts of a path now; None: it is not there."""
+    database.approve(path, facts)
+    texts.keep(database, scope, path, facts)
+
+
+def approve(database, rows, scope):
     """Approve what is still as shown: (accepted, moved on)."""
     accepted, moved_on = [], []
     for row in rows:
-        if not still_so(database, row, algorithm):
+        if not still_so(database, row, scope.algorithm):
             moved_on.append(row)
             continue
         path, state, old_path, before, after = row
         if state == "moved" and before:
-            database.approve(old_path, None)
-        database.approve(path, after)
+            put(database, scope, old_path, None)
+        put(database, scope, path, after)
         accepted.append(row)
     return accepted, moved_on
 
@@ -61,8 +68,8 @@ def accept(database, number, paths, by, reason):
         if database.check(number) is None:
             raise UsageError("fim: %d: no such check: fim check gives the number" % number)
         rows = database.findings(number)
-        accepted, moved_on = approve(database, chosen(rows, paths), scope.algorithm)
-        approve(database, explained(rows, accepted), scope.algorithm)
+        accepted, moved_on = approve(database, chosen(rows, paths), scope)
+        approve(database, explained(rows, accepted), scope)
         record = {"check": str(number), "by": by, "reason": reason,
                   "paths": [row[0] for row in accepted],
                   "baseline_digest": database.seal().hexdigest()}

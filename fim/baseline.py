@@ -7,7 +7,7 @@ import os
 import stat
 import time
 
-from fim import _core, host
+from fim import _core, host, texts
 from fim.errors import FimError, UsageError
 from fim.facts import difference, time_text, unpack
 from fim.findings import Finding, compare, explain, is_below, relate
@@ -51,11 +51,15 @@ def roots_of(paths):
 class Scope:
     """What a baseline is of, and how it is made; as text in the database, under its seal."""
 
+    PATHS = ("roots", "growing", "diff", "never")  # bytes
+
     def __init__(self, roots, algorithm="sha256", growing=(), one_file_system=False,
-                 created=None, machine=None):
+                 created=None, machine=None, diff=(), never=()):
         self.roots = list(roots)
         self.algorithm = algorithm
         self.growing = list(growing)
+        self.diff = list(diff)
+        self.never = list(never)
         self.one_file_system = one_file_system
         self.created = created or now_text()
         self.machine = machine or json.loads(host.describe())
@@ -64,14 +68,15 @@ class Scope:
     def of_text(cls, text):
         """What text() gave."""
         members = json.loads(text)
-        for key in ("roots", "growing"):
-            members[key] = [path.encode("utf-8", "surrogateescape") for path in members[key]]
+        for key in cls.PATHS:
+            members[key] = [path.encode("utf-8", "surrogateescape")
+                            for path in members.get(key, ())]
         return cls(**members)
 
     def text(self):
         """JSON, ASCII."""
         members = dict(vars(self))
-        for key in ("roots", "growing"):
+        for key in self.PATHS:
             members[key] = [path.decode("utf-8", "surrogateescape") for path in members[key]]
         return json.dumps(members, sort_keys=True)
 
@@ -115,6 +120,14 @@ def database_files(database):
     return {path + os.fsencode(end) for end in DATABASE_FILES}
 
 
+def with_texts(database, scope, batches_of):
+    """The same batches; what is to be shown of a file once it differs is kept."""
+    for batch in batches_of:
+        yield batch
+        for path, facts in batch if scope.diff else ():
+            texts.keep(database, scope, path, facts)
+
+
 def initialise(database, scope, pace=0, replace=False, progress=no_progress):
     """Approve what is there now. (seal, notices)"""
     survey = scope.survey(scope.roots, False, pace)
@@ -123,8 +136,8 @@ def initialise(database, scope, pace=0, replace=False, progress=no_progress):
             if database.get("scope") is not None and not replace:
                 raise UsageError("fim: %s: there is a baseline already: fim check and fim accept, "
                                  "or fim init --replace" % database.path)
-            seal = database.replace(scope.text(), batches(survey, progress),
-                                    database_files(database))
+            found = with_texts(database, scope, batches(survey, progress))
+            seal = database.replace(scope.text(), found, database_files(database))
             database.put("content_bytes", str(survey.read()))
         return seal, notices_of(survey)
     finally:
@@ -271,6 +284,8 @@ def check(database, paths=(), quick=False, pace=0, progress=no_progress):
             survey.close()
         database.expect(approved.seal)
     conclude(result, database_files(database))
+    for finding in result.findings if scope.diff else ():
+        finding.diff = texts.difference_of(database, scope, finding)
     with database.changing():
         result.number = database.add_check([finding.row() for finding in result.findings])
         database.end_check(result.number, result.record())

@@ -54,6 +54,11 @@ def add_init(verbs):
                       help="sha256 (the default), sha512, or another that OpenSSL has")
     verb.add_argument("--growing", metavar="GLOB", action="append", default=[],
                       help="files to which adding at the end is no change, such as /var/log/*.log")
+    verb.add_argument("--diff", metavar="GLOB", action="append", default=[],
+                      help="small text files of which a check shows what is different in them")
+    verb.add_argument("--never-show", metavar="GLOB", action="append", default=[],
+                      help="files whose content is neither kept nor shown, beside those known "
+                      "to hold secrets")
     verb.add_argument("--one-file-system", action="store_true", help="enter no mount below a PATH")
     verb.add_argument("--import", metavar="FILE", dest="source",
                       help="approve what `fim show --format json` wrote, not what is there")
@@ -136,11 +141,16 @@ def import_file(options, state):
         raise environment_error(options.source, error)
 
 
+def globs(patterns):
+    """As paths are: bytes."""
+    return [os.fsencode(pattern) for pattern in patterns]
+
+
 def examine(options, state):
     """fim init PATH..."""
     scope = baseline.Scope(baseline.roots_of(options.paths), options.hash,
-                           [os.fsencode(glob) for glob in options.growing],
-                           options.one_file_system)
+                           globs(options.growing), options.one_file_system,
+                           diff=globs(options.diff), never=globs(options.never_show))
     with progress() as shown:
         seal, notices = baseline.initialise(state, scope, options.max_mb_per_s, options.replace,
                                             shown)

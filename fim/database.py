@@ -6,7 +6,9 @@ import json
 import os
 import sqlite3
 import struct
+import zlib
 
+from fim import _core
 from fim.errors import FimError
 
 __all__ = ["Approved", "Database", "Seal", "open_database"]
@@ -16,7 +18,7 @@ MAGIC = b"SQLite format 3\0"
 HEADER = struct.Struct(">60xI4xI28x")  # user_version, application_id
 BUSY_SECONDS = 10
 KEPT_CHECKS = 100
-BATCH = 4096
+BATCH = 1024
 
 # The statements of each version, from the one before; such that RHEL 7's 3.7.17 knows.
 MIGRATIONS = (
@@ -28,6 +30,7 @@ MIGRATIONS = (
      "PRIMARY KEY (check_id, path))",
      "CREATE TABLE accepts (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL)",
      "PRAGMA application_id = %d" % APPLICATION),
+    ("CREATE TABLE texts (path BLOB PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
 )
 
 
@@ -38,16 +41,16 @@ class Seal:
         self.hash = hashlib.sha256(b"fim baseline 1\n" + scope.encode("utf-8") + b"\n")
         self.count = 0
 
-    def rows(self, rows):
-        """The same rows, each of them added. The lengths are in it, so that no two lists of
-        rows look alike."""
-        update, count = self.hash.update, 0
-        for row in rows:
-            path, facts = row
-            update(b"%d %d " % (len(path), len(facts)) + path + facts)
-            count += 1
-            yield row
-        self.count += count
+    def add(self, rows):
+        """A list of them. The lengths are in it, so that no two lists of rows look alike."""
+        self.hash.update(_core.row_text(rows))
+        self.count += len(rows)
+
+    def rows(self, cursor):
+        """What a cursor gives, each row added."""
+        for rows in iter(lambda: cursor.fetchmany(BATCH), []):
+            self.add(rows)
+            yield from rows
 
     def hexdigest(self):
         """The digest so far."""
@@ -192,10 +195,8 @@ class Database:
 
     def approved(self):
         """(path, facts) in the byte order of the paths."""
-        cursor = self.execute("SELECT CAST(path AS BLOB), CAST(facts AS BLOB) FROM approved "
-                              "ORDER BY path")
-        cursor.arraysize = BATCH
-        return cursor
+        return self.execute("SELECT CAST(path AS BLOB), CAST(facts AS BLOB) FROM approved "
+                            "ORDER BY path")
 
     def sealed_rows(self):
         """The same, with the seal that is whole once they were all read."""
@@ -224,11 +225,13 @@ class Database:
     def replace(self, scope, batches, excluded=()):
         """A new approved side: everything that `batches` give, in order. The seal."""
         self.execute("DELETE FROM approved")
+        self.execute("DELETE FROM texts")
         self.put("scope", scope)
         seal = Seal(scope)
         for batch in batches:
             rows = [row for row in batch if row[0] not in excluded]
-            self.connection.executemany("INSERT INTO approved VALUES (?, ?)", seal.rows(rows))
+            seal.add(rows)
+            self.connection.executemany("INSERT INTO approved VALUES (?, ?)", rows)
         self.put("digest", seal.hexdigest())
         return seal
 
@@ -250,6 +253,20 @@ class Database:
         """The approved facts of one path, or None."""
         row = self.execute("SELECT facts FROM approved WHERE path = ?", (path,)).fetchone()
         return row[0] if row else None
+
+    def keep(self, path, content):
+        """What the approved file says; None: it is not kept."""
+        self.execute("DELETE FROM texts WHERE path = ?", (path,))
+        if content is not None:
+            self.execute("INSERT INTO texts VALUES (?, ?)", (path, zlib.compress(content)))
+
+    def kept(self, path):
+        """What keep() was given, or None. Nothing seals it: its hash is sealed."""
+        row = self.execute("SELECT content FROM texts WHERE path = ?", (path,)).fetchone()
+        try:
+            return zlib.decompress(row[0]) if row else None
+        except (zlib.error, TypeError):
+            return None
 
     def add_check(self, findings):
         """A check with (path, state, old_path, before, after) rows; its number."""

@@ -16,6 +16,7 @@ class Finding:
         self.after = after
         self.old_path = None  # where this inode was approved, if elsewhere
         self.growth = None    # of a growing file: what is wrong with it
+        self.diff = []        # lines: what is different in its text
         self.package = None   # (name, state), see fim/packages.py
         self.changed = difference(before, after) if before and after else []
         self.state = state or self.classify()

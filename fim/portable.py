@@ -56,7 +56,8 @@ def take(database, lines, name, replace=False):
     """Approve what give() wrote, if it is whole and unaltered; the seal."""
     try:
         head = json.loads(next(lines).decode("utf-8"))
-        scope = Scope.of_text(json.dumps(head["scope"], sort_keys=True)).text()
+        scope = json.dumps(head["scope"], sort_keys=True)
+        Scope.of_text(scope)
         records = (json.loads(line.decode("utf-8")) for line in lines)
         with database.changing():
             if database.get("scope") is not None and not replace:

@@ -114,6 +114,7 @@ class Report:
             self.lines.append("      %s %-12s %s -> %s" % (
                 LETTERS[word], word, self.short(word, old.get(word)),
                 self.short(word, new.get(word))))
+        self.lines += ["      | " + printable(line) for line in finding.diff]
 
     def add_group(self, state, title):
         """All of one state."""
@@ -174,6 +175,8 @@ def finding_members(check, finding):
     record.update(path_members("old_path", finding.old_path))
     if finding.growth:
         record["growth"] = finding.growth
+    if finding.diff:
+        record["diff"] = "\n".join(finding.diff)
     if finding.package:
         record["package"] = dict(zip(("name", "state"), finding.package))
     return record

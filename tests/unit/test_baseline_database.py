@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +17,6 @@ from core_build import ROOT
 from fim import database
 from trees import Tree
 
-KILLS = 25  # of each: a hundred together
 ERROR = 18
 
 
@@ -215,7 +212,7 @@ def heed_interrupts():
 def test_interrupted(tree, verb, expected):
     tree.write("large", bytes(1 << 20))
     command = {"init": ("init", "--replace", tree.top), "check": ("check",)}[verb]
-    before = whole(tree)
+    before = tree.whole()
     process = subprocess.Popen([sys.executable, "-m", "fim", *command, "--state", tree.state,
                                 "--max-mb-per-s", "0.01"], cwd=ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
@@ -223,81 +220,4 @@ def test_interrupted(tree, verb, expected):
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (expected, b"") and b"interrupted" in said
-    assert said.count(b"\n") == 1 and whole(tree) == before
-
-
-def kill_after(tree, seconds, arguments):
-    """Start a verb and kill it, if `seconds` are given; whether it was still going."""
-    process = subprocess.Popen([sys.executable, "-m", "fim", arguments[0], "--state", tree.state]
-                               + list(arguments[1:]), cwd=ROOT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    if seconds is not None:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
-
-
-def whole(tree):
-    """It opens, its digest holds; how many names are approved. 0: it was not made yet."""
-    opened = database.open_database(tree.state, make=True)
-    if opened.get("scope") is not None:
-        opened.sealed()
-    assert opened.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    count = opened.count()
-    opened.close()
-    return count
-
-
-FEW, MANY = 5, 5 + 1 + 2000
-SLOWLY = ("--max-mb-per-s", "0.1")  # 10 kB: a tenth of a second more within the transaction
-
-
-def commands(tree):
-    """{what is killed: (its command line, whether there is a state before, what may be after)}"""
-    return {
-        "first init": (("init", tree.top) + SLOWLY, False, {0, MANY}),
-        "init": (("init", "--replace", tree.top) + SLOWLY, True, {FEW, MANY}),
-        "check": (("check", "--no-packages") + SLOWLY, True, {FEW}),
-        "accept": (("accept", "1", "--reason", "x"), True, {FEW, MANY}),
-    }
-
-
-class Killer:
-    """Runs a command again and again from the same state, and kills it."""
-
-    def __init__(self, tree, command, keep):
-        self.tree, self.command = tree, command
-        self.kept = tree.state + ".kept" if keep else None
-        if keep:
-            os.rename(tree.state, self.kept)
-        self.restore()
-        started = time.monotonic()
-        kill_after(tree, None, command)
-        self.longest = time.monotonic() - started
-
-    def restore(self):
-        shutil.rmtree(self.tree.state, ignore_errors=True)
-        if self.kept:
-            shutil.copytree(self.kept, self.tree.state)
-
-    def kill(self, chance):
-        """At some moment, most of them after the interpreter's start; whether it was in time."""
-        self.restore()
-        in_time = kill_after(self.tree, self.longest * chance.uniform(0.4, 1.0), self.command)
-        self.longest *= 1.05 if in_time else 0.9  # other work on this machine comes and goes
-        return in_time
-
-
-@pytest.mark.parametrize("what", ["first init", "init", "check", "accept"])
-def test_killed_at_any_moment(tree, what):
-    for number in range(MANY - FEW - 1):
-        tree.write("many/%d" % number, "%5d" % number)
-    assert tree.fim("check", "--no-packages")[0] == 1
-    command, keep, counts = commands(tree)[what]
-    killer, chance, killed = Killer(tree, command, keep), random.Random(what), 0
-    for _ in range(KILLS * 4):
-        killed += killer.kill(chance)
-        assert whole(tree) in counts
-        if killed == KILLS:
-            return
-    raise AssertionError("only %d kills were in time" % killed)
+    assert said.count(b"\n") == 1 and tree.whole() == before

@@ -72,6 +72,51 @@ def test_dpkg(tmp_path, monkeypatch):
     assert states(packages.Dpkg(), top) == EXPECTED
 
 
+SPEC = """Name: fim-try
+Version: 1
+Release: 1
+Summary: x
+License: x
+BuildArch: noarch
+%%description
+x
+%%install
+cp -a %s/. %%{buildroot}
+%%files
+%s
+"""
+
+
+def install_rpm(directory, top, monkeypatch):
+    """The same with rpm: what its macro file in HOME says holds for every rpm that is run."""
+    monkeypatch.setenv("HOME", str(directory))
+    for name in ("rpmdb", "built"):
+        os.mkdir(str(directory / name))
+    (directory / ".rpmmacros").write_text("%%_dbpath %s/rpmdb\n%%_rpmdir %s/built\n%%_tmppath %s\n"
+                                          % ((directory,) * 3))
+    lay_out(str(directory / "laid"), top)
+    (directory / "x.spec").write_text(SPEC % (directory / "laid", top))
+    subprocess.check_call(["rpmbuild", "-bb", "--quiet", "--buildroot", str(directory / "root"),
+                           "--define", "_topdir %s" % directory, str(directory / "x.spec")],
+                          stderr=subprocess.DEVNULL)
+    debian = "--force-debian" in subprocess.check_output(["rpm", "--help"]).decode()
+    subprocess.check_call(["rpm", "-i", "--nodeps"] + ["--force-debian"] * debian
+                          + [str(directory / "built" / "noarch" / "fim-try-1-1.noarch.rpm")])
+
+
+@pytest.mark.skipif(not shutil.which("rpmbuild") or os.geteuid() != 0,
+                    reason="no rpmbuild here, or not root")
+def test_rpm(tmp_path, monkeypatch):
+    """It verifies more than content: the mode, the owner, the time."""
+    top = str(tmp_path / "top")
+    install_rpm(tmp_path, top, monkeypatch)
+    expected = dict(EXPECTED, same=("fim-try", "matches"))
+    change(top)
+    assert states(packages.Rpm(), top) == expected
+    os.chmod(os.path.join(top, "same"), 0o4755)
+    assert states(packages.Rpm(), top) == dict(expected, same=("fim-try", "differs"))
+
+
 def test_this_host_s_own():
     """The tool that installed Python's link to itself, or one that knows nothing of it."""
     known = packages.of_this_host()

@@ -19,18 +19,17 @@ static void print(const struct survey_batch *batch)
 
 static int run(struct survey *survey, int batches)
 {
-	struct survey_batch *batch;
-	int got = survey_start(survey);
+	int whole = survey_start(survey);
 
-	while (got >= 0 && batches-- != 0 && !survey_is_over(survey)) {
-		got = survey_next(survey, 1000, &batch);
-		if (got == 1) {
-			print(batch);
+	while (whole >= 0 && batches-- != 0 && !survey_is_over(survey)) {
+		whole = survey_wait(survey, 1000);
+		if (whole > 0) {
+			print(survey_batch(survey));
 			survey_release(survey);
 		}
 	}
 	survey_end(survey);
-	return got < 0;
+	return whole < 0;
 }
 
 int main(int argc, char **argv)
