@@ -102,13 +102,13 @@ def journal_of(options):
 
 def monitor_of(options):
     """Makes a monitor of what is asked for, and of the state directory itself."""
-    def make():
+    def make(reason=None):
         return Monitor(*(options.paths + [options.state]), ring_pages=options.ring_pages,
                        map_entries=options.map_entries,
                        exclude=options.exclude + cli_sinks.excluded(options),
                        one_file_system=options.one_file_system, find_links=options.find_links,
                        attempts=options.attempts, without=options.without,
-                       arguments=options.arguments)
+                       arguments=options.arguments, reason=reason)
     return make
 
 

@@ -7,8 +7,10 @@ tries again.
 import collections
 import time
 
+from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
+from fim.host import boot_id
 from fim.monitor import VERSION
 from fim.output import complain
 from fim.stream import Stream
@@ -52,7 +54,7 @@ class Every:
 class Daemon:
     """Sees, or says that it does not.
 
-    make     makes a Monitor that is not open yet
+    make     makes a Monitor that is not open yet, for the reason why it starts
     own      descriptors of where the records go
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
@@ -77,6 +79,7 @@ class Daemon:
         self.displaced = 0
         self.failing = None
         self.lost = None  # when, seconds since 1970
+        self.reason = None  # why it starts
 
     # --- life ---
 
@@ -92,7 +95,7 @@ class Daemon:
         self.service.tell("STOPPING=1")
         self.comparison.close()
         if self.monitor is None and self.stream.seq:
-            self.stream.emit("stop", {"reason": self.stop.reason, "version": VERSION})
+            self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
 
@@ -104,10 +107,11 @@ class Daemon:
         journal = self.spool.journal
         if journal and journal.last:
             self.dark = Dark(journal.last, WAS_STOPPED, KEEP_RUNNING)
+            self.reason = start_reason(journal.ended, boot_id())
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
-        self.monitor = monitor = self.make()
+        self.monitor = monitor = self.make(self.reason)
         reason = "error"
         try:
             monitor.open(*self.own_files())
@@ -115,7 +119,7 @@ class Daemon:
             while self.stop.reason is None:
                 self.put(monitor, monitor.pump(PUMP_MS))
                 self.turn()
-            reason = self.stop.reason
+            reason = stop_reason(self.stop.reason)
         finally:
             self.put(monitor, monitor.close(reason))
             self.monitor = None
@@ -132,6 +136,7 @@ class Daemon:
                       "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
             self.dark = None
             self.comparison.soon()
+        self.reason = None
         self.put(self.monitor, self.monitor.take())
         self.heartbeat.now()
         self.look.now()
@@ -148,7 +153,7 @@ class Daemon:
             return
         complain("fim: blind: %s" % reason)
         if not self.stream.seq:
-            self.stream.emit("start", {"version": VERSION, "reason": None})
+            self.stream.emit("start", {"version": VERSION, "reason": self.reason})
         self.stream.emit("blind", self.dark_members(None))
         self.look.now()
         self.service.tell("READY=1", "STATUS=blind: " + reason)
