@@ -18,7 +18,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-matrix coverage fuzz bench \
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix coverage fuzz bench \
 	bench-baseline bench-journal bench-sinks clean packages-run packages-test
 
 help: ## this list
@@ -68,6 +68,10 @@ build/packages: packages-test
 test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
 	$(Q)$(VM) $(KERNEL) $(DISKS) --timeout 5400 -- $(PYTEST) tests/system
+
+test-installed: packages-test deb ## the Debian package's life in a machine that systemd has booted
+	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \
+		env FIM_TEST_INSTALLED=1 FIM_TEST_FILESYSTEMS=ext4 $(PYTEST) tests/system/test_installed.py
 
 test-matrix: packages-test build build/packages ## the system ring on each of SUITES, with its own user space
 	$(Q)failed=; for suite in $(SUITES); do echo "$$suite:"; \

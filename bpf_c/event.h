@@ -173,7 +173,8 @@ enum fim_event_flag {
 	FIM_EVENT_ON_MOUNT = 8192,   /* mount acts: the point is the root of a mount itself */
 	FIM_EVENT_MOVED = 16384,     /* mount: one that was elsewhere before */
 	FIM_EVENT_UNTOLD = 32768,    /* close: it tells of the modification, too */
-	FIM_EVENT_WHITEOUT = 4096,   /* rename: a device 0:0 is left, `count` is its number */
+	FIM_EVENT_WHITEOUT = 4096,   /* rename: a device 0:0 is left, `count` is its number,
+				      * `other` what it is where nothing was overwritten */
 	FIM_EVENT_FAILED = 65536,    /* an attempt: nothing was done, `count` says why */
 };
 

@@ -14,12 +14,17 @@
 fim_inline void fim_left_behind(struct fim_scratch *s, struct fim_watched *from,
 				struct dentry *dentry)
 {
+	struct inode *inode = fim_whiteout_made(s->event.time);
 	struct fim_id id = s->event.file.id;
+	unsigned long ino = 0;
 
-	s->event.count = fim_whiteout_made(s->event.time);
-	if (!s->event.count)
+	if (!inode)
 		return;
-	id.ino = s->event.count;
+	FIM_READ(ino, &inode->i_ino); // btrfs gave it after it was remembered
+	id.ino = ino;
+	s->event.count = ino;
+	if (!(s->event.flags & FIM_EVENT_REPLACED))
+		fim_fill_file(inode, &s->event.other);
 	s->event.flags |= FIM_EVENT_WHITEOUT |
 			  (fim_inherit(from, &s->event.dir, dentry, &id, S_IFCHR) &
 			   FIM_EVENT_INSERT_FAILED);

@@ -48,13 +48,12 @@ int fim_special_inode(struct pt_regs *ctx, struct inode *inode, umode_t mode, de
 	return 0;
 }
 
-/* The number of the one that this thread has made in place of a name, or 0. */
-fim_inline __u64 fim_whiteout_made(__u64 now)
+/* The one that this thread has made in place of a name, or 0. */
+fim_inline struct inode *fim_whiteout_made(__u64 now)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct fim_whiteout *made = whiteouts.lookup(&thread);
 	struct inode *inode = 0;
-	unsigned long ino = 0;
 	umode_t mode = 0;
 	dev_t rdev = 0;
 
@@ -65,8 +64,7 @@ fim_inline __u64 fim_whiteout_made(__u64 now)
 	whiteouts.delete(&thread);
 	if (!inode)
 		return 0;
-	FIM_READ(ino, &inode->i_ino); // by now; btrfs gives it last
 	FIM_READ(mode, &inode->i_mode);
 	FIM_READ(rdev, &inode->i_rdev);
-	return fim_is_whiteout(mode, rdev) ? ino : 0;
+	return fim_is_whiteout(mode, rdev) ? inode : 0;
 }

@@ -7,12 +7,17 @@
 
 #include "session.h"
 
-// Of its attributes the kernel told the number; the others are what a file system
-// gives it (Linux: WHITEOUT_MODE, WHITEOUT_DEV) at the time of the rename.
+// Where something was overwritten, the record has had no room for what the file system
+// has made at about the same time: Linux: WHITEOUT_MODE, WHITEOUT_DEV.
 static void fill(struct fim_event *event, uint64_t ino)
 {
 	const struct fim_file moved = event->file;
 
+	if (!(event->flags & FIM_EVENT_REPLACED)) {
+		event->file = event->other;
+		event->file.id.over = moved.id.over;
+		return;
+	}
 	event->file = (struct fim_file){
 		.id = {.ino = ino, .dev = moved.id.dev, .over = moved.id.over},
 		.mtime_sec = moved.ctime_sec, .mtime_nsec = moved.ctime_nsec,

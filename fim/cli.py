@@ -5,7 +5,8 @@ import contextlib
 import os
 import sys
 
-from fim import cli_baseline, cli_doctor, cli_journal, cli_policy, cli_run, cli_sinks
+from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
+                 cli_sinks)
 from fim.coverage import not_seen
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
                         UsageError)
@@ -38,7 +39,7 @@ exit status:
   verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
   replay   0, or 1 when there are alerts; its errors are 15, 17 (policy) and 18
   policy   0, or 17 with file and line
-  run init accept show log explain maintenance   0, or 1 with one line on standard error
+  run init accept show log report explain maintenance   0, or 1 with one line on standard error
 """
 
 
@@ -72,6 +73,7 @@ def parser():
     cli_baseline.add_verbs(verbs, add_output)
     cli_journal.add_verbs(verbs, add_output)
     cli_policy.add_verbs(verbs, add_output)
+    cli_report.add_verb(verbs)
     cli_run.add_verbs(verbs, add_output, add_watching)
     return top
 

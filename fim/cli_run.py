@@ -115,7 +115,7 @@ def journal_of(options):
 
 def monitor_of(options, guard):
     """Makes a monitor of what is asked for, by name or policy, and of the state directory itself."""
-    def make():
+    def make(reason=None):
         paths = options.paths + (guard.paths() if guard else []) + [options.state]
         monitor = Monitor(*paths, ring_pages=options.ring_pages,
                           map_entries=options.map_entries,
@@ -125,7 +125,7 @@ def monitor_of(options, guard):
                           spots=Spots(guard.plans) if guard else None,
                           one_file_system=options.one_file_system, find_links=options.find_links,
                           attempts=options.attempts, without=options.without,
-                          arguments=options.arguments)
+                          arguments=options.arguments, reason=reason)
         monitor.session.limit(options.join, options.rate)
         return monitor
     return make

@@ -8,8 +8,10 @@ import collections
 import contextlib
 import time
 
+from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
+from fim.host import boot_id
 from fim.judged import Judged
 from fim.monitor import VERSION
 from fim.output import complain
@@ -62,7 +64,7 @@ class Every:
 class Daemon:
     """Sees, or says that it does not.
 
-    make     makes a Monitor that is not open yet
+    make     makes a Monitor that is not open yet, for the reason why it starts
     own      descriptors of where the records go
     spool    takes the records (fim/spool.py), started
     status   writes what `fim status` reads (fim/status.py)
@@ -93,6 +95,7 @@ class Daemon:
         self.displaced = 0
         self.failing = None
         self.lost = None  # when, seconds since 1970
+        self.reason = None  # why it starts
 
     # --- life ---
 
@@ -108,7 +111,7 @@ class Daemon:
         self.service.tell("STOPPING=1")
         self.comparison.close()
         if self.monitor is None and self.stream.seq:
-            self.stream.emit("stop", {"reason": self.stop.reason, "version": VERSION})
+            self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
 
@@ -118,8 +121,9 @@ class Daemon:
         while self.spool.journal is None and time.monotonic() < end and not self.stop.reason:
             time.sleep(PUMP_MS / 1000)
         journal, last = self.spool.journal, None
-        if journal:
+        if journal and journal.last:
             last = journal.last
+            self.reason = start_reason(journal.ended, boot_id())
         with contextlib.suppress(*UNUSABLE):
             last = last or self.observed.since()
         if last:
@@ -127,7 +131,7 @@ class Daemon:
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
-        self.monitor = monitor = self.make()
+        self.monitor = monitor = self.make(self.reason)
         self.judged = Judged(monitor, self.guard, lambda lines: self.put(monitor, lines), False)
         reason = "error"
         try:
@@ -138,7 +142,7 @@ class Daemon:
                 self.observed.turn(monitor.session)
                 self.tell_contents(monitor.session)
                 self.turn()
-            reason = self.stop.reason
+            reason = stop_reason(self.stop.reason)
         finally:
             self.put(monitor, monitor.close(reason, self.finish))
             if monitor.ready:
@@ -169,6 +173,7 @@ class Daemon:
         if self.dark:
             self.dark = None
             self.comparison.soon()
+        self.reason = None
         self.judged.write(self.monitor.take())
         self.heartbeat.now()
         self.look.now()
@@ -185,7 +190,7 @@ class Daemon:
             return
         complain("fim: blind: %s" % reason)
         if not self.stream.seq:
-            self.stream.emit("start", {"version": VERSION, "reason": None})
+            self.stream.emit("start", {"version": VERSION, "reason": self.reason})
         self.stream.emit("blind", self.dark_members(None))
         self.look.now()
         self.service.tell("READY=1", "STATUS=blind: " + reason)

@@ -295,6 +295,16 @@ class Database:
         """That something was accepted, by whom and why."""
         self.execute("INSERT INTO accepts (record) VALUES (?)", (json.dumps(record),))
 
+    def checks(self):
+        """Of every check that came to its end, the record, oldest first."""
+        rows = self.execute("SELECT record FROM checks WHERE record != '{}' ORDER BY id")
+        return [json.loads(row[0]) for row in rows]
+
+    def accepts(self):
+        """Everything that was accepted, oldest first."""
+        rows = self.execute("SELECT record FROM accepts ORDER BY id")
+        return [json.loads(row[0]) for row in rows]
+
     def close(self):
         """Done with it."""
         self.connection.close()

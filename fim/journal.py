@@ -37,7 +37,8 @@ Expired = collections.namedtuple("Expired", "segment link hash records")
 
 class Tail:
     """The end of a segment: `head` behind its last chain line, the last `note` of the journal
-    itself, and the whole lines after it (`lines`); `end` is where the chain line ends."""
+    itself, and the whole lines after it (`lines`); `end` is where the chain line ends, and
+    `record` the last there is."""
 
     def __init__(self, data):
         whole = data[:data.rfind(b"\n") + 1]
@@ -48,17 +49,18 @@ class Tail:
         self.head, self.time = head_of(link.link, line), link.time
         note = max(whole.rfind(b"\n" + NOTE_START, 0, at) + 1, 0)
         self.note = json.loads(whole[note:whole.find(b"\n", note)].decode("ascii"))
-        kept = [line for line in whole[self.end:].splitlines(True) if is_record(line)]
+        kept = [line for line in whole[self.end:].splitlines(True) if record_of(line)]
         self.lines = b"".join(kept)
+        self.record = record_of((kept or whole[:at].splitlines() or [b""])[-1])
         self.kept, self.cut = len(kept), len(data) - self.end - len(self.lines)
 
 
-def is_record(line):
-    """Whether a line that no chain line covers is one of ours, unharmed."""
-    try:
-        return json.loads(line.decode("utf-8"))["v"] == 1
-    except (ValueError, KeyError, TypeError):
-        return False
+def record_of(line):
+    """The record in a line; {} where there is none, or a harmed one."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        record = json.loads(line.decode("utf-8"))
+        return record if record["v"] == 1 else {}
+    return {}
 
 
 def batches(data):
@@ -76,6 +78,7 @@ class Journal:
     repaired   (lines kept, bytes cut) of the tail that a crash had left
     displaced  how often the files were found removed or replaced
     last       when the journal was written last before this, as records have it; None never
+    ended      the last record of then
     keys       a Keys (fim/seal.py), None: no seals
     """
 
@@ -93,7 +96,7 @@ class Journal:
         self.pending = b""
         self.repaired = (0, 0)
         self.displaced = 0
-        self.last = None
+        self.last = self.ended = None
         self.waiting = self.unsynced = None  # since when
         self.looked = 0
         self.resume()
@@ -118,6 +121,7 @@ class Journal:
         self.expired = Expired(**tail.note["expired"])
         self.records, self.begun = tail.note["records"], self.clock()
         self.head, self.last, self.number = tail.head, tail.time, number
+        self.ended = tail.record
         if number < newest or self.segments.is_packed(number):
             return self.begin(number + 1)
         self.descriptor, self.offset = self.segments.open_live(number), tail.end

@@ -49,6 +49,7 @@ class Monitor:
     without          kernel functions not to be attached to: the next candidate serves
     prove_on         types of file systems for the canary beside those watched
     canary_seconds   between its rounds after the start (None: no rounds)
+    reason           why it starts, for its `start` record
 
     Raises UsageError for a path that cannot be watched, KernelError where this
     kernel cannot serve.
@@ -59,8 +60,8 @@ class Monitor:
     def __init__(self, *paths, timeout=None, ring_pages=RING_PAGES, map_entries=None,
                  one_file_system=False, find_links=False, exclude=(), labels=None, text=False,
                  utc=False, kernel=None, attachment=None, without=(), prove_on=(),
-                 canary_seconds=INTERVAL, attempts=False, arguments="redacted",
-                 spots=None):
+                 canary_seconds=INTERVAL, attempts=False, arguments="redacted", spots=None,
+                 reason=None):
         if ring_pages < 1 or ring_pages & (ring_pages - 1):
             raise UsageError("fim: ring pages %d: must be a power of two, such as %d"
                              % (ring_pages, RING_PAGES))
@@ -79,6 +80,7 @@ class Monitor:
         self.prove_on = set(prove_on)
         self.one_file_system = one_file_system
         self.canary_seconds = canary_seconds
+        self.reason = reason
         self.sight = None
         self.growth = None
         self.ready = False
@@ -116,7 +118,7 @@ class Monitor:
         self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
-        self.emit("start", {"version": VERSION, "reason": None, "paths": self.roots},
+        self.emit("start", {"version": VERSION, "reason": self.reason, "paths": self.roots},
                   "fim %s watching %s" % (VERSION, " ".join(self.roots)))
         try:
             if self.owned:

@@ -16,8 +16,8 @@ def environment_error(path, error):
 
 
 @contextlib.contextmanager
-def opened(path, form="json"):
-    """Where lines go: a file appended to, or standard output; unbuffered bytes.
+def opened(path, form="json", replace=False):
+    """Where lines go: a file appended to (or replaced), or standard output; unbuffered bytes.
 
     `form` is what JSON lines are written as; lines for people pass as they are.
     """
@@ -26,7 +26,8 @@ def opened(path, form="json"):
         yield Sink("standard output", sys.stdout.fileno(), document)
         return
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        how = os.O_TRUNC if replace else os.O_APPEND
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise environment_error(path, error)
     try:

@@ -34,7 +34,7 @@ cat >$units/job.service <<-END
 	ExecStart=/bin/sh /job/job
 	StandardOutput=file:/job/said
 	StandardError=file:/job/said
-	ExecStopPost=/bin/systemctl --force --force poweroff
+	ExecStopPost=/bin/systemctl --no-block poweroff
 END
 cat >$units/job.target <<-END
 	[Unit]

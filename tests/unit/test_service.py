@@ -10,8 +10,9 @@ import subprocess
 import pytest
 
 from core_build import ROOT
+from fim.records import read
 from fim.version import VERSION
-from test_install import make, verbs
+from test_install import make
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = 600
@@ -19,14 +20,10 @@ JOB = """
 set -e
 say() { echo "$1=$2" >>/job/facts; }
 state() { systemctl show -p "$2" "$1" | cut -d= -f2; }
-service() { # what fim.service is, if this fim has what it runs
-	[ -z "$RUNS" ] || say "$1" "$(state fim.service ActiveState) $(state fim.service NRestarts)"
-}
+service() { say "$1" "$(state fim.service ActiveState) $(state fim.service NRestarts)"; }
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export DEBIAN_FRONTEND=noninteractive
-RUNS=$(fim run --help >/dev/null 2>&1 && echo yes) || :
 dpkg -i /job/old.deb
-RUNS=$(fim run --help >/dev/null 2>&1 && echo yes) || :
 say version "$(fim --version)"
 say enabled "$(systemctl is-enabled fim.service fim-check.timer | tr '\\n' ' ')"
 systemctl enable --now fim-check.timer
@@ -37,8 +34,13 @@ say same "$(state fim-check.service ExecMainStatus) $(state fim-check.service Re
 echo '# ours' >>/etc/fim/environment
 systemctl start fim-check.service
 say changed "$(state fim-check.service ExecMainStatus) $(state fim-check.service Result)"
-[ -z "$RUNS" ] || systemctl start fim.service
+systemctl start fim.service
 service started
+sleep 1 # what was not written within it is lost by a kill
+systemctl kill -s KILL fim.service
+until [ "$(state fim.service NRestarts) $(state fim.service ActiveState)" = "1 active" ]; do sleep 0.2; done
+systemctl stop fim.service
+systemctl start fim.service
 dpkg -i /job/new.deb
 say upgraded "$(dpkg-query -W -f '${Version}' fim-monitor) $(tail -n 1 /etc/fim/environment)"
 service after_upgrade
@@ -48,6 +50,7 @@ service after_downgrade
 say timer_still "$(state fim-check.timer ActiveState)"
 dpkg -L fim-monitor >/job/list
 dpkg -r fim-monitor
+cp -r /var/lib/fim/journal /job/journal
 say removed "$(state fim.service LoadState) $(state fim-check.timer ActiveState)"
 while read -r name; do
 	[ -d "$name" ] || [ ! -e "$name" ] || say left "$name"
@@ -57,6 +60,9 @@ for name in /usr/lib/python3/dist-packages/fim /var/lib/fim/fim.db; do
 done
 dpkg -P fim-monitor
 [ ! -e /etc/fim/environment ] && [ ! -e /var/lib/fim ] && say purged yes
+dpkg -i /job/old.deb
+echo 'FIM_OPTIONS="/etc --state /job/last"' >/etc/fim/environment
+systemctl start fim.service
 say done yes
 """
 
@@ -79,7 +85,7 @@ def facts(tmp_path_factory):
     said = (place / "said").read_text()
     found = [tuple(line.split("=", 1)) for line in (place / "facts").read_text().splitlines()]
     assert ("done", "yes") in found, said
-    return found
+    return found + [("place", str(place))]
 
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces want root")
@@ -104,9 +110,8 @@ def test_upgrade_and_downgrade(facts):
     """What is configured stays, and what runs is restarted."""
     assert dict(facts)["upgraded"] == "99 # ours"
     assert dict(facts)["downgraded"] == "%s fim %s" % (VERSION, VERSION)
-    if "run" in verbs():
-        for when in ("started", "after_upgrade", "after_downgrade"):
-            assert dict(facts)[when] == "active 0"
+    for when in ("started", "after_upgrade", "after_downgrade"):
+        assert dict(facts)[when] == "active 0"
 
 
 @ROOT_ONLY
@@ -116,3 +121,20 @@ def test_removal(facts):
     assert [name for what, name in facts if what == "left"] == ["/etc/fim/environment"]
     assert [name for what, name in facts if what == "still"] == ["/var/lib/fim/fim.db"]
     assert dict(facts)["purged"] == "yes"
+
+
+def reasons(path):
+    """[why it started, why it stopped, ...]"""
+    return [(record.kind, record.reason) for record in read(path)
+            if record.kind in ("start", "stop")]
+
+
+@ROOT_ONLY
+def test_why_it_starts_and_stops(facts):
+    """Killed, stopped by hand, upgraded, downgraded, removed; and the host goes down."""
+    job = dict(facts)["place"]
+    assert reasons(os.path.join(job, "journal")) == [
+        ("start", None), ("start", "crash"), ("stop", "SIGTERM"), ("start", None),
+        ("stop", "upgrade"), ("start", "upgrade"), ("stop", "upgrade"), ("start", "upgrade"),
+        ("stop", "uninstall")]
+    assert reasons(os.path.join(job, "last", "journal")) == [("start", None), ("stop", "reboot")]

@@ -37,9 +37,9 @@ class Machine:
     """One guest; `log` is where its console output stays, `root` is overlay or plain."""
 
     def __init__(self, kernel, log, root="overlay", root_tree="/", disks=(), share=None,
-                 icount=False):
+                 icount=False, systemd=False):
         self.kernel, self.log, self.root, self.root_tree = kernel, log, root, root_tree
-        self.disks, self.share, self.icount = disks, share, icount
+        self.disks, self.share, self.icount, self.systemd = disks, share, icount, systemd
 
     def run(self, command, timeout=None):
         """The command's exit status; LOST or TIMED_OUT if the guest gave none."""
@@ -59,7 +59,8 @@ class Machine:
         """Shell variables for init.sh and session.sh."""
         settings = {"RELEASE": self.kernel.release, "ROOT": self.root, "CHECKOUT": REPOSITORY,
                     "OWN_TREE": "" if self.root_tree == "/" else "1",
-                    "DISKS": " ".join(self.disks), "SHARE": "1" if self.share else ""}
+                    "DISKS": " ".join(self.disks), "SHARE": "1" if self.share else "",
+                    "SYSTEMD": "1" if self.systemd else ""}
         return "".join("{}={}\n".format(name, shlex.quote(value))
                        for name, value in sorted(settings.items()))
 

@@ -34,6 +34,8 @@ def parser():
                    help="a fresh disk of this file system at /mnt/TYPE; may be repeated")
     p.add_argument("--share", metavar="DIR", help="a directory the guest may write, at /mnt/share")
     p.add_argument("--icount", action="store_true", help="one CPU, time counts instructions")
+    p.add_argument("--systemd", action="store_true",
+                   help="systemd is booted, and the command is a service of it")
     p.add_argument("--timeout", metavar="SECONDS", type=float, help="kill the guest after this")
     p.add_argument("--log", metavar="FILE", help="the console log")
     p.add_argument("command", nargs="+", metavar="COMMAND")
@@ -63,7 +65,8 @@ def main():
         root = options.root or ("plain" if options.vmlinuz else "overlay")
         disks = sorted(set(options.disk))
         guest = machine.Machine(kernel, options.log or default_log(kernel), root,
-                                options.root_tree, disks, options.share, options.icount)
+                                options.root_tree, disks, options.share, options.icount,
+                                options.systemd)
         return guest.run(options.command, options.timeout)
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit("fim-vm: {}".format(error))

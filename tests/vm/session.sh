@@ -25,12 +25,36 @@ port() {
     done
 }
 
+# The command, and its end: as the child of this shell or as a service of systemd.
+cat >job <<'END'
+cd /run/fim-vm || exit
+env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    FIM_VM=1 FIM_TEST_FORCE=1 /run/fim-vm/bin/setsid /bin/sh command 2>&1 </dev/null
+END
+
+# In its place as the first process: nothing of the host's is started but what the job wants.
+boot_systemd() {
+    mkdir -p /run/systemd/system
+    cat >/run/systemd/system/fim-vm.service <<-END
+	[Unit]
+	After=basic.target
+	Requires=basic.target
+	[Service]
+	Type=oneshot
+	ExecStart=/bin/sh -c 'sh /run/fim-vm/job >$(port output)'
+	ExecStopPost=/bin/sh -c 'echo \$EXIT_STATUS >$(port status); sync; /run/fim-vm/bin/poweroff -f'
+	TimeoutStartSec=infinity
+	END
+    umount /sys/fs/cgroup /sys/fs/bpf /sys/kernel/tracing /sys/kernel/debug
+    exec env -i /lib/systemd/systemd --system --unit=fim-vm.service
+}
+[ "$SYSTEMD" ] && boot_systemd
+
 mkfifo output
 cat <output >"$(port output)" &
 reader=$!
 echo "fim-vm: $(cut -d' ' -f1 /proc/uptime) s after the kernel's start" >/dev/console
-env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    FIM_VM=1 FIM_TEST_FORCE=1 /run/fim-vm/bin/setsid /bin/sh command >output 2>&1 </dev/null
+sh job >output
 status=$?
 (sleep 5; kill $reader) & # a daemon left behind may hold the output open
 wait $reader
