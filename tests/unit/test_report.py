@@ -16,7 +16,7 @@ from fim import spans
 from fim.database import open_database
 from fim.journal import Journal
 from fim.segments import Segments
-from streams import Made
+from made import Made
 
 DAY = "2026-11-22T"
 EVIL = "/etc/<script>alert(1)</script>\x1b[2J\u202e&\"'\n"
