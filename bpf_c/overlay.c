@@ -73,6 +73,9 @@ fim_inline struct inode *fim_inode_id(struct inode *inode, struct fim_id *ret)
 		return inode;
 	over = ret->dev;
 	inode = fim_real_inode(inode);
+	// Reading what is not there fails, and is meant to; LLVM 19 takes a member of NULL
+	// for proof that it is there, and drops the test of the look-up above.
+	FIM_OPAQUE(inode);
 	fim_inode_own_id(inode, ret);
 	ret->over = over;
 	return inode;
