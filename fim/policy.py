@@ -100,7 +100,8 @@ class Policy:
 
     def withhold(self, *selections, ops=None, **actor):
         """What `actor` (uid, auid, exe, cgroup) does there is not asked about: counted, and
-        listed as a chosen blind spot."""
+        listed as a chosen blind spot. Of operations that move no name there is no record
+        either, where the kernel can tell (fim policy says which)."""
         self.withheld.append(Withhold(selections or self.watches, ops, actor))
 
     def plan(self):
