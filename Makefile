@@ -19,7 +19,7 @@ KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(R
 
 .DELETE_ON_ERROR:
 .PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix coverage fuzz bench \
-	bench-baseline bench-journal bench-sinks clean packages-run packages-test
+	bench-baseline bench-journal bench-sinks streams clean packages-run packages-test
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -98,6 +98,10 @@ bench-journal: packages-test build ## verify and search a journal of a million r
 
 bench-sinks: packages-test build ## records a second through every sink
 	$(Q)$(PYTHON) tests/bench/sinks.py
+
+streams: packages-test build ## record tests/unit/streams again, in the virtual machine
+	$(Q)$(VM) $(KERNEL) --disk ext4 --share tests/unit/streams --timeout 1500 -- \
+		env PYTHONPATH=tests/system $(PYTHON) tests/system/attacks.py /mnt/share
 
 clean: ## remove what was built
 	$(Q)rm -rf build fim/*.so $$(find . -name __pycache__ -not -path './.git/*')

@@ -96,6 +96,7 @@ def add_watch(verbs):
     verb.add_argument("paths", nargs="*", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
     cli_policy.add_policy_option(verb)
+    cli_policy.add_actions_option(verb)
     add_watching(verb)
     verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
     verb.set_defaults(run=watch, failed=ACT_ERROR)

@@ -21,7 +21,7 @@ from fim.spots import in_kernel
 from fim.stream import Stream
 from fim.worker import Worker
 
-__all__ = ["add_policy_option", "add_verbs"]
+__all__ = ["add_actions_option", "add_policy_option", "add_verbs", "guarded"]
 
 STATE = "/var/lib/fim"
 BLOCK = 1 << 20
@@ -40,12 +40,19 @@ def add_policy_option(verb):
                       % policy_file.DEFAULT)
 
 
+def add_actions_option(verb):
+    """What verbs have that act."""
+    verb.add_argument("--allow-action", dest="actions", metavar="ACTION", action="append",
+                      default=[], help="what a rule may ask for: stop, kill, copy, notify, "
+                      "run:NAME=/COMMAND; nothing else is done; may be repeated")
+
+
 @contextlib.contextmanager
 def guarded(options, state=None):
     """The policies at work, or None: those named; the default ones where no path is."""
     usual = [policy_file.DEFAULT] if not options.paths and os.path.isdir(policy_file.DEFAULT) else []
     places = options.policies or usual
-    guard = Guard(places, state) if places else None
+    guard = Guard(places, state, allowing=options.actions) if places else None
     try:
         if guard:
             signal.signal(signal.SIGHUP, guard.want)
@@ -131,9 +138,10 @@ def watch_line(watch):
 def rule_line(rule):
     """One rule, in words."""
     once = " once per %g s" % rule["once_per"] if rule["once_per"] else ""
-    return "  rule      %s (%s, line %s): %s of %s%s\n            %s %s" % (
+    acts = "; asks for " + ",".join(rule["actions"]) if rule["actions"] else ""
+    return "  rule      %s (%s, line %s): %s of %s%s%s\n            %s %s" % (
         rule["name"], rule["severity"], rule["line"], ",".join(rule["on"]),
-        selected(rule["selections"]), once, rule["text"], " ".join(rule["tags"]))
+        selected(rule["selections"]), once, acts, rule["text"], " ".join(rule["tags"]))
 
 
 def quiet_line(quiet):

@@ -42,6 +42,7 @@ def add_verbs(verbs, add_output, add_watching):
     verb.add_argument("paths", nargs="*", metavar="PATH",
                       help="a tree, a file, or a name that does not exist yet")
     cli_policy.add_policy_option(verb)
+    cli_policy.add_actions_option(verb)
     add_watching(verb)
     add_journal(verb)
     verb.set_defaults(run=run, failed=ACT_ERROR)

@@ -20,6 +20,7 @@ import os
 import time
 
 from fim import policy_file
+from fim.actions import Actions
 from fim.errors import PolicyError
 from fim.maintenance import Maintenance
 from fim.transaction import Transactions
@@ -49,12 +50,13 @@ def exclude_patterns(plans):
 class Guard:
     """Policies, at work for one stream. `plans` is what they declare (Policy.plan)."""
 
-    def __init__(self, places=(), state=None, patience=None):
+    def __init__(self, places=(), state=None, patience=None, allowing=()):
         self.places = places
         self.files = policy_file.read(places)
         self.worker = Worker(self.files, **({"patience": patience} if patience else {}))
         self.transactions = Transactions()
         self.maintenance = Maintenance(state)
+        self.actions = Actions(allowing, state)
         self.absent = []  # watched paths in directories that this host does not have
         self.looked = time.monotonic()
         self.wanted = False  # to load the policies again, changed or not
@@ -90,7 +92,7 @@ class Guard:
 
     def turn(self, lines=b""):
         """Hand lines over; what to write because of these or earlier ones."""
-        outcomes = self.maintenance.turn() + self.look()
+        outcomes = self.maintenance.turn() + self.look() + self.actions.errors()
         return outcomes + self.settled(self.worker.turn(lines)) + self.marked(
             self.transactions.turn())
 
@@ -110,8 +112,12 @@ class Guard:
 
     def marked(self, outcomes):
         """As they are written now."""
-        return [(kind, self.maintenance.mark(members) if kind == "alert" else members)
+        return [(kind, self.acted(self.maintenance.mark(members)) if kind == "alert" else members)
                 for kind, members in outcomes]
+
+    def acted(self, alert):
+        """What it asks for is done, or not."""
+        return dict(alert, actions=self.actions.perform(alert)) if "actions" in alert else alert
 
     def look(self):
         """Load policy files that changed; [(kind, members)] where they cannot be read."""

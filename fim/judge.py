@@ -34,6 +34,8 @@ def alert_members(policy, rule, message, thing, count):
         members.update(events=[thing.seq])
     if thing.path == record.path and record.path_b64:
         members["path_b64"] = record.path_b64
+    if rule.actions:
+        members["actions"] = {action: "asked for" for action in rule.actions}
     if thing.old_path:
         members["old_path"] = thing.old_path
     if count:

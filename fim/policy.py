@@ -65,23 +65,26 @@ class Policy:
             self.withhold(watch, ops=set(OPERATIONS) - words(ops, OPERATIONS, "operation"))
         return watch
 
-    def rule(self, *selections, on=None, severity="medium", tags=(), once_per=None, name=None):
+    def rule(self, *selections, on=None, severity="medium", tags=(), once_per=None, name=None,
+             actions=()):
         """A decorator: the function is asked about changes of `selections` (none: all that is
         watched) with one of the effects `on` (none: all but times). Of alike alerts, by file,
         effect, program and login user, one comes in `once_per`; the next says how many did not.
+        `actions` are asked for with each alert: stop or kill its process, copy its file aside,
+        notify the host's log, run:NAME a command; whoever starts fim allows them, or not.
         """
         def add(function):
             self.add(Rule(function, selections or self.watches, on, severity, tags, once_per,
-                          name))
+                          name, actions))
             return function
         return add
 
     def on_event(self, *selections, ops=None, severity="medium", tags=(), once_per=None,
-                 name=None):
+                 name=None, actions=()):
         """A decorator: the same, for raw records."""
         def add(function):
             self.add(EventRule(function, selections or self.watches, ops, severity, tags,
-                               once_per, name))
+                               once_per, name, actions))
             return function
         return add
 
@@ -97,7 +100,8 @@ class Policy:
 
     def withhold(self, *selections, ops=None, **actor):
         """What `actor` (uid, auid, exe, cgroup) does there is not asked about: counted, and
-        listed as a chosen blind spot."""
+        listed as a chosen blind spot. Of operations that move no name there is no record
+        either, where the kernel can tell (fim policy says which)."""
         self.withheld.append(Withhold(selections or self.watches, ops, actor))
 
     def plan(self):

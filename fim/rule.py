@@ -12,7 +12,17 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])\Z")
 NAMED = 3           # paths in a reason
+ACTION = re.compile(r"(?:stop|kill|copy|notify|run:[a-z0-9_-]+)\Z")
 MOST_KEYS = 10000  # of what is remembered; the oldest goes first
+
+
+def actions_of(given):
+    """A list of them; ValueError."""
+    chosen = [given] if isinstance(given, str) else list(given)
+    for word in chosen:
+        if not ACTION.match(word):
+            raise ValueError("action %r: one of stop, kill, copy, notify, run:NAME" % word)
+    return chosen
 
 
 def seconds(text):
@@ -65,13 +75,14 @@ class Rule(Answering):
 
     kind = "change"
 
-    def __init__(self, function, selections, on, severity, tags, once_per, name=None):
+    def __init__(self, function, selections, on, severity, tags, once_per, name=None, actions=()):
         super().__init__(function, selections)
         self.name = name or self.name
         self.wanted = words(on, EFFECTS, "on") if on else set(EFFECTS) - {"times"}
         self.severity, = words(severity, SEVERITIES, "severity")
         self.tags = [tags] if isinstance(tags, str) else list(tags)
         self.once_ns = int(seconds(once_per) * 10**9) if once_per else 0
+        self.actions = actions_of(actions)
         self.told = {}  # key: [time of the last alert, how many were not told since]
 
     def view(self, change):
@@ -99,6 +110,7 @@ class Rule(Answering):
         """What there is to say of it, as plain data."""
         return {"name": self.name, "kind": self.kind, "text": self.text, "file": self.file,
                 "line": self.line, "severity": self.severity, "tags": self.tags,
+                "actions": self.actions,
                 "on": sorted(self.wanted), "once_per": self.once_ns / 1e9,
                 "selections": [selection.as_dict() for selection in self.selections]}
 
@@ -108,8 +120,8 @@ class EventRule(Rule):
 
     kind = "event"
 
-    def __init__(self, function, selections, ops, severity, tags, once_per, name=None):
-        super().__init__(function, selections, None, severity, tags, once_per, name)
+    def __init__(self, function, selections, ops, severity, tags, once_per, name=None, actions=()):
+        super().__init__(function, selections, None, severity, tags, once_per, name, actions)
         self.wanted = words(ops, OPERATIONS, "operation") if ops else set(OPERATIONS)
 
     def view(self, record):

@@ -21,25 +21,33 @@ MAP_TYPES = {"hash", "array", "percpu_hash", "percpu_array", "lru_hash", "lru_pe
 
 DUMP = r"""
 import json, sys
-from bcc import BPF
+from bcc import BPF, lib
 request = json.load(sys.stdin)
 b = BPF(text=request["text"].encode(), cflags=request["cflags"])
-print(json.dumps({name: b.dump_func(name.encode()).hex() for name in request["programs"]}))
+print(json.dumps([{name: b.dump_func(name.encode()).hex() for name in request["programs"]},
+                  {name: lib.bpf_table_fd(b.module, name.encode()) for name in request["maps"]}]))
 """
 
 
 @pytest.fixture(scope="module")
-def compiled():
-    """{program: bytecode} against the headers of FIM_TEST_HEADERS."""
+def dumped():
+    """({program: bytecode}, {map: number}) against the headers of FIM_TEST_HEADERS."""
     assert HEADERS, "FIM_TEST_HEADERS must name a directory of headers: use make test-unit"
     facts = kernel.Kernel("test", (), kernel.find_members(HEADERS), HEADERS, True)
     text = bpf.source(attempts=True)
-    request = {"text": text, "cflags": bpf.cflags(facts, 1000), "programs": bpf.programs(text)}
+    request = {"text": text, "cflags": bpf.cflags(facts, 1000), "programs": bpf.programs(text),
+               "maps": bpf.MAPS}
     environment = dict(os.environ, BCC_KERNEL_SOURCE=HEADERS)
     done = subprocess.run([BCC_PYTHON, "-c", DUMP], input=json.dumps(request).encode(),
                           env=environment, stdout=subprocess.PIPE, check=True)
-    dumped = json.loads(done.stdout.decode().splitlines()[-1])
-    return {name: bytes.fromhex(code) for name, code in dumped.items()}
+    programs, maps = json.loads(done.stdout.decode().splitlines()[-1])
+    return {name: bytes.fromhex(code) for name, code in programs.items()}, maps
+
+
+@pytest.fixture(scope="module")
+def compiled(dumped):
+    """The first of these."""
+    return dumped[0]
 
 
 def test_headers_have_members():
@@ -111,6 +119,40 @@ def test_only_old_map_types():
     named = set(re.findall(r'BPF_TABLE\("(\w+)"', maps))
     named |= {word.lower() for word in re.findall(r"^BPF_(\w+)\(", maps, re.M)} - {"table"}
     assert {name.replace("prog_array", "prog") for name in named} <= MAP_TYPES
+
+
+# Chosen blind spots: what is run is watched, and lies in the spot of bit 1.
+
+ANYBODY = {(0, 0, kind | 16): 1 for kind in (1, 2, 3, 4)}
+ROOT_ONLY = {**ANYBODY, (0, 0, 1 | 16): 0, (0, 0, 1): 1}
+OTHERS_ONLY = {**ANYBODY, (0, 0, 1 | 16): 0, (48, 0, 1): 1}
+
+
+@pytest.mark.parametrize("program,operations", [
+    ("fim_file_modified", {9}), ("fim_file_close", {10}), ("fim_post_setxattr", {16}),
+    ("fim_post_removexattr", {17}), ("fim_mapped", {19}),
+    ("fim_post_setattr", {12, 14})])  # by what the pattern is of ATTR_* flags
+def test_a_blind_spot(dumped, program, operations):
+    programs, maps = dumped
+    run = [interpreter.Spotted(programs[program], maps, ops, actors) for ops, actors in (
+        (operations, ANYBODY), (operations, ROOT_ONLY), (operations, OTHERS_ONLY),
+        (operations ^ set(range(9, 20)), ANYBODY))]
+    assert [(one.told, one.left_out) for one in run] == [
+        (False, len(operations)), (False, len(operations)), (True, 0), (True, 0)]
+
+
+def test_one_of_several_in_a_blind_spot(dumped):
+    programs, maps = dumped
+    run = interpreter.Spotted(programs["fim_post_setattr"], maps, {14}, ANYBODY)
+    assert (run.told, run.left_out) == (True, 1)
+
+
+def test_names_are_in_no_blind_spot(dumped):
+    """Whatever the map says of their operations."""
+    programs, maps = dumped
+    for program in ("fim_d_move", "fim_d_delete", "fim_d_exchange"):
+        run = interpreter.Spotted(programs[program], maps, set(range(1, 22)), ANYBODY)
+        assert (run.told, run.left_out) == (True, 0), program
 
 
 # The lint itself must be able to fail.

@@ -90,6 +90,10 @@ def test_a_day_without_attacks():
     for rule in policy.rules:
         rule.told.clear()
     alerts = policy.try_on(fim.read(DAY))
+    # The log that a shell cut by hand is no normal one: attacks.DAY has logrotate do it since.
+    cut, = [alert for alert in alerts if alert.rule == "logs_cut"]
+    assert (cut.path, cut.process.exe) == ("/var/log/alternatives.log", "/usr/bin/dash")
+    alerts.remove(cut)
     assert len(alerts) <= 3, [(alert.rule, alert.path, alert.effect) for alert in alerts]
 
 

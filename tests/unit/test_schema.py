@@ -63,7 +63,8 @@ OTHERS = {
     "approved": {"path": "/etc/x", "file": FACTS, "name": "L2V0Yy94", "facts": "AAAA"},
     "alert": {"rule": "r", "policy": "p", "severity": "high", "tags": ["a"], "message": "said",
               "events": [3], "path": "/etc/x", "effect": "mode", "effects": ["mode"],
-              "changed": {"mode": {"before": "0600", "after": "0644"}}, "not_told": 2},
+              "changed": {"mode": {"before": "0600", "after": "0644"}}, "not_told": 2,
+              "actions": {"kill": "not allowed", "run:page": "begun"}},
     "transaction": {"packages": ["hello"], "files": 2, "verified": 2, "mismatched": 0},
     "maintenance": {"state": "end", "by": "root", "reason": "CHG-1", "since": TIME, "until": TIME,
                     "held": {"r": 1}},
@@ -82,7 +83,7 @@ WRONG = {
     "process.parent": "bash", "path_b64": "=", "known_paths": [],
 }
 OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"},
-            "alert": {"effect", "effects", "changed", "not_told"}}
+            "alert": {"effect", "effects", "changed", "not_told", "actions"}}
 
 
 @pytest.fixture(scope="module")
