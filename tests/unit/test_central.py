@@ -20,6 +20,7 @@ from central import CENTRAL, Network, Store, Syslog, snippet
 from collectors import wait_for
 from core_build import ROOT
 from test_run import NOBODY, fim
+from test_sinks import NASTY, bodies_equal, nasty_lines
 
 CUT_SECONDS = 60
 PAUSE, QUIET_SECONDS = 5, 30
@@ -154,6 +155,13 @@ def test_what_arrived_is_what_was_told(fleet):
         assert [row[0] for row in stored] == told
         with open(fleet.file(host.name)) as file:
             assert set(file.read().splitlines()) == set(told)
+
+
+def test_names_come_back_equal(fleet):
+    """Every byte that a name can have, through rsyslog into the store."""
+    stored = fleet.store.ask("SELECT line FROM fim_line WHERE host = 'well' AND number > 1 "
+                             "ORDER BY number LIMIT %d" % len(NASTY))
+    bodies_equal([row[0].encode() for row in stored], nasty_lines(), "json")
 
 
 def test_anchors(fleet):
