@@ -63,6 +63,7 @@ class Presence:
         self.dark = None if until else (since, record["reason"])
         if until:
             self.blind.append(Unseen(since, until, record["reason"]))
+            self.since = until if self.since is None else self.since
         del at
 
     def periods(self, since, until):

@@ -86,8 +86,9 @@ def whole_day():
     day.starts("05:00:00", "05:01:00", "reboot")
     blind(day, "05:01:00", "04:00:00", "05:01:00", "fim was not running")
     day.tell("heartbeat", "06:00:00", counts={}, head=None, waiting=0)
-    day.starts("07:00:00", "07:01:00", "crash")
+    day.tell("start", "07:00:00", reason="crash", version="1", paths=["/etc"])
     blind(day, "07:01:00", "06:00:00", "07:01:00", "fim was not running")
+    day.tell("coverage", "07:01:03", operations={})  # what is new is compared in between
     day.tell("heartbeat", "08:00:00", counts={}, head=None, waiting=0)
     day.tell("event", "07:30:00")  # no whole record
     day.change("modify", "/etc/late", "11:00:00")
