@@ -139,7 +139,7 @@ def fleet():
 def test_nothing_is_missing_by_number(fleet):
     """Every number of every host, once, in the store."""
     assert fleet.arrived() == fleet.sent
-    assert min(fleet.sent.values()) > 10 * CUT_SECONDS / 2
+    assert min(fleet.sent.values()) > 2 * CUT_SECONDS  # told all the time, on a busy machine too
     print("arrived:", fleet.arrived())
     for host, count, least, most in fleet.store.ask(
             "SELECT host, count(*), min(number), max(number) FROM fim_line GROUP BY host"):
