@@ -38,7 +38,7 @@ setup(
     license="GPL-2.0-only",
     python_requires=">=3.6",
     packages=find_packages(include=["fim", "fim.*"]),
-    package_data={"fim": ["_core.pyi", "dist/*", "dist/policies/*"]},
+    package_data={"fim": ["_core.pyi", "dist/*", "dist/policies/*", "dist/collect/*"]},
     entry_points={"console_scripts": ["fim = fim.cli:main"]},
     cmdclass={"build_py": BuildPy},
     ext_modules=[Extension(

@@ -32,16 +32,23 @@ def cell(name, value, utc):
     return printable(str(value))
 
 
+def counted(number, word):
+    """1 gap, 2 gaps"""
+    return "%d %s%s" % (number, word, "" if number == 1 else "s")
+
+
 def headline(summary):
     """What matters, in sentences."""
     said = ["monitored %(monitored_hours).2f of %(hours).2f hours" % summary]
     if summary["unseen_periods"]:
-        said.append("not seen: %(unseen_hours).2f hours in %(unseen_periods)d periods" % summary)
+        said.append("not seen: %.2f hours in %s" % (
+            summary["unseen_hours"], counted(summary["unseen_periods"], "period")))
     if summary["gaps"]:
-        said.append("%(gaps)d gaps with %(records_lost)d records lost, %(gaps_open)d not closed"
-                    % summary)
-    said.append("%(comparisons)d comparisons, %(differences)d differences" % summary)
-    said.append("%(changes)d changes, %(alerts)d alerts" % summary)
+        said.append("%s with %s lost, %d not closed" % (
+            counted(summary["gaps"], "gap"), counted(summary["records_lost"], "record"),
+            summary["gaps_open"]))
+    for names in (("comparisons", "differences"), ("changes", "alerts")):
+        said.append(", ".join(counted(summary[name], name[:-1]) for name in names))
     return said
 
 

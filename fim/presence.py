@@ -60,9 +60,12 @@ class Presence:
     def go_blind(self, record, at):
         """Until it is said that it is over."""
         since, until = (seconds_of(record[name]) for name in ("since", "until"))
+        if self.dark and self.dark[0] < since:  # it was stopped while it was blind
+            self.blind.append(Unseen(self.dark[0], since, self.dark[1]))
         self.dark = None if until else (since, record["reason"])
         if until:
             self.blind.append(Unseen(since, until, record["reason"]))
+            self.since = until if self.since is None else self.since
         del at
 
     def periods(self, since, until):

@@ -17,6 +17,7 @@ NAME, LOCK = "status.json", "lock"
 STALE_SECONDS = 60
 LOSS_SECONDS = 3600  # so long a loss leaves it degraded
 NOT_WHOLE = ("degraded", "not_seen")
+NOT_SENDING = ("waiting", "failed")
 SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -117,6 +118,9 @@ def complaints(members, now):
         yield DEGRADED, "the journal cannot be written: %s" % members["journal_failing"]
     if members["journal_lost"] and now - members["journal_lost"] < LOSS_SECONDS:
         yield DEGRADED, "records were lost within the last hour"
+    for sink in members.get("sinks", ()):
+        if sink["error"] and sink["state"] in NOT_SENDING:
+            yield DEGRADED, "sink %(sink)s: %(state)s: %(error)s" % sink
     if now - members["time"] > STALE_SECONDS:
         yield DEGRADED, "nothing was said for %d s" % (now - members["time"])
 

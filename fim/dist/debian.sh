@@ -19,6 +19,7 @@ DESTDIR=$tree PREFIX=/usr PYTHON=/usr/bin/python3 PYTHON_DIR=$packages UNITDIR=/
 	sh "$here/install.sh"
 find $tree/usr/share/man -type f -exec gzip -9n {} +
 install -D -m 644 README.md $tree/usr/share/doc/fim-monitor/README.md
+install -m 644 "$here/operations.md" $tree/usr/share/doc/fim-monitor/operations.md
 install -m 644 "$here/copyright" $tree/usr/share/doc/fim-monitor/copyright
 
 install -d $tree/DEBIAN

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every kind of record and every operation as ECS and as OCSF, held against their field lists."""
 import json
+import os
 
 import pytest
 
 import core_record
 import schema_fields
-from core_build import Driver
+from core_build import ROOT, Driver
 from fim.sinks.documents import documents
+from fim.sinks.ecs import HASHES
 from test_schema import HEAD, OTHERS
 
 FAULTS = {"ecs": schema_fields.ecs_faults, "ocsf": schema_fields.ocsf_faults}
@@ -86,3 +88,35 @@ def test_what_the_actor_gives_is_quoted():
                "entity_id": "x", "comm": "sh", "exe": None, "start": None, "cwd": None, "uid": 0,
                "user": None, "container": None}
     assert ocsf.process_of(process)["cmd_line"] == """sh -c 'a b; '"'"'c'"'"''"""
+
+
+def template():
+    """{dotted field: type} of the index template."""
+    with open(os.path.join(ROOT, "fim", "dist", "collect", "opensearch-template.json")) as file:
+        mappings = json.load(file)["template"]["mappings"]
+    assert mappings["dynamic"] == "false"
+
+    def fields(properties, path=""):
+        for name, what in properties.items():
+            yield from (fields(what["properties"], path + name + ".") if "properties" in what
+                        else [(path + name, what["type"])])
+    return dict(fields(mappings["properties"]))
+
+
+# What an index calls the types of ECS; the last two are of Elasticsearch's alone.
+INDEXED = {"date": "date_nanos", "object": "flat_object", "match_only_text": "text",
+           "wildcard": "keyword"}
+
+
+def test_the_index_template_has_every_field(lines):
+    """Of every document, by the type that ECS gives it."""
+    mapped, used = template(), set()
+    for line in lines:
+        document = json.loads(documents("ecs")(line).decode("ascii"))
+        used |= {name for name, _ in schema_fields.leaves(document)}
+    assert mapped.pop("fim") == "flat_object"
+    ours = {name for name in used if not name.startswith("fim.")}
+    assert ours | {"file.hash." + name for name in HASHES} == set(mapped)
+    for name in ours:
+        kind = schema_fields.ECS.get(name, "keyword").replace("[]", "")
+        assert mapped[name] == INDEXED.get(kind, kind), name

@@ -15,6 +15,7 @@ from core_build import ROOT
 from fim import spans
 from fim.database import open_database
 from fim.journal import Journal
+from fim.presence import Presence
 from fim.segments import Segments
 from made import Made
 
@@ -86,8 +87,9 @@ def whole_day():
     day.starts("05:00:00", "05:01:00", "reboot")
     blind(day, "05:01:00", "04:00:00", "05:01:00", "fim was not running")
     day.tell("heartbeat", "06:00:00", counts={}, head=None, waiting=0)
-    day.starts("07:00:00", "07:01:00", "crash")
+    day.tell("start", "07:00:00", reason="crash", version="1", paths=["/etc"])
     blind(day, "07:01:00", "06:00:00", "07:01:00", "fim was not running")
+    day.tell("coverage", "07:01:03", operations={})  # what is new is compared in between
     day.tell("heartbeat", "08:00:00", counts={}, head=None, waiting=0)
     day.tell("event", "07:30:00")  # no whole record
     day.change("modify", "/etc/late", "11:00:00")
@@ -225,6 +227,26 @@ def test_page_is_replaced_and_ours(state, tmp_path):
     with open(out) as file:
         assert file.read().count("<!DOCTYPE") == 1
     assert os.stat(out).st_mode & 0o777 == 0o600
+
+
+def test_stopped_while_it_was_blind():
+    """Two reasons, one after the other."""
+    presence, day = Presence(), Day()
+    day.starts("00:00:00", "00:00:00")
+    blind(day, "01:00:01", "01:00:00", None, "kprobes are off")
+    day.tell("stop", "02:00:00", reason="SIGTERM", version="1")
+    day.starts("03:00:00", "03:00:00")
+    blind(day, "03:00:00", "02:00:00", "03:00:00", "fim was not running")
+    day.tell("stop", "04:00:00", reason="SIGTERM", version="1")
+    for line in day.lines:
+        record = json.loads(line)
+        presence.take(record, seconds(record["time"][11:19]))
+    seen, unseen = presence.periods(seconds("00:00:00"), seconds("04:00:00"))
+    assert seen == [(seconds("00:00:00"), seconds("01:00:00")),
+                    (seconds("03:00:00"), seconds("04:00:00"))]
+    assert [tuple(one) for one in unseen] == [
+        (seconds("01:00:00"), seconds("02:00:00"), "kprobes are off"),
+        (seconds("02:00:00"), seconds("03:00:00"), "fim was not running")]
 
 
 def test_spans():

@@ -5,6 +5,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -123,6 +124,17 @@ def test_heartbeats_are_anchors(tmp_path):
     journals.store(run.state + "/journal", 1, lines[:journals.chain_after(lines, 4) + 1])
     assert fim("verify", "--state", run.state)[0] == 0
     assert fim(*verify)[0] == 1
+
+
+def test_a_sink_that_nobody_answers(tmp_path):
+    """Status says so, and what waits for it."""
+    spool = str(tmp_path / "sinks")
+    with Run(tmp_path, "--sink", "syslog:tcp://127.0.0.1:1", "--spool", spool) as run:
+        eventually(lambda: re.search(
+            "sink syslog:tcp://127.0.0.1:1: waiting: Connection refused.*"
+            "sink +syslog:tcp://127.0.0.1:1, waiting: 0 of [1-9]",
+            fim("status", "--state", run.state)[1], re.S))
+        run.stop()
 
 
 def test_killed_and_started_again(tmp_path):
