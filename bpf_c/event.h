@@ -226,11 +226,10 @@ enum fim_watch_flag {
 };
 
 struct fim_watched {
-	__u32 flags;  /* enum fim_watch_flag */
+	__u16 flags;  /* enum fim_watch_flag */
+	__u16 spots;  /* chosen blind spots that it lies in, as bits (spot.c) */
 	__u32 writes; /* modifications seen, wraps */
 	__u64 stamp;  /* time of the last record, or of inheriting, ns, CLOCK_MONOTONIC */
-	__u32 spots;  /* chosen blind spots that it lies in, as bits (spot.c) */
-	__u32 pad;
 };
 
 /* What an actor is, for a spot that means some; with FIM_WHO_ANY everybody else. */
@@ -285,7 +284,7 @@ _Static_assert(sizeof(struct fim_text) == 24, "fim_text");
 _Static_assert(sizeof(struct fim_file) == 80, "fim_file");
 _Static_assert(sizeof(struct fim_actor) == 88, "fim_actor");
 _Static_assert(sizeof(struct fim_event) == 512, "fim_event");
-_Static_assert(sizeof(struct fim_watched) == 24, "fim_watched");
+_Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_who) == 16, "fim_who");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
 _Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");

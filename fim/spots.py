@@ -15,7 +15,7 @@ from fim.places import kind_at, mounts
 
 __all__ = ["Spots", "in_kernel"]
 
-MOST = 32
+MOST = 16
 LOOK, TELL = 2.0, 60.0  # seconds
 NAMES = {"create", "mkdir", "mknod", "symlink", "link", "unlink", "rmdir", "rename"}
 RARE = {"open", "mount", "umount"}

@@ -131,7 +131,7 @@ class Spotted(Run):
         self.operations, self.actors = operations, actors
         self.told = False
         self.values = bytearray(SIZE)
-        struct.pack_into("<IIQI", self.values, 0, 0, 1, 0, 1)  # struct fim_watched, modified
+        struct.pack_into("<HHIQ", self.values, 0, 0, 1, 1, 0)  # struct fim_watched, modified
         super().__init__(code)
 
     @property
