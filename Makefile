@@ -19,7 +19,7 @@ KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(R
 
 .DELETE_ON_ERROR:
 .PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix coverage fuzz bench \
-	bench-baseline bench-journal bench-sinks streams clean packages-run packages-test
+	bench-baseline bench-million bench-journal bench-sinks streams clean packages-run packages-test
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -92,6 +92,9 @@ bench: packages-test build ## guest instructions per operation, inode table, ren
 
 bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB
 	$(Q)$(PYTHON) tests/bench/baseline.py
+
+bench-million: packages-test build ## init and check of a million files; the inode table and the kernel's map
+	$(Q)$(PYTHON) tests/bench/million.py
 
 bench-journal: packages-test build ## verify and search a journal of a million records, 1.2 GB
 	$(Q)$(PYTHON) tests/bench/journal.py

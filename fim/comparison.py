@@ -4,6 +4,7 @@ behind everybody else."""
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -40,8 +41,9 @@ class Comparison:
 
     def begin(self):
         """Start the process."""
-        command = ["nice", "-n", "19", sys.executable, "-m", "fim", "check", "--state", self.state,
-                   "--format", "json"] + (["--quick"] if self.quick else [])
+        idle = ["ionice", "-c", "3"] if shutil.which("ionice") else []
+        command = idle + ["nice", "-n", "19", sys.executable, "-m", "fim", "check", "--state",
+                          self.state, "--format", "json"] + (["--quick"] if self.quick else [])
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE)
         fcntl.fcntl(self.process.stdout, fcntl.F_SETFL, os.O_NONBLOCK)

@@ -81,19 +81,31 @@ def fim(state, *arguments):
     return [sys.executable, "-m", "fim", arguments[0], "--state", state] + list(arguments[1:])
 
 
-def measure(state, tree, workers, times):
-    """{what: Figure} with `workers` threads each; in turns, so that all have the same luck."""
-    pinned = [] if workers > 1 else ["taskset", "-c", "0"]
-    figures = {name: Figure(pinned + command) for name, command in (
-        ("aide --init", aide(state, tree, workers, "--init")),
-        ("aide --check", aide(state, tree, workers, "--check")),
-        ("fim init", fim(state, "init", "--replace", tree)),
-        ("fim check", fim(state, "check")),
-        ("fim check --quick", fim(state, "check", "--quick")))}
+def in_turns(commands, times):
+    """{what: Figure} of {what: command}; in turns, so that all have the same luck."""
+    figures = {name: Figure(command) for name, command in commands.items()}
     for _ in range(times):
         for figure in figures.values():
             figure.run()
     return figures
+
+
+def table(figures):
+    """Print them."""
+    print("%-20s %8s %8s %8s" % ("", "seconds", "CPU s", "MB"))
+    for name, figure in figures.items():
+        print("%-20s %8.2f %8.2f %8.1f" % (name, figure.seconds, figure.cpu, figure.memory))
+
+
+def measure(state, tree, workers, times):
+    """{what: Figure} with `workers` threads each."""
+    pinned = [] if workers > 1 else ["taskset", "-c", "0"]
+    return in_turns({name: pinned + command for name, command in (
+        ("aide --init", aide(state, tree, workers, "--init")),
+        ("aide --check", aide(state, tree, workers, "--check")),
+        ("fim init", fim(state, "init", "--replace", tree)),
+        ("fim check", fim(state, "check")),
+        ("fim check --quick", fim(state, "check", "--quick")))}, times)
 
 
 PAIRS = (("fim init", "aide --init"), ("fim check", "aide --check"),
@@ -111,9 +123,7 @@ def hash_rate():
 def show(figures, workers, times, size):
     """The table."""
     print("\n%d worker%s each, best of %d" % (workers, "s" * (workers > 1), times))
-    print("%-20s %8s %8s %8s" % ("", "seconds", "CPU s", "MB"))
-    for name, figure in figures.items():
-        print("%-20s %8.2f %8.2f %8.1f" % (name, figure.seconds, figure.cpu, figure.memory))
+    table(figures)
     for ours, theirs in PAIRS:
         mine, other = figures[ours], figures[theirs]
         print("%s: %.1f times as fast as %s, with %.1f times less CPU time"

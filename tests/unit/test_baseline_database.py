@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from core_build import ROOT
-from fim import database
+from fim import _core, database
 from trees import Tree
 
 ERROR = 18
@@ -68,6 +68,16 @@ def test_an_altered_baseline_is_refused(tree, case):
     status, out, said = tree.fim("accept", number, "--reason", "x")
     assert (status, out) == (1, "") and "altered" in said
     assert tree.fim("show", "--format", "json")[0] == 1
+
+
+def test_the_text_under_a_seal():
+    rows = [(b"/a", b"xy"), (b"/" + b"b" * 300, b""), (b"/\0", b"\0" * 12)]
+    assert _core.row_text(rows) == b"".join(b"%d %d " % (len(path), len(facts)) + path + facts
+                                            for path, facts in rows)
+    assert _core.row_text([]) == b""
+    for wrong in (tuple(rows), [(1, b"")], [(b"/a", "text", 3)]):
+        with pytest.raises(TypeError):
+            _core.row_text(wrong)
 
 
 def test_a_newer_schema_is_left_as_it_is(tree):

@@ -117,6 +117,48 @@ def test_a_system_tree_as_find_and_sha256sum_see_it():
         assert values.get("hash", b"").hex() == hashes.get(path, "")
 
 
+def test_attributes_of_any_number_and_size(tmp_path):
+    path = str(tmp_path / "file")
+    expected = {"user.%s%d" % ("n" * 40, number): os.urandom(100) for number in range(12)}
+    expected["user.large"] = os.urandom(1500)
+    with open(path, "w"):
+        pass
+    try:
+        for name, value in expected.items():
+            os.setxattr(path, name, value)
+    except OSError as error:
+        pytest.skip("no room for attributes here: %s" % error)
+    found = unpack(survey(path)[0][0][1])["xattrs"]
+    assert found == sorted(name.encode() + b"\0" + value for name, value in expected.items())
+
+
+def test_names_that_become_something_else(tmp_path):
+    """A file, a fifo, a link, by turns: nobody waits, and no type has another's
+    facts."""
+    path, done = str(tmp_path / "name"), threading.Event()
+    makers = [lambda new: os.close(os.open(new, os.O_CREAT | os.O_WRONLY)), os.mkfifo,
+              lambda new: os.symlink("x", new)]
+
+    def change():
+        while not done.is_set():
+            for make in makers:
+                make(path + ".new")
+                os.rename(path + ".new", path)
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    pairs = [pair for _ in range(300) for pair in survey(str(tmp_path))[0]]
+    done.set()
+    changer.join()
+    types = set()
+    for values in (unpack(facts) for _, facts in pairs):
+        types.add(stat.S_IFMT(values["type"]))
+        if not {"unstable", "unreadable"} & set(values):
+            assert ("hash" in values) == (values["type"] == stat.S_IFREG)
+            assert ("target" in values) == (values["type"] == stat.S_IFLNK)
+    assert {stat.S_IFREG, stat.S_IFIFO, stat.S_IFLNK} <= types
+
+
 def test_many_names_in_a_directory(tmp_path):
     for number in range(10000):
         os.close(os.open(str(tmp_path / str(number)), os.O_CREAT | os.O_WRONLY))
