@@ -93,8 +93,9 @@ bench: packages-test build ## guest instructions per operation, inode table, ren
 bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB
 	$(Q)$(PYTHON) tests/bench/baseline.py
 
-bench-journal: packages-test build ## verify and search a journal of a million records, 1.2 GB
+bench-journal: packages-test build ## a journal of a million records, 1.2 GB; of an upgrade
 	$(Q)$(PYTHON) tests/bench/journal.py
+	$(Q)$(PYTHON) tests/bench/upgrade.py
 
 bench-sinks: packages-test build ## records a second through every sink
 	$(Q)$(PYTHON) tests/bench/sinks.py
