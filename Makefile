@@ -96,8 +96,9 @@ bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,
 bench-million: packages-test build ## init and check of a million files; the inode table and the kernel's map
 	$(Q)$(PYTHON) tests/bench/million.py
 
-bench-journal: packages-test build ## verify and search a journal of a million records, 1.2 GB
+bench-journal: packages-test build ## a journal of a million records, 1.2 GB; of an upgrade
 	$(Q)$(PYTHON) tests/bench/journal.py
+	$(Q)$(PYTHON) tests/bench/upgrade.py
 
 bench-sinks: packages-test build ## records a second through every sink
 	$(Q)$(PYTHON) tests/bench/sinks.py

@@ -30,7 +30,8 @@ PRIORITY_BOOST = -4  # as auditd's: a reader that is starved loses records
 MIB = 1 << 20
 WORDS = {status.WELL: "well", status.DEGRADED: "degraded", status.BLIND: "blind",
          status.NOT_RUNNING: "not running"}
-SHOWN = ("pid", "events_per_second", "journal_waiting_bytes", "user_seconds", "memory_kib")
+SHOWN = ("pid", "events_per_second", "journal_waiting_bytes", "contents_waiting", "user_seconds",
+         "memory_kib")
 COUNTED = ("events", "inodes", "gaps", "lost", "withheld", "self", "late")
 
 

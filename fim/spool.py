@@ -48,11 +48,12 @@ class Spool(threading.Thread):
     # --- for whoever has records ---
 
     def put(self, stream, lines):
-        """Whole lines of one stream; never waits. What there is no room for is counted."""
+        """Whole lines of one stream; never waits. What there is no room for is counted; while
+        half of it is free, that is nothing: a comparison's lines come all at once."""
         if not lines:
             return
         with self.changed:
-            if self.waiting + len(lines) > self.room:
+            if self.waiting * 2 > self.room and self.waiting + len(lines) > self.room:
                 self.lose(lines.count(b"\n"))
                 return
             self.pieces.append((stream, lines))

@@ -74,6 +74,7 @@ class Status:
             "counts": counts, "events_per_second": self.rate(counts),
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
+            "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
             "memory_kib": usage.ru_maxrss,

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What was known is kept, and compared with what is there after a time when nobody was."""
+import itertools
 import os
+import random
+import signal
+import time
 
 import pytest
 
@@ -152,6 +156,61 @@ def test_no_room(tree, kept, monkeypatch):
             write(kept)
         write(kept)
     assert str(watched / "five") in differences(kept, watched)
+
+
+KILLS = int(os.environ.get("FIM_TEST_KILLS", 20))
+
+
+def keep_for_ever(kept, watched, told):
+    """A child that writes pass after pass, and changes names that its session is not told of."""
+    with session(watched) as made:
+        os.write(told, "\n".join(sorted(os.listdir(str(watched)))).encode() + b"\0")
+        for number in itertools.count():
+            kept.finish(made)
+            write(kept)
+            (watched / ("%d-%d" % (os.getpid(), number))).write_text("")
+            for old in sorted(watched.glob("*-%d" % (number - 3))):
+                old.unlink()
+
+
+def killed(kept, watched, delay):
+    """[name] that the session of a child knew, which was killed so long after it was ready."""
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            keep_for_ever(kept, watched, told)
+        finally:
+            os._exit(1)
+    os.close(told)
+    names = b""
+    while not names.endswith(b"\0"):
+        names += os.read(ready, 4096)
+    os.close(ready)
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    return set(names.decode().rstrip("\0").split("\n"))
+
+
+def test_killed_at_random(tree, kept):
+    """The file is whole each time, of one pass or of the one before, and nothing is unaccounted:
+    what was known and what is found to differ is what is there."""
+    watched, _ = tree
+    choose, knowns, finds = random.Random(6), [], 0
+    for _ in range(KILLS):
+        knowns.append(killed(kept, watched, 0.1 * choose.random()))
+        if kept.since() is None:
+            continue
+        found = {os.path.basename(path): state
+                 for path, state in differences(kept, watched).items() if path != str(watched)}
+        there = set(os.listdir(str(watched)))
+        accounted = [(known | {name for name, state in found.items() if state == "new"})
+                     - {name for name, state in found.items() if state == "missing"}
+                     for known in knowns]
+        assert there in accounted
+        finds += bool(found)
+    assert finds > KILLS / 4
 
 
 def refuse():

@@ -283,6 +283,20 @@ def test_a_disk_that_stands_still(tmp_path):
     assert verifier.streams[journals.STREAM] == 20101
 
 
+def test_more_at_once_than_there_is_room(tmp_path):
+    """As after a time when nobody watched."""
+    path = str(tmp_path / "journal")
+    spool = Spool(lambda: Journal(Segments(path, make=True), journals.MACHINE), room=1 << 16)
+    spool.put("a", journals.records(1, 20))
+    spool.put("a", journals.records(21, 1000))
+    assert spool.waiting > spool.room and spool.lost is None
+    spool.put("a", journals.records(1021, 1))
+    assert spool.lost.records == 1
+    spool.start()
+    assert spool.close(PATIENCE)
+    assert journals.verify(path)[1].records == 1021
+
+
 def test_no_room(tmp_path):
     """The journal is written again once there is."""
     path = str(tmp_path / "journal")
