@@ -187,7 +187,7 @@ ACTS = {
     "utimes": Act(files("f"), changes("utimes", "mtime")),
     "setxattr": Act(files("f"), one("setxattr", xattr=value(XATTR, b"a\0b"))),
     "set_label": Act(files("f"), one("setxattr", xattr=value(
-        "security.selinux", b"a_u:b_r:c_t:s0\0"))),
+        "security.SMACK64", b"a_label"))),
     "set_capability": Act(files("f"), one("setxattr", xattr=value(
         "security.capability", struct.pack("<5I", 0x02000000, 1 << 13, 0, 0, 0)))),
     "set_acl": Act(files("f"), one("setxattr", xattr=value(
