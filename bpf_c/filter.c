@@ -130,7 +130,7 @@ fim_inline void fim_fill_file(struct inode *inode, struct fim_file *ret)
 	FIM_READ(ret->flags, &inode->i_flags);
 	if (merged != inode) {
 		FIM_READ(flags, &merged->i_flags);
-		ret->flags |= flags;
+		ret->flags |= flags & (S_IMMUTABLE | S_APPEND);
 	}
 }
 
