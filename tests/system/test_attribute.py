@@ -68,7 +68,8 @@ def test_chown_takes_the_set_uid_bit(room):
         ("chmod", change(mode=("4755", "0755"))), ("chown", change(uid=(0, 3), gid=(0, 4)))]
 
 
-def test_a_write_takes_the_set_uid_bit(room):
+def test_a_write_takes_the_set_uid_bit(room, cell):
+    cell("strip_set_uid", "directly", room.kind)
     path = make(room.join("program"))
     os.chmod(path, 0o6777)
     room.forget()

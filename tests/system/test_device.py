@@ -22,7 +22,8 @@ def open_for(path, flags):
     os.close(os.open(path, flags))
 
 
-def test_opened_for_writing(any_room, disk):
+def test_opened_for_writing(any_room, disk, cell):
+    cell("open_block_device", "directly", any_room.kind)
     descriptor = os.open(disk, os.O_RDWR)
     event, = any_room.events()
     os.close(descriptor)
@@ -66,7 +67,8 @@ def test_another_device(any_room, scratch):
     assert any_room.events() == []
 
 
-def test_a_watched_file_as_a_loop_device(room):
+def test_a_watched_file_as_a_loop_device(room, cell):
+    cell("loop_device", "directly", room.kind)
     path = room.join("image")
     with open(path, "wb") as file:
         file.truncate(1 << 20)

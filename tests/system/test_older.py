@@ -67,8 +67,9 @@ def test_through_a_name_outside(attachment, tree):
         assert closes(listener) == [(path, 0)]
 
 
-def test_a_mapping_is_told_at_its_last_unmap(attachment, each_tree):
+def test_a_mapping_is_told_at_its_last_unmap(attachment, each_tree, cell, request):
     """A store into a page that is dirty already fires nothing."""
+    cell("map", "older mapping", request.node.callspec.params["each_tree"])
     path = make(each_tree + "/watched/file", "x" * 4096)
     descriptor = os.open(path, os.O_RDWR)
     mapping = mmap.mmap(descriptor, 4096)

@@ -14,8 +14,9 @@ def ino(path):
     return str(os.lstat(path).st_ino)
 
 
-def test_into(room):
+def test_into(room, cell):
     """From then on it is watched."""
+    cell("rename_into", "directly", room.kind)
     source, target = make(room.outside + "/came"), room.join("came")
     room.forget()
     os.rename(source, target)
@@ -27,8 +28,9 @@ def test_into(room):
     assert [event["file"]["ino"] for event in events] == [ino(target)] * 3
 
 
-def test_out(room):
+def test_out(room, cell):
     """It is told, then let go."""
+    cell("rename_out", "directly", room.kind)
     source, target = make(room.join("went")), room.outside + "/went"
     room.forget()
     os.rename(source, target)
@@ -69,7 +71,8 @@ def test_over(room):
     assert events[0]["replaced"]["nlink"] == 0
 
 
-def test_over_from_outside(room):
+def test_over_from_outside(room, cell):
+    cell("rename_over_from_outside", "directly", room.kind)
     source, target = make(room.outside + "/new"), make(room.join("old"))
     replaced = ino(target)
     room.forget()
@@ -80,8 +83,9 @@ def test_over_from_outside(room):
     assert events[0]["replaced"]["ino"] == replaced
 
 
-def test_a_directory(room):
+def test_a_directory(room, cell):
     """What happens in it later has the new path."""
+    cell("rename_directory", "directly", room.kind)
     os.makedirs(room.join("d", "deeper"))
     make(room.join("d", "deeper", "file"))
     room.forget()
@@ -98,8 +102,9 @@ def test_a_directory(room):
     ]
 
 
-def test_a_directory_moved_in(room):
+def test_a_directory_moved_in(room, cell):
     """What it held is told as found, and is watched."""
+    cell("directory_moved_in", "directly", room.kind)
     os.makedirs(room.outside + "/d/deeper")
     make(room.outside + "/d/deeper/file")
     room.forget()
@@ -113,8 +118,9 @@ def test_a_directory_moved_in(room):
                                    ("close", None, room.join("d", "deeper", "file"))]
 
 
-def test_a_directory_moved_out(room):
+def test_a_directory_moved_out(room, cell):
     """Nothing below it is told any more."""
+    cell("directory_moved_out", "directly", room.kind)
     os.makedirs(room.join("d", "deeper"))
     make(room.join("d", "deeper", "file"))
     room.forget()
