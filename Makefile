@@ -83,7 +83,8 @@ coverage: packages-test build ## operation x way x file system: the table, and b
 	$(Q)mkdir -p build/coverage
 	$(Q)$(VM) $(KERNEL) $(DISKS) --share build/coverage --timeout 5400 -- \
 		sh -c 'FIM_TEST_MATRIX=/mnt/share/$$(uname -r).json exec "$$@"' coverage $(PYTEST) \
-		$(addprefix tests/system/test_,acts.py content.py ways.py)
+		$(addprefix tests/system/test_,acts.py attribute.py content.py device.py mount.py older.py \
+			rename.py ways.py)
 
 bench: packages-test build ## guest instructions per operation, inode table, rendering
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk
