@@ -48,11 +48,13 @@ int fim_special_inode(struct pt_regs *ctx, struct inode *inode, umode_t mode, de
 	return 0;
 }
 
-/* The one that this thread has made in place of a name, or 0. */
-fim_inline struct inode *fim_whiteout_made(__u64 now)
+/* The one that this thread has made in place of a name of `moved`, or 0. What overlayfs
+ * leaves in its upper layer is on another file system than the merged file. */
+fim_inline struct inode *fim_whiteout_made(__u64 now, struct inode *moved)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct fim_whiteout *made = whiteouts.lookup(&thread);
+	struct super_block *sb = 0, *moved_sb = 0;
 	struct inode *inode = 0;
 	umode_t mode = 0;
 	dev_t rdev = 0;
@@ -66,5 +68,7 @@ fim_inline struct inode *fim_whiteout_made(__u64 now)
 		return 0;
 	FIM_READ(mode, &inode->i_mode);
 	FIM_READ(rdev, &inode->i_rdev);
-	return fim_is_whiteout(mode, rdev) ? inode : 0;
+	FIM_READ(sb, &inode->i_sb);
+	FIM_READ(moved_sb, &moved->i_sb);
+	return sb == moved_sb && fim_is_whiteout(mode, rdev) ? inode : 0;
 }
