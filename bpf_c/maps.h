@@ -138,7 +138,7 @@ BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);
 /* Chosen blind spots (spot.c), a bit each: by the operation those that leave it out, by
  * what an actor is those that mean it, and how many records each has left out. */
 #define FIM_SPOTS 16
-BPF_ARRAY(spot_ops, __u32, FIM_SPOTS);
+BPF_ARRAY(spot_ops, __u32, FIM_OPERATION_END);
 BPF_TABLE("hash", struct fim_who, __u32, spot_actors, 1024);
 BPF_TABLE("hash", __u32, __u64, spot_counts, FIM_SPOTS);
 
