@@ -133,6 +133,8 @@ class Daemon:
         """Attach, and read until the stop; an error when that is not possible (any more)."""
         self.monitor = monitor = self.make(self.reason)
         self.judged = Judged(monitor, self.guard, lambda lines: self.put(monitor, lines), False)
+        if self.contents:
+            monitor.session.contents()  # it notes them from the first question on
         reason = "error"
         try:
             monitor.open(*self.own_files(), scanned=self.recall)
