@@ -180,6 +180,12 @@ static bool has_failed(const struct session *session, const struct fim_event *ev
 	       record_wall_ns(event->time, session->wall_offset) - changed > CLOCK_TICK_NS;
 }
 
+// What is below a directory that has moved may lie in fewer blind spots there.
+static bool leaves_spots(const struct session *session, const struct fim_event *event)
+{
+	return session->spots.first && event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode);
+}
+
 static void session_event(struct session *session, struct fim_event *event)
 {
 	struct fim_view view;
@@ -218,7 +224,7 @@ static void session_event(struct session *session, struct fim_event *event)
 	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
 		above_renamed(session, view.old_path, view.path);
 	move_root(session, &view);
-	if (after & APPLY_SCAN)
+	if (after & APPLY_SCAN || leaves_spots(session, event))
 		watch_appeared(session, &view);
 	if (after & APPLY_LET_GO)
 		apply_went_out(session, event, &event->file.id);
