@@ -22,11 +22,7 @@ ERROR = 18
 
 @pytest.fixture
 def tree(tmp_path):
-    made = Tree(tmp_path)
-    for name in ("a", "b", "d/c"):
-        made.write(name)
-    made.init()
-    return made
+    return Tree(tmp_path).approved_as_made()
 
 
 def path_of(tree):

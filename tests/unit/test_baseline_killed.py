@@ -20,11 +20,7 @@ KILLS = int(os.environ.get("FIM_TEST_KILLS", "25"))
 
 @pytest.fixture
 def tree(tmp_path):
-    made = Tree(tmp_path)
-    for name in ("a", "b", "d/c"):
-        made.write(name)
-    made.init()
-    return made
+    return Tree(tmp_path).approved_as_made()
 
 
 def command_of(tree, arguments):
