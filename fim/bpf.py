@@ -8,7 +8,7 @@ import struct
 import subprocess
 import tempfile
 
-from fim import hooks, rights
+from fim import hooks, program_cache, rights
 from fim.errors import KernelError
 from fim.needs import bcc_package, header_package, interpreters
 from fim.sources import directory
@@ -58,10 +58,10 @@ def exit_stages():
     return [[index, program.replace("_stage", "_exit")] for index, program in stages()]
 
 
-def cflags(kernel, entries):
+def cflags(kernel):
     """What the compiler is told beside the text."""
-    return ["-I" + directory(), "-DFIM_WATCHED_ENTRIES=%d" % entries,
-            "-Werror=implicit-function-declaration", "-Wno-duplicate-decl-specifier"] + kernel.cflags
+    return ["-I" + directory(), "-Werror=implicit-function-declaration",
+            "-Wno-duplicate-decl-specifier"] + kernel.cflags
 
 
 class Attachment:
@@ -74,6 +74,8 @@ class Attachment:
     chosen    the rows of fim.hooks that were asked for
     hooks     those of them that are attached
     attempts  those of failed attempts, None where nobody asked for them
+    bcc, sizes  its version, {program: instructions}
+    kept      loaded as an earlier start compiled it (fim/compiled.py)
     """
 
     def __init__(self, kernel, entries):
@@ -87,6 +89,7 @@ class Attachment:
         self.attempts = None
         self.sizes = {}
         self.bcc = None
+        self.kept = None
 
     def attached(self, rows):
         """Those of the rows that are."""
@@ -103,7 +106,8 @@ class Attachment:
         elif "failed" in message:
             self.failed[tuple(message["failed"])] = message["why"]
         elif "done" in message:
-            self.bcc, self.sizes = message["done"]["bcc"], message["done"]["sizes"]
+            done = message["done"]
+            self.bcc, self.sizes, self.kept = done["bcc"], done["sizes"], done["kept"]
 
     def detach(self):
         """Take every hook off; what the ring holds can still be read."""
@@ -148,7 +152,10 @@ def request(kernel, entries, chosen, learn, attempts=False):
     """What the loader is asked for (fim/loader.py has the form)."""
     pairs = dict.fromkeys((hook.function, hook.program) for hook in chosen)
     exits = exit_stages() if attempts else []
-    return {"release": kernel.release, "text": source(attempts), "cflags": cflags(kernel, entries),
+    text, flags = source(attempts), cflags(kernel)
+    return {"release": kernel.release, "text": text,
+            "cflags": flags + ["-DFIM_WATCHED_ENTRIES=%d" % entries],
+            "entries": {"watched": entries}, "kept": program_cache.path(kernel, text, flags),
             "maps": list(MAPS) + ["exit_stages"] * attempts,
             "load": sorted({hook.program for hook in learn}), "attach": [list(pair) for pair in pairs],
             "stages": stages(), "exit_stages": exits,

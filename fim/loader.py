@@ -1,10 +1,11 @@
 """Compiles, loads and attaches the BPF programs in a process of its own, then leaves.
 
 Run by fim/bpf.py under whichever interpreter can import `bcc`; on RHEL 7 that
-is Python 2.7, so this one file is written for 2.7 and 3.6 alike. LLVM's memory
-goes with the process. Reads one JSON request on standard input:
+is Python 2.7, so this file and fim/compiled.py are written for 2.7 and 3.6 alike.
+LLVM's memory goes with the process. Reads one JSON request on standard input:
 
-    {"text": C source, "cflags": [...], "maps": [name], "load": [program],
+    {"text": C source, "cflags": [...], "entries": {map: room}, "kept": path or null
+     where what was compiled is kept, "maps": [name], "load": [program],
      "attach": [[function, program]], "stages": [[index, program]],
      "exit_stages": [[index, program]]  those that a tracepoint's program goes on with,
      "programs": [name to measure]}
@@ -16,7 +17,7 @@ name is a tracepoint:
     {"map": name} {"program": name} {"probe": [function, program]}
     {"failed": [function, program], "why": text}    one hook; the rest goes on
     {"error": text}                                 nothing can be loaded
-    {"done": {"bcc": version, "sizes": {program: instructions}}}
+    {"done": {"bcc": version, "sizes": {program: instructions}, "kept": loaded from the file}}
 
 Exit status: 0 answered, 3 this interpreter has no bcc.
 """
@@ -27,6 +28,8 @@ import os
 import socket
 import struct
 import sys
+
+import compiled
 
 NO_BCC = 3
 
@@ -83,57 +86,85 @@ def probe_descriptor(bpf, function, program):
     return found[program.encode("ascii")] if isinstance(found, dict) else found
 
 
-def map_descriptor(bpf, bcc, name):
-    """Of a map, by libbcc: bcc's own table objects cannot describe every value type."""
-    return bcc.lib.bpf_table_fd(bpf.module, name.encode("ascii"))
-
-
-def load(bpf, name, kind):
-    """The loaded program `name`, a bcc function object with its descriptor in .fd"""
-    return bpf.load_func(name.encode("ascii"), kind)
-
-
-def set_stages(bpf, array, stages, kind):
+def set_stages(objects, array, stages, kind):
     """Fill a program array; its descriptors must stay open until then."""
     for index, program in stages:
-        bpf[array][ctypes.c_int(index)] = ctypes.c_int(load(bpf, program, kind).fd)
+        key, value = ctypes.c_int(index), ctypes.c_int(objects.load(program, kind))
+        if objects.lib.bpf_update_elem(objects.map(array), ctypes.byref(key), ctypes.byref(value), 0):
+            raise OSError(ctypes.get_errno(), "%s: %s" % (array, os.strerror(ctypes.get_errno())))
 
 
-def attach_one(bpf, function, program):
+def attach_one(objects, bcc, function, program):
     """The descriptor of one probe, attached: of a function, FUNCTION%return is where it
     returns, CATEGORY:EVENT a tracepoint."""
     symbol, _, at = function.partition("%")
-    name, text = symbol.encode("ascii"), program.encode("ascii")
+    name, text, bpf = symbol.encode("ascii"), program.encode("ascii"), objects.bpf
     if b":" in name:
+        objects.load(program, bcc.BPF.TRACEPOINT)
         bpf.attach_tracepoint(tp=name, fn_name=text)
         return bpf.tracepoint_fds[name]
+    objects.load(program, bcc.BPF.KPROBE)
     method = bpf.attach_kretprobe if at else bpf.attach_kprobe
     method(event=name, fn_name=text)
     return probe_descriptor(bpf, function, program)
 
 
-def attach(bpf, channel, function, program):
+def attach(objects, bcc, channel, function, program):
     """Attach one and hand it over; a failure is told and the rest goes on."""
     try:
-        send(channel, {"probe": [function, program]}, attach_one(bpf, function, program))
+        descriptor = attach_one(objects, bcc, function, program)
+        send(channel, {"probe": [function, program]}, descriptor)
     except Exception as error:
         send(channel, {"failed": [function, program], "why": str(error)})
 
 
+def load_all(objects, bcc, request):
+    """Load what no probe needs; later steps find it loaded."""
+    set_stages(objects, "stages", request["stages"], bcc.BPF.KPROBE)
+    set_stages(objects, "exit_stages", request["exit_stages"], bcc.BPF.TRACEPOINT)
+    for name in request["load"]:
+        objects.load(name, bcc.BPF.KPROBE)
+
+
+def from_file(bcc, request):
+    """What an earlier start kept, loaded; None where there is none or the kernel refuses it."""
+    file = compiled.kept(request["kept"], bcc) if request["kept"] else None
+    if not file:
+        return None
+    try:
+        objects = compiled.Kept(bcc, file, request["entries"])
+        load_all(objects, bcc, request)
+    except Exception as error:
+        sys.stderr.write("%s: %s\n" % (request["kept"], error))
+        return None
+    return objects
+
+
+def from_text(bcc, request):
+    """What bcc compiles; kept if that can be."""
+    objects = compiled.Fresh(bcc, request["text"], request["cflags"])
+    try:
+        if request["kept"]:
+            compiled.keep(request["kept"], bcc, objects)
+    except Exception as error:  # the next start compiles again
+        sys.stderr.write("%s: %s\n" % (request["kept"], error))
+    load_all(objects, bcc, request)
+    return objects
+
+
 def serve(channel, bcc, request):
     """Everything the request asks for, in the order in which it must be done."""
-    bpf = bcc.BPF(text=request["text"].encode("utf-8"), cflags=request["cflags"])
-    set_stages(bpf, b"stages", request["stages"], bcc.BPF.KPROBE)
-    set_stages(bpf, b"exit_stages", request["exit_stages"], bcc.BPF.TRACEPOINT)
+    kept = from_file(bcc, request)
+    objects = kept or from_text(bcc, request)
     for name in request["maps"]:
-        send(channel, {"map": name}, map_descriptor(bpf, bcc, name))
+        send(channel, {"map": name}, objects.map(name))
     for name in request["load"]:
-        send(channel, {"program": name}, load(bpf, name, bcc.BPF.KPROBE).fd)
+        send(channel, {"program": name}, objects.load(name, bcc.BPF.KPROBE))
     for function, program in request["attach"]:
-        attach(bpf, channel, function, program)
-    sizes = dict((name, len(bpf.dump_func(name.encode("ascii"))) // 8)
-                 for name in request["programs"])
-    send(channel, {"done": {"bcc": getattr(bcc, "__version__", "unknown"), "sizes": sizes}})
+        attach(objects, bcc, channel, function, program)
+    sizes = dict((name, objects.size(name)) for name in request["programs"])
+    send(channel, {"done": {"bcc": compiled.version_of(bcc), "sizes": sizes,
+                            "kept": bool(kept)}})
 
 
 def main():

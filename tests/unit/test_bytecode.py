@@ -35,7 +35,7 @@ def dumped():
     assert HEADERS, "FIM_TEST_HEADERS must name a directory of headers: use make test-unit"
     facts = kernel.Kernel("test", (), kernel.find_members(HEADERS), HEADERS, True)
     text = bpf.source(attempts=True)
-    request = {"text": text, "cflags": bpf.cflags(facts, 1000), "programs": bpf.programs(text),
+    request = {"text": text, "cflags": bpf.cflags(facts) + ["-DFIM_WATCHED_ENTRIES=1000"], "programs": bpf.programs(text),
                "maps": bpf.MAPS}
     environment = dict(os.environ, BCC_KERNEL_SOURCE=HEADERS)
     done = subprocess.run([BCC_PYTHON, "-c", DUMP], input=json.dumps(request).encode(),

@@ -29,7 +29,9 @@ LAYERS = {
     "rights": {"switches"},
     "conditions": {"diagnosis", "hooks", "needs", "rights", "switches"},
     "sources": {"errors"},
-    "bpf": {"hooks", "errors", "needs", "rights", "sources", "switches"},
+    "bpf": {"hooks", "errors", "needs", "program_cache", "rights", "sources", "switches"},
+    "compiled": set(),
+    "program_cache": {"kernel", "sources"},
     "coverage": {"hooks"},
     "attempts": {"_core", "hooks"},
     "places": set(),
@@ -192,10 +194,11 @@ def test_other_interpreters_import_the_package(version, python):
     assert done.stdout == b"well\n", version
 
 
-def test_loader_is_python_2_7_too():
+@pytest.mark.parametrize("name", ["loader.py", "compiled.py"])
+def test_loader_is_python_2_7_too(name):
     python = next(iter(glob.glob(os.path.expanduser("~/.pyenv/versions/2.7*/bin/python2.7"))
                        + [path for path in ("/usr/bin/python2.7",) if os.path.exists(path)]), None)
-    path = os.path.join(ROOT, "fim", "loader.py")
+    path = os.path.join(ROOT, "fim", name)
     if python:
         subprocess.check_call([python, "-c", "import sys; compile(open(sys.argv[1]).read(), "
                                "sys.argv[1], 'exec')", path])
