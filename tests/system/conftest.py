@@ -4,6 +4,7 @@
 FIM_TEST_FORCE=1         a skip is a failure (set in the virtual machine)
 FIM_TEST_FILESYSTEMS     which of PLACES must be there (forced: DEFAULT, as far as this kernel
                          has them); `overlay` is mounted here, over ext4
+FIM_TEST_CLAIMS          the ring is divided among guests (claims.py)
 FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS, FIM_TEST_KILLS   how much of the long tests
 
 One monitor serves the whole session, since starting one is a compile; each test
@@ -20,6 +21,7 @@ import pytest
 
 pytest.register_assert_rewrite("expected")
 
+from claims import Claims
 from matrix import Cell, Matrix
 from watcher import ROOT, Watcher
 from workload import Workloads, build
@@ -65,6 +67,8 @@ KINDS = wanted()
 
 def pytest_configure(config):
     config.pluginmanager.register(Matrix(), "matrix")
+    if "FIM_TEST_CLAIMS" in os.environ:
+        config.pluginmanager.register(Claims(os.environ["FIM_TEST_CLAIMS"]), "claims")
 
 
 @pytest.fixture

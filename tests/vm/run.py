@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import kernels
+import guests
 import machine
 import userland
 
@@ -33,6 +34,9 @@ def parser():
     p.add_argument("--disk", metavar="TYPE", action="append", default=[], choices=machine.MKFS,
                    help="a fresh disk of this file system at /mnt/TYPE; may be repeated")
     p.add_argument("--share", metavar="DIR", help="a directory the guest may write, at /mnt/share")
+    p.add_argument("--guests", metavar="N", type=int, default=1,
+                   help="so many guests at once; each line of output has its guest's number, and "
+                   "the status is the greatest")
     p.add_argument("--icount", action="store_true", help="one CPU, time counts instructions")
     p.add_argument("--systemd", action="store_true",
                    help="systemd is booted, and the command is a service of it")
@@ -48,8 +52,17 @@ def kernel_of(options):
     return kernels.of_suite(options.suite)
 
 
-def default_log(kernel):
-    return os.path.join(kernels.cache_directory(), "{}-{}.log".format(kernel.release, os.getpid()))
+def default_log(kernel, number):
+    return os.path.join(kernels.cache_directory(),
+                        "{}-{}-{}.log".format(kernel.release, os.getpid(), number))
+
+
+def machine_of(options, kernel, number):
+    """One guest of those asked for."""
+    root = options.root or ("plain" if options.vmlinuz else "overlay")
+    return machine.Machine(kernel, options.log or default_log(kernel, number), root,
+                           options.root_tree, sorted(set(options.disk)), options.share,
+                           options.icount, options.systemd)
 
 
 def main():
@@ -62,12 +75,10 @@ def main():
         if options.userland:
             options.root_tree = userland.of_suite(options.suite)
             options.command = ["sh", "-c", 'cd "$0" && exec "$@"', userland.CHECKOUT] + options.command
-        root = options.root or ("plain" if options.vmlinuz else "overlay")
-        disks = sorted(set(options.disk))
-        guest = machine.Machine(kernel, options.log or default_log(kernel), root,
-                                options.root_tree, disks, options.share, options.icount,
-                                options.systemd)
-        return guest.run(options.command, options.timeout)
+        machines = [machine_of(options, kernel, number) for number in range(options.guests)]
+        if options.guests == 1:
+            return machines[0].run(options.command, options.timeout)
+        return guests.run(machines, options.command, options.timeout)
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit("fim-vm: {}".format(error))
 

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ring divided among guests: whoever makes a unit's directory first runs its tests.
+
+FIM_TEST_CLAIMS   a directory that all guests share; none: this run does everything
+
+As a command, on the host when all guests have ended: adds up what they did, and
+fails if a test failed or was run by nobody.
+
+    python3 tests/system/claims.py DIRECTORY
+"""
+import collections
+import json
+import os
+import sys
+
+# Modules that take minutes are claimed first, so that no guest begins one when the rest is done.
+LONG = ["test_start.py", "test_run.py", "test_canary.py", "test_drill.py", "test_stop.py",
+        "test_load.py", "test_reconcile.py", "test_ways.py"]
+WANTED = "wanted.json"
+
+
+def unit_of(item):
+    """A module, and one file system of it: `test_acts.py-xfs`."""
+    module = os.path.basename(item.nodeid.split("::")[0])
+    values = getattr(item, "callspec", None)
+    kind = values and (values.params.get("room") or values.params.get("each_tree"))
+    return "%s-%s" % (module, kind) if kind else module
+
+
+def rank(unit):
+    """Sorts the long ones to the front."""
+    module = unit.split("-")[0]
+    return LONG.index(module) if module in LONG else len(LONG)
+
+
+class Claims:
+    """A plugin of pytest: runs what this guest has claimed, and writes down what came of it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.outcomes = {}  # {test: passed or failed}
+
+    def claim(self, unit):
+        """Whether it is this guest's."""
+        try:
+            os.mkdir(os.path.join(self.directory, unit))
+        except FileExistsError:
+            return False
+        return True
+
+    def items(self, session):
+        """The tests of this guest, each unit claimed when the last test of the one before starts."""
+        units = collections.OrderedDict()
+        for item in session.items:
+            units.setdefault(unit_of(item), []).append(item)
+        for unit in sorted(units, key=rank):
+            if self.claim(unit):
+                yield from units[unit]
+
+    def pytest_collection_finish(self, session):
+        self.write(WANTED, sorted(item.nodeid for item in session.items))
+
+    def pytest_runtestloop(self, session):
+        """As pytest's own; a test must know the next one, to leave it the fixtures they share."""
+        if session.testsfailed:  # at collection
+            return None
+        mine = self.items(session)
+        item = next(mine, None)
+        while item:
+            following = next(mine, None)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail or session.shouldstop:
+                raise session.Interrupted(session.shouldfail or session.shouldstop)
+            item = following
+        return True
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.failed:
+            kept = self.outcomes.get(report.nodeid, "passed")
+            self.outcomes[report.nodeid] = report.outcome if kept == "passed" else kept
+
+    def pytest_sessionfinish(self):
+        self.write("ran-%s.json" % os.urandom(4).hex(), self.outcomes)
+
+    def write(self, name, what):
+        """Whole or not at all; other guests may write the same file."""
+        path = os.path.join(self.directory, name)
+        unfinished = "%s.%s" % (path, os.urandom(4).hex())
+        with open(unfinished, "w") as file:
+            json.dump(what, file)
+        os.rename(unfinished, path)
+
+
+def read(path):
+    with open(path) as file:
+        return json.load(file)
+
+
+def total(directory):
+    """({test: outcome} of all guests, tests that nobody ran)."""
+    outcomes = {}
+    for name in sorted(os.listdir(directory)):
+        if name.startswith("ran-") and name.endswith(".json"):
+            outcomes.update(read(os.path.join(directory, name)))
+    return outcomes, sorted(set(read(os.path.join(directory, WANTED))) - set(outcomes))
+
+
+def main():
+    outcomes, left = total(sys.argv[1])
+    failed = sorted(test for test, outcome in outcomes.items() if outcome != "passed")
+    for word, tests in (("FAILED", failed), ("NOT RUN", left)):
+        for test in tests:
+            print(word, test)
+    print("%d passed, %d failed, %d not run" % (len(outcomes) - len(failed), len(failed), len(left)))
+    return 1 if failed or left or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
