@@ -9,11 +9,11 @@ SUITES ?= bullseye bookworm trixie sid
 DISKS = --disk ext4 --disk xfs --disk btrfs
 # The system ring is divided among so many guests; each keeps a core busy half of its time.
 GUESTS ?= 2
-# ring(kernel, directory of what was claimed): fails if a test failed or was run by nobody.
+# ring(kernel, directory of what was claimed, tests, file for the table): fails if a test failed
+# or was run by nobody.
 ring = rm -rf $(2) && mkdir -p $(2) && { $(VM) $(1) $(DISKS) --guests $(GUESTS) --share $(2) \
-	--timeout 5000 -- env FIM_TEST_CLAIMS=/mnt/share $(PYTEST) tests/system; ran=$$?; \
-	$(PYTHON) tests/system/claims.py $(2) && [ $$ran = 0 ]; }
-Q = $(if $(V),,@)
+	--timeout 5000 -- env FIM_TEST_CLAIMS=/mnt/share $(PYTEST) $(3); ran=$$?; \
+	$(PYTHON) tests/system/claims.py $(2) $(4) && [ $$ran = 0 ]; }
 
 # make install: below DESTDIR. A package sets these; fim/dist/ has the files.
 PREFIX ?= /usr/local
@@ -73,7 +73,7 @@ build/packages: packages-test
 
 test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
-	$(Q)$(call ring,$(KERNEL),build/ring/system)
+	$(Q)$(call ring,$(KERNEL),build/ring/system,tests/system)
 
 test-installed: packages-test deb ## the Debian package's life in a machine that systemd has booted
 	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \
@@ -81,16 +81,13 @@ test-installed: packages-test deb ## the Debian package's life in a machine that
 
 test-matrix: packages-test build build/packages ## the system ring on each of SUITES, with its own user space
 	$(Q)failed=; for suite in $(SUITES); do echo "$$suite:"; \
-		$(call ring,--suite $$suite --userland,build/ring/$$suite) || \
+		$(call ring,--suite $$suite --userland,build/ring/$$suite,tests/system) || \
 		failed="$$failed $$suite"; done; [ -z "$$failed" ] || { echo "failed on$$failed"; exit 1; }
 
-coverage: packages-test build ## operation x way x file system: the table, and build/coverage/*.json
+coverage: packages-test build ## operation x way x file system: the table, and build/coverage.json
 	$(Q)$(MAKE) -s -C tests/system/workloads
-	$(Q)mkdir -p build/coverage
-	$(Q)$(VM) $(KERNEL) $(DISKS) --share build/coverage --timeout 5400 -- \
-		sh -c 'FIM_TEST_MATRIX=/mnt/share/$$(uname -r).json exec "$$@"' coverage $(PYTEST) \
-		$(addprefix tests/system/test_,acts.py attribute.py content.py device.py mount.py older.py \
-			rename.py ways.py)
+	$(Q)$(call ring,$(KERNEL),build/ring/coverage,$(addprefix tests/system/test_,acts.py attribute.py \
+		content.py device.py mount.py older.py rename.py ways.py),build/coverage.json)
 
 bench: packages-test build ## guest instructions per operation, inode table, rendering
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk

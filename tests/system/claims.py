@@ -3,15 +3,17 @@
 
 FIM_TEST_CLAIMS   a directory that all guests share; none: this run does everything
 
-As a command, on the host when all guests have ended: adds up what they did, and
-fails if a test failed or was run by nobody.
+As a command, on the host when all guests have ended: adds up what they did, prints the table
+of what is seen, and fails if a test failed or was run by nobody.
 
-    python3 tests/system/claims.py DIRECTORY
+    python3 tests/system/claims.py DIRECTORY [FILE that gets the table as JSON]
 """
 import collections
 import json
 import os
 import sys
+
+from matrix import lines_of, rows_of
 
 # Modules that take minutes are claimed first, so that no guest begins one when the rest is done.
 LONG = ["test_start.py", "test_run.py", "test_canary.py", "test_drill.py", "test_stop.py",
@@ -36,8 +38,8 @@ def rank(unit):
 class Claims:
     """A plugin of pytest: runs what this guest has claimed, and writes down what came of it."""
 
-    def __init__(self, directory):
-        self.directory = directory
+    def __init__(self, directory, matrix):
+        self.directory, self.matrix = directory, matrix
         self.outcomes = {}  # {test: passed or failed}
 
     def claim(self, unit):
@@ -80,7 +82,9 @@ class Claims:
             self.outcomes[report.nodeid] = report.outcome if kept == "passed" else kept
 
     def pytest_sessionfinish(self):
-        self.write("ran-%s.json" % os.urandom(4).hex(), self.outcomes)
+        cells = [[*names, found] for names, found in self.matrix.cells.items()]
+        self.write("ran-%s.json" % os.urandom(4).hex(),
+                   {"outcomes": self.outcomes, "cells": cells})
 
     def write(self, name, what):
         """Whole or not at all; other guests may write the same file."""
@@ -97,16 +101,32 @@ def read(path):
 
 
 def total(directory):
-    """({test: outcome} of all guests, tests that nobody ran)."""
-    outcomes = {}
+    """({test: outcome} of all guests, tests that nobody ran, Matrix.cells of all)."""
+    outcomes, cells = {}, {}
     for name in sorted(os.listdir(directory)):
         if name.startswith("ran-") and name.endswith(".json"):
-            outcomes.update(read(os.path.join(directory, name)))
-    return outcomes, sorted(set(read(os.path.join(directory, WANTED))) - set(outcomes))
+            ran = read(os.path.join(directory, name))
+            outcomes.update(ran["outcomes"])
+            for operation, way, found in ran["cells"]:
+                cells.setdefault((operation, way), {}).update(found)
+    left = set(read(os.path.join(directory, WANTED))) - set(outcomes)
+    return outcomes, sorted(left), cells
+
+
+def tell_table(cells, file):
+    """What is seen; as JSON, too."""
+    for line in lines_of(cells):
+        print(line)
+    if file:
+        rows = list(rows_of(cells))
+        with open(file, "w") as target:
+            json.dump([dict(zip(rows[0], row)) for row in rows[1:]], target, indent=1)
 
 
 def main():
-    outcomes, left = total(sys.argv[1])
+    outcomes, left, cells = total(sys.argv[1])
+    if cells:
+        tell_table(cells, sys.argv[2] if sys.argv[2:] else None)
     failed = sorted(test for test, outcome in outcomes.items() if outcome != "passed")
     for word, tests in (("FAILED", failed), ("NOT RUN", left)):
         for test in tests:

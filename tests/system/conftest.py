@@ -66,9 +66,10 @@ KINDS = wanted()
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(Matrix(), "matrix")
+    matrix = Matrix()
+    config.pluginmanager.register(matrix, "matrix")
     if "FIM_TEST_CLAIMS" in os.environ:
-        config.pluginmanager.register(Claims(os.environ["FIM_TEST_CLAIMS"]), "claims")
+        config.pluginmanager.register(Claims(os.environ["FIM_TEST_CLAIMS"], matrix), "claims")
 
 
 @pytest.fixture

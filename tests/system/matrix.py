@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The table of what was seen: operation x way x file system, from the run itself.
-
-FIM_TEST_MATRIX   a file that gets it as JSON
-"""
-import json
+"""The table of what was seen: operation x way x file system, from the run itself."""
 import os
 from collections import namedtuple
 
 REVIEWED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "not_possible.txt")
 SEEN, NOT_SEEN, UNTRIED = "seen", "NOT SEEN", "."
+KINDS = ["ext4", "xfs", "btrfs", "tmpfs", "overlay"]  # the columns, left to right
 
 Refusal = namedtuple("Refusal", "operation way kind errno lacking")
 
@@ -27,13 +24,28 @@ def refusals():
     return [row for row in rows if row.lacking == "-" or row.lacking not in here]
 
 
+def rows_of(cells):
+    """The table, a list of words a row, of {(operation, way): {file system: what came of it}}."""
+    found = {kind for row in cells.values() for kind in row}
+    kinds = [kind for kind in KINDS if kind in found] + sorted(found - set(KINDS))
+    yield ["operation", "way"] + kinds
+    for operation, way in sorted(cells):
+        yield [operation, way] + [cells[operation, way].get(kind, UNTRIED) for kind in kinds]
+
+
+def lines_of(cells):
+    """The same, to be read."""
+    rows = list(rows_of(cells))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
 class Matrix:
     """A plugin of pytest: takes the cells that tests have noted, prints the table."""
 
     def __init__(self):
         self.refusals = refusals()
         self.cells = {}  # {(operation, way): {file system: what came of it}}
-        self.kinds = []
 
     def refused(self, operation, way, kind):
         """By which error this is refused, as reviewed; None: it is possible."""
@@ -48,26 +60,12 @@ class Matrix:
         dark = report.failed and NOT_SEEN not in [state for *_, state in cells]
         for operation, way, kind, state in cells if report.when == "call" else ():
             self.cells.setdefault((operation, way), {})[kind] = NOT_SEEN if dark else state
-            self.kinds += [kind] if kind not in self.kinds else []
-
-    def rows(self):
-        """The table, a list of words a row."""
-        yield ["operation", "way"] + self.kinds
-        for operation, way in sorted(self.cells):
-            found = self.cells[operation, way]
-            yield [operation, way] + [found.get(kind, UNTRIED) for kind in self.kinds]
 
     def pytest_terminal_summary(self, terminalreporter):
-        if not self.cells:
-            return
-        rows = list(self.rows())
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        terminalreporter.section("coverage on %s" % os.uname()[2])
-        for row in rows:
-            terminalreporter.write_line("  ".join(map(str.ljust, row, widths)).rstrip())
-        if "FIM_TEST_MATRIX" in os.environ:
-            with open(os.environ["FIM_TEST_MATRIX"], "w") as file:
-                json.dump([dict(zip(rows[0], row)) for row in rows[1:]], file, indent=1)
+        if self.cells and "FIM_TEST_CLAIMS" not in os.environ:  # else: claims.py has all of it
+            terminalreporter.section("coverage on %s" % os.uname()[2])
+            for line in lines_of(self.cells):
+                terminalreporter.write_line(line)
 
 
 class Cell:

@@ -13,7 +13,7 @@ import pytest
 
 from fim import bpf
 from fim.kernel import Kernel
-from listener import listening
+from listener import RING_PAGES, listening
 from watcher import Watcher
 from workload import append, make
 
@@ -76,7 +76,8 @@ def tree(base, request):
 def test_busy_during_the_start(workloads, tree, scratch):
     churn = Churn(workloads, tree, 0)
     try:
-        with Watcher(scratch / "start", [tree]) as watcher:
+        # The churn and the reader share one core of the host: the ring must hold what comes meanwhile.
+        with Watcher(scratch / "start", [tree], "--ring-pages", str(RING_PAGES)) as watcher:
             watcher.wait_ready()
             assert churn.stop() > 100
             check_all(tree, watcher.settle)
