@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session.h"
+#include "session_parts.h"
 #include "visit.h"
 
 static int watch_one(struct scan *scan, const char *path)

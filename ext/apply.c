@@ -10,7 +10,7 @@
 
 #include "bpf_map.h"
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 
 static bool inherits(const struct session *session, const struct fim_id *dir)
 {

@@ -7,7 +7,7 @@
 
 #include "decode.h"
 #include "reconcile.h"
-#include "session.h"
+#include "session_parts.h"
 
 #define DEVICES 64
 #define DRAIN_EVERY 1024

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "reconcile.h"
-#include "session.h"
+#include "session_parts.h"
 
 int look_at(struct reconcile *r, int at, const char *name, int flags, struct traits_of *ret)
 {

@@ -7,7 +7,7 @@
 
 #include "decode.h"
 #include "reconcile.h"
-#include "session.h"
+#include "session_parts.h"
 
 // --- what nobody told of --------------------------------------------------
 

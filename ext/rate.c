@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session.h"
+#include "session_parts.h"
 
 struct slot {
 	uint64_t start; /* of the process */

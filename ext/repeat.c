@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session.h"
+#include "session_parts.h"
 
 /* Of a line that waits: its number comes behind this when it is told. */
 #define HEAD "{\"v\":1,\"kind\":\"event\",\"seq\":"

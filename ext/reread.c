@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "reconcile.h"
-#include "session.h"
+#include "session_parts.h"
 #include "tree.h"
 
 static int open_verified(struct reconcile *r, const struct fim_id *dir, struct bytes path)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "session.h"
+#include "session_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,146 +13,11 @@
 #include "json.h"
 #include "notice.h"
 
-#define CLOCK_STEP_NS 100000000
-#define CLOCK_NOISE_NS 1000000
 #define CLOCK_TICK_NS 20000000
 #define KNOWN_PATHS 64
 #define BUSY_MS 2 // between two slices of a sweep
-#define HASH_FULL "the hash of watched inodes was full"
-
-// --- clocks ------------------------------------------------------------
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-// Two readings are some microseconds apart: only a real change is taken over, so
-// that the start of a process is the same in every record.
-static void adopt(int64_t *offset, clockid_t clock)
-{
-	int64_t now = clock_ns(CLOCK_REALTIME) - clock_ns(clock);
-
-	if (llabs(now - *offset) > CLOCK_NOISE_NS)
-		*offset = now;
-}
-
-static void measure_clocks(struct session *session)
-{
-	adopt(&session->wall_offset, CLOCK_MONOTONIC);
-	adopt(&session->stream.boot_ns, CLOCK_BOOTTIME);
-}
-
-static void tell_clock_step(struct session *session, int64_t before)
-{
-	int64_t after = session->wall_offset, now = clock_ns(CLOCK_MONOTONIC);
-	struct buffer *out = &session->line;
-
-	if (llabs(after - before) < CLOCK_STEP_NS)
-		return;
-	buffer_reset(out);
-	json_key(out, "before");
-	json_time_ns(out, now + before);
-	json_key(out, "after");
-	json_time_ns(out, now + after);
-	session_emit(session, "clock", buffer_bytes(out),
-		     bytes_of_string("the wall clock was set"));
-}
-
-// The kernel had no slot for an act under way, and could not tell that it was done.
-static void tell_unslotted(struct session *session, uint64_t since, uint64_t now)
-{
-	uint64_t count = tap_counter(session->taps[0], FIM_COUNTER_PENDING_FAILED);
-
-	if (count > session->unslotted)
-		emit_unheard(session, since, now, "no slot for an act under way");
-	session->unslotted = count;
-}
-
-// The kernel missed the return of an act: longer than a second none of them takes,
-// and if one does, its record comes when it has returned.
-static void tell_unanswered(struct session *session, uint64_t since, uint64_t now)
-{
-	uint64_t answered = tap_counter(session->taps[0], FIM_COUNTER_ANSWERED);
-	uint64_t open = tap_counter(session->taps[0], FIM_COUNTER_ASKED) - answered;
-	uint64_t count = open < session->asking ? open : session->asking;
-
-	if (count > session->unanswered)
-		emit_unheard(session, since, now, "no return was seen of an act under way");
-	session->unanswered = count;
-	session->asking = open;
-}
-
-// What was lost by that is a hole, too; but perhaps nothing was.
-static void tell_odd(struct session *session)
-{
-	uint64_t odd = session->taps[0]->odd;
-
-	if (odd > session->odd)
-		emit_error(session, bytes_of_string("perf ring"), "it held what the kernel does not write");
-	session->odd = odd;
-}
-
-// Once a second: the wall clock may have been set.
-static void refresh(struct session *session, uint64_t now)
-{
-	int64_t before = session->wall_offset;
-
-	if (now - session->refreshed < SESSION_REFRESH_NS)
-		return;
-	tell_unslotted(session, session->refreshed, now);
-	tell_unanswered(session, session->refreshed, now);
-	tell_odd(session);
-	session->refreshed = now;
-	measure_clocks(session);
-	tell_clock_step(session, before);
-}
 
 // --- events ------------------------------------------------------------
-
-static bool is_twin(struct session *session, const struct fim_event *event)
-{
-	for (unsigned i = 0; i < session->twin_count; i++) {
-		struct session_twin *twin = &session->twins[i];
-
-		if (twin->ino == event->file.id.ino && twin->tid == event->actor.tid &&
-		    twin->op == event->op && event->time - twin->time < SESSION_TWIN_NS) {
-			*twin = session->twins[--session->twin_count];
-			return true;
-		}
-	}
-	return false;
-}
-
-static void remember_twin(struct session *session, const struct fim_event *event)
-{
-	if (session->twin_count < SESSION_TWINS &&
-	    session->switched - event->time < SESSION_TWIN_NS)
-		session->twins[session->twin_count++] = (struct session_twin){
-			event->file.id.ino, event->time, event->actor.tid, event->op};
-}
-
-// With two sets of programs every act is recorded twice, by the older first:
-// its records count up to the switch, its successor's after it, and an act that
-// lies across is the successor's twin of one already taken.
-static bool accept(struct session *session, const struct fim_event *event, unsigned tap)
-{
-	bool old = tap < session->taps_made;
-
-	if (!session->switched)
-		return true;
-	if (old && event->time <= session->switched) {
-		remember_twin(session, event);
-		return true;
-	}
-	if (!old && event->time > session->switched && !is_twin(session, event))
-		return true;
-	session->counts[SESSION_DUPLICATES]++;
-	return false;
-}
 
 // A root that was renamed has its new path from the record itself.
 static void move_root(struct session *session, const struct fim_view *view)
@@ -263,7 +128,7 @@ static void deliver(struct session *session, uint64_t until)
 	unsigned tap;
 
 	while (!session->out.error && (event = order_pop(&session->order, until, &tap))) {
-		if (accept(session, event, tap)) {
+		if (taps_accept(session, event, tap)) {
 			told_by_close(session, event);
 			session_event(session, event);
 			told_by_rename(session, event);
@@ -271,16 +136,6 @@ static void deliver(struct session *session, uint64_t until)
 		free(event);
 	}
 	watch_unread(session);
-}
-
-static void drop_predecessor(struct session *session)
-{
-	tap_drain(session->taps[0], 1);
-	tap_deinit(session->taps[0]);
-	free(session->taps[0]);
-	session->taps[0] = session->taps[1];
-	session->taps[1] = NULL;
-	session->unslotted = session->odd = 0;
 }
 
 static void look_at_room(struct session *session)
@@ -301,11 +156,11 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 		return error;
 	now = tap_now();
 	if (session->taps[1] && session->switched)
-		drop_predecessor(session);
+		taps_drop_predecessor(session);
 	error = final ? tap_drain(session->taps[0], 1) : session_drain(session);
 	if (error < 0)
 		return error;
-	refresh(session, now);
+	clocks_refresh(session, now);
 	until = final ? UINT64_MAX : now - SESSION_HOLD_NS;
 	if (!session->held || final) {
 		deliver(session, until);
@@ -324,64 +179,9 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 
 // --- life --------------------------------------------------------------
 
-int session_tap(struct session *session, const struct tap_maps *maps, size_t pages,
-		uint64_t entries, const char *const learn_functions[SESSION_LEARN],
-		int learn_program)
-{
-	unsigned place = session->taps[0] ? 1 : 0;
-	struct tap *tap = session->taps[place] ? NULL : malloc(sizeof(*tap));
-	int error = tap ? tap_init(tap, maps, pages) : -EBUSY;
-
-	if (error < 0) {
-		free(tap);
-		return error;
-	}
-	tap->number = ++session->taps_made;
-	tap->order = &session->order;
-	tap->on_gap = session_on_gap;
-	tap->context = session;
-	session->taps[place] = tap;
-	session->entries = entries;
-	session->need_room = false;
-	for (unsigned i = 0; i < SESSION_LEARN; i++) {
-		free(session->learn_functions[i]);
-		session->learn_functions[i] = learn_functions[i] ? strdup(learn_functions[i]) : NULL;
-	}
-	session->learn_program = learn_program;
-	session_unlearn(session); // those attached tell the predecessor's map
-	return place == 0 ? mounts_read(session) : 0; // from here on acts are seen
-}
-
 int session_exclude(struct session *session, const char *pattern)
 {
 	return exclude_add(&session->exclude, pattern);
-}
-
-int session_switch(struct session *session)
-{
-	if (!session->taps[1])
-		return -EINVAL;
-	session->switched = tap_now();
-	session->twin_count = 0;
-	session->unheard_told = session->insert_failed != 0;
-	if (session->insert_failed)
-		emit_unheard(session, session->insert_failed, session->switched, HASH_FULL);
-	session->insert_failed = 0;
-	reconcile_stampless(session);
-	return 0;
-}
-
-// It may be told late: while the larger hash was filled, records were held.
-void session_insert_failed(struct session *session, uint64_t time)
-{
-	if (time > session->switched) {
-		session->need_room = true;
-		if (!session->insert_failed)
-			session->insert_failed = time;
-	} else if (!session->unheard_told) {
-		session->unheard_told = true;
-		emit_unheard(session, time, session->switched, HASH_FULL);
-	}
 }
 
 static uint32_t own_mnt_ns(void)
@@ -424,7 +224,7 @@ int session_init(struct session *session, const struct session_options *options)
 	session->mnt_ns = own_mnt_ns();
 	users_init(&session->users);
 	order_init(&session->order);
-	measure_clocks(session);
+	clocks_measure(session);
 	session->refreshed = tap_now();
 	error = allocate(session, options->seed);
 	if (error == 0)

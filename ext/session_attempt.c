@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // session_attempt.c - acts that failed: told, and nothing else changes by them.
-#include "session.h"
+#include "session_parts.h"
 
 void attempt_event(struct session *session, struct fim_event *event)
 {

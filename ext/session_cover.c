@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "session.h"
+#include "session_parts.h"
 #include "visit.h"
 
 /* A tree that is watched because it was mounted. */

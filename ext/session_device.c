@@ -11,7 +11,7 @@
 
 #include "block_device.h"
 #include "bpf_map.h"
-#include "session.h"
+#include "session_parts.h"
 
 struct session_device {
 	struct session_device *next;

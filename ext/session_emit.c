@@ -5,7 +5,7 @@
 
 #include "json.h"
 #include "notice.h"
-#include "session.h"
+#include "session_parts.h"
 
 int session_emit(struct session *session, const char *kind, struct bytes members,
 		 struct bytes message)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 #include "tree.h"
 #include "visit.h"
 

@@ -21,7 +21,7 @@
 #ifndef FIM_SESSION_MOUNT_H
 #define FIM_SESSION_MOUNT_H
 
-#include "session.h"
+#include "session_parts.h"
 
 /* What was done and undone shows no change, and the record that says so is near. */
 #define ACT_NEAR_NS 1000000000ull

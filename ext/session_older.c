@@ -15,7 +15,7 @@
 
 #include "decode.h"
 #include "older.h"
-#include "session.h"
+#include "session_parts.h"
 
 #define SILENCE_MS 2000 // then a process hangs who looks at it ...
 #define SILENCES 5      // ... and after so many the rest is not looked at

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 
 // A directory that is watched for names only has become another inode; what
 // appeared by such a name before the kernel knows is scanned (APPLY_SCAN).

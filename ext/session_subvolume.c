@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 
 bool subvolume_has(const struct fim_file *file)
 {

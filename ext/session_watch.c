@@ -13,7 +13,7 @@
 #include "bpf_map.h"
 #include "decode.h"
 #include "probe.h"
-#include "session.h"
+#include "session_parts.h"
 #include "visit.h"
 
 struct tap *session_newest(const struct session *session)

@@ -8,7 +8,7 @@
 // files. The inode table has an entry for each way (fim_id.over).
 #include <stdlib.h>
 
-#include "session.h"
+#include "session_parts.h"
 
 int way_seen(struct session *session, uint32_t over, bool subvolume)
 {

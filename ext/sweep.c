@@ -7,7 +7,7 @@
 
 #include "bpf_map.h"
 #include "reconcile.h"
-#include "session.h"
+#include "session_parts.h"
 
 /* get_next_key begins again where its key was removed meanwhile. */
 #define KEYS_AGAIN 2

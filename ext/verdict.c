@@ -6,7 +6,7 @@
 
 #include "json.h"
 #include "reconcile.h"
-#include "session.h"
+#include "session_parts.h"
 
 // --- names ---------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 #ifndef FIM_VISIT_H
 #define FIM_VISIT_H
 
-#include "session.h"
+#include "session_parts.h"
 
 /* One scan of one tree. */
 struct visit {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 #include "visit.h"
 
 static const char *const reasons[] = {

@@ -13,7 +13,7 @@
 #include "earlier.h"
 #include "frame.h"
 #include "json.h"
-#include "session.h"
+#include "session_parts.h"
 
 #define ENTRIES 10000
 
