@@ -9,6 +9,7 @@ SUITES ?= bullseye bookworm trixie sid
 DISKS = --disk ext4 --disk xfs --disk btrfs
 # The system ring is divided among so many guests; each keeps a core busy half of its time.
 GUESTS ?= 2
+TESTS ?= tests/system
 # ring(kernel, directory of what was claimed, tests, file for the table): fails if a test failed
 # or was run by nobody.
 ring = rm -rf $(2) && mkdir -p $(2) && { $(VM) $(1) $(DISKS) --guests $(GUESTS) --share $(2) \
@@ -73,15 +74,15 @@ build/packages: packages-test
 
 test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
-	$(Q)$(call ring,$(KERNEL),build/ring/system,tests/system)
+	$(Q)$(call ring,$(KERNEL),build/ring/system,$(TESTS))
 
 test-installed: packages-test deb ## the Debian package's life in a machine that systemd has booted
 	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \
 		env FIM_TEST_INSTALLED=1 FIM_TEST_FILESYSTEMS=ext4 $(PYTEST) tests/system/test_installed.py
 
-test-matrix: packages-test build build/packages ## the system ring on each of SUITES, with its own user space
+test-matrix: packages-test build build/packages ## the system ring, or TESTS of it, on each of SUITES with its own user space
 	$(Q)failed=; for suite in $(SUITES); do echo "$$suite:"; \
-		$(call ring,--suite $$suite --userland,build/ring/$$suite,tests/system) || \
+		$(call ring,--suite $$suite --userland,build/ring/$$suite,$(TESTS)) || \
 		failed="$$failed $$suite"; done; [ -z "$$failed" ] || { echo "failed on$$failed"; exit 1; }
 
 coverage: packages-test build ## operation x way x file system: the table, and build/coverage.json

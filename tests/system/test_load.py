@@ -3,17 +3,14 @@
 import collections
 import io
 import os
-import shutil
 import subprocess
 import tarfile
 
 from watcher import AMISS
+from workload import SHELL
 
 REPEAT = int(os.environ.get("FIM_TEST_REPEAT", "1000"))
 ARCHIVE = int(os.environ.get("FIM_TEST_ARCHIVE", "20000"))
-# busybox forks for mkdir and starts no program, which an emulated machine needs 0.1 s for.
-BUSYBOX = shutil.which("busybox") or shutil.which("/run/fim-vm/busybox")
-SHELL = [BUSYBOX, "sh"] if BUSYBOX else ["sh"]
 A_DIRECTORY = 100  # files in each directory of the archive
 
 FRESH = """cd "$0" && i=0

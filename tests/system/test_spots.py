@@ -10,6 +10,7 @@ import time
 import pytest
 
 from watcher import Watcher
+from workload import SHELL
 
 ROUNDS = int(os.environ.get("FIM_TEST_REPEAT", "1000"))
 POLICY = """
@@ -155,7 +156,7 @@ def test_what_it_saves(host, top):
     records, seconds = collections.Counter(), {}
     for name in ("outside", "plain", "busy"):
         begun = time.monotonic()
-        subprocess.run(["sh", "-c", MIXED, top + "/" + name, str(ROUNDS)], check=True)
+        subprocess.run(SHELL + ["-c", MIXED, top + "/" + name, str(ROUNDS)], check=True)
         seconds[name] = time.monotonic() - begun
         records[name] = sum(event["path"].startswith("%s/%s/" % (top, name))
                             for event in host.events())
