@@ -79,6 +79,11 @@ class Daemon:
         """Wait until so many are."""
         self.wait(lambda: len(self.made(directory)) >= count)
 
+    def heard_of(self, path):
+        """Wait until a record names this path; of a long journal no record is parsed for it."""
+        named = json.dumps(path).encode("ascii")
+        self.wait(lambda: any(named in line for line in self.lines()))
+
     def check(self):
         """Every line is by the schema, and the numbers of each stream have no holes."""
         streams = {}
