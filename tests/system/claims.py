@@ -124,6 +124,8 @@ def tell_table(cells, file):
 
 
 def main():
+    if not os.path.exists(os.path.join(sys.argv[1], WANTED)):
+        sys.exit("%s: no guest came as far as collecting tests" % sys.argv[1])
     outcomes, left, cells = total(sys.argv[1])
     if cells:
         tell_table(cells, sys.argv[2] if sys.argv[2:] else None)

@@ -10,6 +10,7 @@ import kernels
 PACKAGES = ("gcc libc6-dev make python3-dev python3-setuptools python3-bpfcc python3-pytest "
             "python3-jsonschema stress-ng dpkg kmod")
 CHECKOUT = "/fim"  # in the tree
+MADE_WITH = "fim-packages"  # in the tree, PACKAGES when it was made
 KEPT = ("bpf_c", "ext", "fim", "tests", "build/packages", "setup.py", "Makefile", "README.md")
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -20,12 +21,22 @@ def of_suite(name):
     os.makedirs(kernels.cache_directory(), exist_ok=True)
     with open(tree + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(tree):
-            shutil.rmtree(tree + ".new", ignore_errors=True)
+        if not _has_all(tree):
+            for path in (tree, tree + ".new"):
+                shutil.rmtree(path, ignore_errors=True)
             _bootstrap(next(row for row in kernels.SUITES if row.name == name), tree + ".new")
             os.rename(tree + ".new", tree)
         _install(tree)
     return tree
+
+
+def _has_all(tree):
+    """Whether it was made with today's PACKAGES."""
+    try:
+        with open(os.path.join(tree, MADE_WITH)) as file:
+            return file.read() == PACKAGES
+    except FileNotFoundError:
+        return False
 
 
 def _bootstrap(suite, tree):
@@ -37,6 +48,8 @@ def _bootstrap(suite, tree):
                            # A mirror may lag behind sid's; what it has is signed all the same.
                            "--aptopt=Acquire::Check-Valid-Until \"false\"",
                            "--include=" + ",".join(PACKAGES.split()), suite.name, tree] + sources)
+    with open(os.path.join(tree, MADE_WITH), "w") as file:
+        file.write(PACKAGES)
 
 
 def _install(tree):
