@@ -90,10 +90,11 @@ coverage: packages-test build ## operation x way x file system: the table, and b
 	$(Q)$(call ring,$(KERNEL),build/ring/coverage,$(addprefix tests/system/test_,acts.py attribute.py \
 		content.py device.py mount.py older.py rename.py ways.py),build/coverage.json)
 
-bench: packages-test build ## guest instructions per operation, inode table, rendering
+bench: packages-test build ## guest instructions per operation, a start, inode table, rendering
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk
 	$(Q)$(PYTHON) tests/bench/rendering.py
-	$(Q)$(VM) $(KERNEL) --icount --timeout 3000 -- $(PYTHON) tests/bench/operations.py
+	$(Q)$(VM) $(KERNEL) --icount --timeout 3000 -- \
+		sh -c '$(PYTHON) tests/bench/operations.py && $(PYTHON) tests/bench/start.py'
 
 bench-baseline: packages-test build ## init and check beside AIDE: a tree of 80,000 files, 5 GB
 	$(Q)$(PYTHON) tests/bench/baseline.py

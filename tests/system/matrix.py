@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The table of what was seen: operation x way x file system, from the run itself."""
+import functools
 import os
 from collections import namedtuple
 
@@ -10,6 +11,7 @@ KINDS = ["ext4", "xfs", "btrfs", "tmpfs", "overlay"]  # the columns, left to rig
 Refusal = namedtuple("Refusal", "operation way kind errno lacking")
 
 
+@functools.lru_cache()  # half a second of an emulated machine each time
 def symbols():
     """Names of the functions of this kernel."""
     with open("/proc/kallsyms") as lines:
