@@ -5,23 +5,11 @@
 // One call a batch: pump() returns the lines that are ready as one bytes
 // object. The GIL is released while it waits, reads and renders; `busy` keeps a
 // second thread out meanwhile.
-#include "python.h"
+#include "py_session.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "earlier.h"
-#include "session.h"
-#include "visit.h"
-
-struct py_session {
-	PyObject_HEAD
-	struct session session;
-	char *texts[4]; /* stream, boot_id, host, labels: the session points at them */
-	bool ready;
-	bool busy;
-};
 
 static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
@@ -84,8 +72,7 @@ static void session_dealloc(PyObject *object)
 	Py_DECREF(type);
 }
 
-// The session, free to use, or NULL with an exception set.
-static struct session *enter(PyObject *object)
+struct session *py_session_enter(PyObject *object)
 {
 	struct py_session *self = (struct py_session *)object;
 
@@ -98,7 +85,7 @@ static struct session *enter(PyObject *object)
 	return NULL;
 }
 
-static PyObject *leave(PyObject *object, int error, const char *what)
+PyObject *py_session_leave(PyObject *object, int error, const char *what)
 {
 	((struct py_session *)object)->busy = false;
 	if (error < 0)
@@ -117,19 +104,19 @@ static PyObject *session_py_tap(PyObject *self, PyObject *args)
 	if (!PyArg_ParseTuple(args, "(iiiiiii)KK(zz)i:tap", &maps.watched, &maps.sequence,
 			      &maps.counters, &maps.settings, &maps.learned, &maps.events,
 			      &maps.wanted, &pages, &entries, &functions[0], &functions[1], &program) ||
-	    !(session = enter(self)))
+	    !(session = py_session_enter(self)))
 		return NULL;
 	error = session_tap(session, &maps, pages, entries, functions, program);
-	return leave(self, error, "perf ring");
+	return py_session_leave(self, error, "perf ring");
 }
 
 typedef int plain_call(struct session *session);
 
 static PyObject *call_plain(PyObject *self, plain_call *call, const char *what)
 {
-	struct session *session = enter(self);
+	struct session *session = py_session_enter(self);
 
-	return session ? leave(self, call(session), what) : NULL;
+	return session ? py_session_leave(self, call(session), what) : NULL;
 }
 
 static PyObject *session_py_switch(PyObject *self, PyObject *unused)
@@ -156,186 +143,6 @@ static PyObject *session_py_watch_nothing(PyObject *self, PyObject *unused)
 	return call_plain(self, session_watch_nothing, "watched");
 }
 
-// One that takes its time.
-static PyObject *call_long(PyObject *self, plain_call *call, const char *what)
-{
-	struct session *session = enter(self);
-	int error;
-
-	if (!session)
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	error = call(session);
-	Py_END_ALLOW_THREADS
-	return leave(self, error, what);
-}
-
-static PyObject *session_py_find_older(PyObject *self, PyObject *unused)
-{
-	(void)unused;
-	return call_long(self, session_find_older, "open descriptors");
-}
-
-static PyObject *session_py_find_links(PyObject *self, PyObject *unused)
-{
-	(void)unused;
-	return call_long(self, session_find_links, "other names");
-}
-
-static PyObject *session_py_hold(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	int hold;
-
-	if (!PyArg_ParseTuple(args, "p:hold", &hold) || !(session = enter(self)))
-		return NULL;
-	session_hold(session, hold);
-	return leave(self, 0, "hold");
-}
-
-static PyObject *session_py_reconcile(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	unsigned long long since;
-
-	if (!PyArg_ParseTuple(args, "K:reconcile", &since) || !(session = enter(self)))
-		return NULL;
-	reconcile_whole(session, session->stream.seq, since);
-	return leave(self, 0, "reconcile");
-}
-
-static PyObject *session_py_observed(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	struct buffer out = {0};
-	PyObject *result;
-	unsigned cursor;
-	int error;
-
-	if (!PyArg_ParseTuple(args, "I:observed", &cursor) || !(session = enter(self)))
-		return NULL;
-	error = earlier_save(session, &cursor, &out);
-	result = leave(self, error, "observed");
-	Py_XDECREF(result);
-	if (result)
-		result = Py_BuildValue("(Iy#)", cursor, out.data ? out.data : "",
-				       (Py_ssize_t)out.length);
-	buffer_deinit(&out);
-	return result;
-}
-
-static PyObject *session_py_earlier(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	const char *entries;
-	Py_ssize_t length;
-	int error;
-
-	if (!PyArg_ParseTuple(args, "y#:earlier", &entries, &length) || !(session = enter(self)))
-		return NULL;
-	error = earlier_load(session, bytes_of(entries, (size_t)length));
-	return leave(self, error, "an earlier state");
-}
-
-static PyObject *session_py_compare(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	unsigned long long since;
-	int error;
-
-	if (!PyArg_ParseTuple(args, "K:compare", &since) || !(session = enter(self)))
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	error = earlier_compare(session, since);
-	Py_END_ALLOW_THREADS
-	return leave(self, error, "an earlier state");
-}
-
-typedef int path_call(struct session *session, const char *path);
-
-static PyObject *call_path(PyObject *self, PyObject *args, path_call *call)
-{
-	struct session *session;
-	const char *path;
-	int error;
-
-	if (!PyArg_ParseTuple(args, "y", &path) || !(session = enter(self)))
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	error = call(session, path);
-	Py_END_ALLOW_THREADS
-	return leave(self, error, path);
-}
-
-static PyObject *session_py_watch(PyObject *self, PyObject *args)
-{
-	return call_path(self, args, session_watch);
-}
-
-static PyObject *session_py_roots(PyObject *self, PyObject *unused)
-{
-	struct session *session = enter(self);
-	struct buffer paths = {0};
-	PyObject *result;
-
-	(void)unused;
-	if (!session)
-		return NULL;
-	result = leave(self, session_roots(session, &paths), "roots");
-	Py_XDECREF(result);
-	if (result)
-		result = PyBytes_FromStringAndSize(paths.data, (Py_ssize_t)paths.length);
-	buffer_deinit(&paths);
-	return result;
-}
-
-static PyObject *session_py_watch_canary(PyObject *self, PyObject *args)
-{
-	return call_path(self, args, session_watch_canary);
-}
-
-static PyObject *session_py_count_names(PyObject *self, PyObject *args)
-{
-	unsigned long long limit, count;
-	struct session *session;
-	const char *path;
-
-	if (!PyArg_ParseTuple(args, "yK:count_names", &path, &limit) || !(session = enter(self)))
-		return NULL;
-	Py_BEGIN_ALLOW_THREADS
-	count = visit_count(session, path, limit);
-	Py_END_ALLOW_THREADS
-	((struct py_session *)self)->busy = false;
-	return PyLong_FromUnsignedLongLong(count);
-}
-
-static PyObject *session_py_exclude(PyObject *self, PyObject *args)
-{
-	return call_path(self, args, session_exclude);
-}
-
-static PyObject *session_py_spot(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	const char *path;
-	unsigned bits;
-
-	if (!PyArg_ParseTuple(args, "yI:spot", &path, &bits) || !(session = enter(self)))
-		return NULL;
-	return leave(self, session_spot(session, path, bits), path);
-}
-
-static PyObject *session_py_own(PyObject *self, PyObject *args)
-{
-	struct session *session;
-	int descriptor, error;
-
-	if (!PyArg_ParseTuple(args, "i:own", &descriptor) || !(session = enter(self)))
-		return NULL;
-	error = session_own(session, descriptor);
-	return leave(self, error, "output");
-}
-
 static PyObject *take_lines(struct session *session)
 {
 	PyObject *lines = PyBytes_FromStringAndSize(session->out.data,
@@ -351,13 +158,13 @@ static PyObject *session_py_pump(PyObject *self, PyObject *args)
 	PyObject *lines;
 	int timeout, final = 0, error;
 
-	if (!PyArg_ParseTuple(args, "i|p:pump", &timeout, &final) || !(session = enter(self)))
+	if (!PyArg_ParseTuple(args, "i|p:pump", &timeout, &final) || !(session = py_session_enter(self)))
 		return NULL;
 	Py_BEGIN_ALLOW_THREADS
 	error = session_pump(session, timeout, final);
 	Py_END_ALLOW_THREADS
 	if (error < 0)
-		return leave(self, error, "perf ring");
+		return py_session_leave(self, error, "perf ring");
 	lines = take_lines(session);
 	((struct py_session *)self)->busy = false;
 	return lines;
@@ -371,11 +178,11 @@ static PyObject *session_py_emit(PyObject *self, PyObject *args)
 	int error;
 
 	if (!PyArg_ParseTuple(args, "ss#s#:emit", &kind, &members, &members_length, &message,
-			      &message_length) || !(session = enter(self)))
+			      &message_length) || !(session = py_session_enter(self)))
 		return NULL;
 	error = session_emit(session, kind, bytes_of(members, (size_t)members_length),
 			     bytes_of(message, (size_t)message_length));
-	return leave(self, error, kind);
+	return py_session_leave(self, error, kind);
 }
 
 static int add_counts(PyObject *dict, const struct session *session)
@@ -398,7 +205,7 @@ static int add_counts(PyObject *dict, const struct session *session)
 
 static PyObject *session_py_counts(PyObject *self, PyObject *unused)
 {
-	struct session *session = enter(self);
+	struct session *session = py_session_enter(self);
 	PyObject *dict;
 
 	(void)unused;
@@ -415,7 +222,7 @@ static PyObject *session_py_counts(PyObject *self, PyObject *unused)
 
 static PyObject *session_py_canary(PyObject *self, PyObject *unused)
 {
-	struct session *session = enter(self);
+	struct session *session = py_session_enter(self);
 	PyObject *lines;
 
 	(void)unused;
@@ -433,14 +240,14 @@ static PyObject *session_py_limit(PyObject *self, PyObject *args)
 	unsigned rate;
 	int join;
 
-	if (!PyArg_ParseTuple(args, "pI:limit", &join, &rate) || !(session = enter(self)))
+	if (!PyArg_ParseTuple(args, "pI:limit", &join, &rate) || !(session = py_session_enter(self)))
 		return NULL;
-	return leave(self, session_limit(session, join, rate), "limit");
+	return py_session_leave(self, session_limit(session, join, rate), "limit");
 }
 
 static PyObject *session_py_contents(PyObject *self, PyObject *unused)
 {
-	struct session *session = enter(self);
+	struct session *session = py_session_enter(self);
 	PyObject *entries;
 
 	(void)unused;
@@ -456,7 +263,7 @@ static PyObject *session_py_contents(PyObject *self, PyObject *unused)
 
 static PyObject *session_py_tried(PyObject *self, PyObject *unused)
 {
-	struct session *session = enter(self);
+	struct session *session = py_session_enter(self);
 	unsigned long long seen;
 
 	(void)unused;
