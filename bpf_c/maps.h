@@ -124,6 +124,8 @@ struct fim_modifier {
 	__u64 ino;
 	__u32 dev;
 	__u32 pid;
+	__u32 generation;
+	__u32 pad;
 };
 
 /* The allow-list; {0, device} is a watched overlay. Written by the scanner and by inheriting hooks, emptied by

@@ -72,11 +72,18 @@ fim_inline struct inode *fim_written_inode(struct file *file)
 	return S_ISREG(fim_inode_mode(inode)) ? inode : 0;
 }
 
-fim_inline void fim_modifier_key(struct fim_id *id, struct fim_modifier *ret)
+/* An inode that was let go before its close leaves an entry behind: the generation
+ * tells it from the next one with its number. */
+fim_inline void fim_modifier_key(struct inode *inode, struct fim_id *id, struct fim_modifier *ret)
 {
 	ret->ino = id->ino;
 	ret->dev = id->dev;
 	ret->pid = bpf_get_current_pid_tgid() >> 32;
+	if (id->over) {
+		inode = fim_real_inode(inode); // the merged one has none
+		FIM_OPAQUE(inode);
+	}
+	FIM_READ(ret->generation, &inode->i_generation);
 }
 
 fim_inline int fim_send_file(struct pt_regs *ctx, struct fim_scratch *s, struct file *file)
@@ -153,7 +160,7 @@ fim_inline int fim_modified(struct pt_regs *ctx, struct file *file)
 	if (!self)
 		return 0;
 	__sync_fetch_and_add(&self->writes, 1);
-	fim_modifier_key(&id, &key);
+	fim_modifier_key(inode, &id, &key);
 	start = fim_process_start((struct task_struct *)bpf_get_current_task());
 	known = modifiers.lookup(&key);
 	if (known && *known == start)
@@ -211,7 +218,7 @@ int fim_file_close(struct pt_regs *ctx, struct file *file)
 		before = *known;
 	count = self->writes - before.writes;
 	opened.delete(&key);
-	fim_modifier_key(&id, &modifier);
+	fim_modifier_key(inode, &id, &modifier);
 	unclosed = modifiers.lookup(&modifier);
 	modifiers.delete(&modifier);
 	if (!count && before.allocated && before.allocated != fim_inode_state(inode))

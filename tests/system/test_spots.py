@@ -53,6 +53,23 @@ def unified():
 class Host(Watcher):
     """`fim watch -c`"""
 
+    def __init__(self, *arguments, **options):
+        self.withheld = collections.Counter()  # {reason: so many}
+        super().__init__(*arguments, **options)
+
+    def settle(self):
+        """What was withheld is told each minute, and counted here."""
+        return self.counted(super().settle())
+
+    def stop(self):
+        return self.counted(super().stop())
+
+    def counted(self, records):
+        for record in records:
+            if record["kind"] == "withheld":
+                self.withheld[record["reason"]] += record["count"]
+        return records
+
     def launch(self, paths, options, form):
         path = os.path.join(self.directory, "policy.py")
         with open(path, "w") as file:
@@ -168,8 +185,9 @@ def test_what_it_saves(host, top):
 
 def test_counted(host, top):
     """By its reason, exactly; the last of the module, since it ends the monitor."""
-    counts = {record["reason"]: record["count"] for record in host.stop()
-              if record["kind"] == "withheld" and record["reason"].endswith("in the kernel")}
+    host.stop()
+    counts = {reason: count for reason, count in host.withheld.items()
+              if reason.endswith("in the kernel")}
     of = {name: sum(count for reason, count in counts.items()
                     if reason.startswith("the policy withholds %s/%s of" % (top, name)))
           for name in NAMES}

@@ -217,6 +217,11 @@ def again(remove, path):
     number = os.stat(remove[0]).st_ino
     for name in remove:
         os.unlink(name)
+    return numbered(number, path)
+
+
+def numbered(number, path):
+    """A new file at `path` with this free inode number."""
     for attempt in range(100):
         new = make("%s%d" % (path, attempt), "")
         if os.stat(new).st_ino == number:
@@ -244,6 +249,23 @@ def test_a_number_used_again_inside(attachment, numbered_tree):
     with listening(attachment, top) as listener:
         listener.settle()
         new = again([old], top + "/new")
+        listener.settle()
+        append(new)
+        assert listener.acts() == written(new)
+
+
+def test_a_number_used_again_by_who_had_written_to_the_old_one(attachment, numbered_tree):
+    """That had its modify and no close: its key went with its name. The new one has both."""
+    top = numbered_tree + "/watched"
+    old = make(top + "/old")
+    with listening(attachment, top) as listener:
+        listener.settle()
+        file, number = os.open(old, os.O_WRONLY), os.stat(old).st_ino
+        os.write(file, b"more")
+        os.unlink(old)
+        assert listener.acts() == [("modify", old), ("unlink", old)]
+        os.close(file)
+        new = numbered(number, top + "/new")
         listener.settle()
         append(new)
         assert listener.acts() == written(new)
