@@ -68,7 +68,7 @@ test-unit: packages-test build ## no kernel, four minutes
 fuzz: packages-test ## the decoder, 20 seconds
 	$(Q)sh tests/fuzz/run.sh
 
-build/packages: packages-test
+build/packages: | packages-test # apt-get comes with them; once is enough
 	$(Q)mkdir -p $@.new && cd $@.new && apt-get -qq download hello >/dev/null 2>&1
 	$(Q)mv $@.new $@
 
