@@ -23,7 +23,7 @@ from test_run import NOBODY, fim
 from test_sinks import NASTY, bodies_equal, nasty_lines
 
 CUT_SECONDS = 60
-PAUSE, QUIET_SECONDS = 5, 30
+PAUSE, QUIET_SECONDS = 5, 110
 PROMPT = 20  # records on their way
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -112,7 +112,7 @@ class Fleet:
             "SELECT host, count(DISTINCT number) FROM fim_line GROUP BY host")}
 
     def settle(self):
-        """Until all is there, or nothing came for half a minute: the tests say what is missing."""
+        """Until all is there, or nothing came for two minutes: the tests say what is missing."""
         count, since = 0, time.monotonic()
         while self.arrived() != self.sent and time.monotonic() - since < QUIET_SECONDS:
             time.sleep(1)
