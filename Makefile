@@ -7,7 +7,7 @@ VM = $(PYTHON) tests/vm/run.py
 SUITE ?= bookworm
 SUITES ?= bullseye bookworm trixie sid
 DISKS = --disk ext4 --disk xfs --disk btrfs
-# The system ring is divided among so many guests; each keeps a core busy half of its time.
+# The system ring is divided among so many guests; each takes one core.
 GUESTS ?= 2
 TESTS ?= tests/system
 # ring(kernel, directory of what was claimed, tests, file for the table): fails if a test failed
@@ -15,6 +15,8 @@ TESTS ?= tests/system
 ring = rm -rf $(2) && mkdir -p $(2) && { $(VM) $(1) $(DISKS) --guests $(GUESTS) --share $(2) \
 	--timeout 5000 -- env FIM_TEST_CLAIMS=/mnt/share $(PYTEST) $(3); ran=$$?; \
 	$(PYTHON) tests/system/claims.py $(2) $(4) && [ $$ran = 0 ]; }
+
+Q = $(if $(V),,@)
 
 # make install: below DESTDIR. A package sets these; fim/dist/ has the files.
 PREFIX ?= /usr/local

@@ -128,10 +128,10 @@ def load_all(objects, bcc, request):
 
 def from_file(bcc, request):
     """What an earlier start kept, loaded; None where there is none or the kernel refuses it."""
-    file = compiled.kept(request["kept"], bcc) if request["kept"] else None
-    if not file:
-        return None
     try:
+        file = compiled.kept(request["kept"], bcc) if request["kept"] else None
+        if not file:
+            return None
         objects = compiled.Kept(bcc, file, request["entries"])
         load_all(objects, bcc, request)
     except Exception as error:
