@@ -83,16 +83,18 @@ class Outlet:
             raise
 
     def serve(self):
-        """Until it is closed and nothing is left, or cannot be sent."""
+        """Until it is closed and nothing is left, or it failed once more: a collector that
+        came back in a pause has everything."""
         pause = PAUSE_SECONDS
         while not self.finished():
-            failures = self.failures
+            failures, last = self.failures, self.closing.is_set()
             self.turn()
             if self.failures == failures:
                 pause = PAUSE_SECONDS
-            elif self.closing.wait(pause * random.uniform(0.5, 1)):
+            elif last:
                 break
             else:
+                self.closing.wait(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def turn(self):

@@ -57,12 +57,12 @@ def wait_for(condition, seconds=20):
 class TcpCollector:
     """Accepts, reads what it is told to read, and dies as it is told to."""
 
-    def __init__(self, context=None):
+    def __init__(self, context=None, port=0):
         self.context = context
         self.streams, self.sockets = [], []
         self.server = socket.socket()
         self.server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.server.bind(("127.0.0.1", 0))
+        self.server.bind(("127.0.0.1", port))
         self.server.listen(5)
         self.port = self.server.getsockname()[1]
         self.reading = threading.Event()

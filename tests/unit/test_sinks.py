@@ -15,7 +15,7 @@ import pytest
 from collectors import HEAD, TcpCollector, parsed, records, wait_for
 from core_build import ROOT
 from fim.errors import FimError, UsageError
-from fim.sinks import FORMATS, Sinks, connection
+from fim.sinks import FORMATS, Sinks, connection, outlet
 from fim.sinks.address import Address
 
 # Every byte a name can have, and texts that would act on a terminal or end a message.
@@ -280,6 +280,21 @@ def test_nobody_there_and_then_somebody(tmp_path, quick):
     second = Sinks([place.rsplit(":", 1)[0] + ":%d" % again.port], str(tmp_path))
     assert second.state()[0]["number"] == 0  # another place: another spool
     second.close()
+    again.close()
+
+
+def test_who_came_back_in_a_pause_has_the_rest_at_the_end(tmp_path, monkeypatch):
+    """What would have waited for the next start: a host that is uninstalled has none."""
+    monkeypatch.setattr(outlet, "PAUSE_SECONDS", 60)
+    collector = TcpCollector()
+    sinks = Sinks(["syslog:tcp://127.0.0.1:%d" % collector.port], str(tmp_path))
+    collector.close()
+    sinks.take(records(50))
+    wait_for(lambda: sinks.state()[0]["state"] == "waiting")
+    again = TcpCollector(port=collector.port)
+    sinks.take(records(50, 51))
+    sinks.close(10)
+    assert again.numbers() == set(range(1, 101)) and sinks.state()[0]["proven"] == 100
     again.close()
 
 
