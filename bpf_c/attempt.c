@@ -145,9 +145,9 @@ int fim_try_link(struct pt_regs *ctx, struct dentry *existing, void *dir, struct
 	return fim_try(FIM_OP_LINK, dentry, existing);
 }
 
-int fim_try_rename(struct pt_regs *ctx, void *dir, struct dentry *dentry, void *dir2,
-		   struct dentry *target)
+int fim_try_rename(struct pt_regs *ctx, void *dir, struct dentry *dentry, void *dir2)
 {
+	struct dentry *target = (struct dentry *)FIM_FOURTH(ctx);
 	struct fim_id id = {}, over_id = {}, dir_id = {}, dir2_id = {};
 	struct fim_watched *from, *to, *self, *over;
 

@@ -149,9 +149,9 @@ fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *d
 }
 
 int fim_post_setxattr(struct pt_regs *ctx, struct dentry *dentry, const char *name,
-		      const void *value, size_t bytes)
+		      const void *value)
 {
-	return fim_xattr_changed(ctx, FIM_OP_SETXATTR, dentry, name, value, bytes);
+	return fim_xattr_changed(ctx, FIM_OP_SETXATTR, dentry, name, value, FIM_FOURTH(ctx));
 }
 
 /* The value is the kernel's own form of an ACL: not told. */

@@ -52,9 +52,9 @@ int fim_inode_mkdir(struct pt_regs *ctx, struct inode *dir, struct dentry *dentr
 }
 
 int fim_inode_mknod(struct pt_regs *ctx, struct inode *dir, struct dentry *dentry,
-		    umode_t mode, dev_t rdev)
+		    umode_t mode)
 {
-	fim_whiteout_asked(mode, rdev);
+	fim_whiteout_asked(mode, FIM_FOURTH(ctx));
 	return fim_expect_name(dir, dentry, FIM_OP_MKNOD, 0);
 }
 

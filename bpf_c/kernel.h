@@ -41,6 +41,12 @@
 /* Read one object; a failed read leaves zeroes (the helper clears them). */
 #define FIM_READ(to, from) bpf_probe_read(&(to), sizeof(to), (const void *)(from))
 
+/* A program's fourth argument, which must not be among its parameters: BCC 0.18 (Debian
+ * 11's) takes that one from r10, where only system calls have it. BCC commit 12107c6936c6
+ * ("use correct arch register for the 4th param of x86_64 syscalls", v0.18), mended by its
+ * pull request 3275 (v0.19). */
+#define FIM_FOURTH(ctx) PT_REGS_PARM4(ctx)
+
 /* Hide a value's range from LLVM, which would drop a mask that it can prove
  * needless and the verifier cannot. */
 #define FIM_OPAQUE(value) __asm__ volatile("" : "+r"(value))

@@ -49,9 +49,10 @@ fim_inline int fim_mount_at(struct pt_regs *ctx, const struct path *at, __u32 fl
 	return fim_mount_act(ctx, FIM_OP_MOUNT, path.mnt, path.dentry, flags);
 }
 
-int fim_sb_mount(struct pt_regs *ctx, const char *source, const struct path *path,
-		 const char *type, unsigned long flags)
+int fim_sb_mount(struct pt_regs *ctx, const char *source, const struct path *path)
 {
+	unsigned long flags = FIM_FOURTH(ctx);
+
 	if (flags & FIM_MS_PROPAGATION)
 		return 0;
 	return fim_mount_at(ctx, path, flags & FIM_MS_MOVE ? FIM_EVENT_MOVED : 0);
