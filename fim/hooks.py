@@ -319,6 +319,8 @@ def doubtful(attached, silent):
 
 def uncovered(chosen, table=HOOKS):
     """{operation: why} for what these rows cannot see."""
+    asked = {hook.operation for hook in chosen if hook.program.startswith("fim_ask_")}
+    chosen = [hook for hook in chosen if hook.program != "fim_answer" or hook.operation in asked]
     attached = {(hook.operation, hook.part) for hook in chosen}
     lacking = {}
     for hook in table:

@@ -182,8 +182,8 @@ def watcher(base, scratch):
 @pytest.fixture(scope="session")
 def attachment(capable):
     """Programs for monitors of this process (listener.py), one at a time."""
-    from fim import bpf, kernel
-    attachment = bpf.attach(kernel.Kernel.of_this_host(), 65536)
+    from listener import attached  # wants the extension
+    attachment = attached()
     yield attachment
     attachment.close()
 

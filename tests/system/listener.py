@@ -4,10 +4,26 @@ import contextlib
 import time
 
 import fim
+from fim import bpf, hooks
+from fim.kernel import Kernel
 from watcher import Checker
 
+ENTRIES = 65536  # room for watched inodes
 QUIET = 0.3  # seconds
 RING_PAGES = 4096  # who acts and who reads is one process here
+
+
+def attached():
+    """Programs for monitors of this process; a hook that this kernel refuses has given way, as
+    Monitor.prove() has it do."""
+    kernel = Kernel.of_this_host()
+    attachment = bpf.attach(kernel, ENTRIES)
+    refused = [hook for hook in attachment.chosen if hook not in attachment.hooks]
+    without = hooks.give_way(kernel, refused)
+    if not without:
+        return attachment
+    attachment.close()
+    return bpf.attach(kernel, ENTRIES, without)
 
 
 class Listener:

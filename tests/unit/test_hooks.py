@@ -25,6 +25,16 @@ def programs(chosen):
     return {(hook.function, hook.program) for hook in chosen}
 
 
+def test_an_answer_that_nobody_asked_for_covers_nothing():
+    """Without security_inode_setattr the return of notify_change says whether, and not what."""
+    rows = [hook for hook in hooks.HOOKS if (hook.operation, hook.part) == ("chmod", "before")
+            and hook.program == "fim_ask_setattr"]
+    answer = [hook for hook in hooks.HOOKS if (hook.operation, hook.program) == ("chmod", "fim_answer")]
+    assert rows and answer
+    assert "chmod" in hooks.uncovered(answer)
+    assert "chmod" not in hooks.uncovered(rows + answer)
+
+
 def test_oldest_kernel_sees_every_operation():
     chosen = hooks.choose(kernel(EVERYWHERE))
     assert hooks.uncovered(chosen) == {}
