@@ -62,10 +62,15 @@ class Sight:
 
     def begin(self):
         """From now on silence is blindness."""
-        song = self.canary.songs.get(self.canary.kind)
         if self.seconds is not None:
-            self.vigil = Vigil(self.canary, song.heard if song else set(), self.lost,
-                               self.seconds)
+            self.vigil = Vigil(self.canary, self.heard(), self.lost, self.seconds)
+
+    def heard(self):
+        """Operations of the proof: those of home, and of elsewhere what home refuses."""
+        songs = self.canary.songs
+        heard = set().union(*(song.heard for song in songs.values()))
+        home = songs.get(self.canary.kind)
+        return heard - home.silent() if home else heard
 
     def keep(self, attachment, emit):
         """Tell of blindness, and of its end, when it is time to."""

@@ -8,6 +8,7 @@ import pytest
 from fim import places, vigil
 from fim.acts import ACTS, FURNITURE, furnish
 from fim.canary import Canary
+from fim.sight import Sight
 from fim.song import Song
 from fim.vigil import Vigil
 
@@ -238,6 +239,19 @@ def test_what_was_never_heard_is_not_missed(clock):
     keeper = Vigil(Bird(), {"chmod"}, lambda: 0)
     keeper.canary.deaf = {"unlink"}
     assert watch(keeper, clock, 50) == []
+
+
+def test_what_home_refuses_is_missed_with_the_others(clock):
+    """setflags is heard on ext4, and tmpfs has none: with the hooks switched off it is not seen."""
+    sight = Sight(None, (), (), None)
+    sight.canary.kind = "tmpfs"
+    for kind, wanted, heard in (("tmpfs", {"chmod", "mknod"}, {"chmod"}),
+                                ("ext4", {"chmod", "mknod", "setflags"}, {"mknod", "setflags"})):
+        song = sight.canary.songs[kind] = Song(Place("/run/fim/" + kind))
+        song.wanted, song.heard = dict.fromkeys(wanted, {}), set(heard)
+    assert sight.heard() == {"chmod", "setflags"}  # mknod was silent at home from the first
+    del sight.canary.songs["tmpfs"]
+    assert sight.heard() == {"mknod", "setflags"}
 
 
 def test_a_canary_without_a_place_is_told_once(keeper, clock):
