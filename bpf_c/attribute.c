@@ -129,8 +129,8 @@ int fim_post_setattr_idmap(struct pt_regs *ctx, void *idmap, struct dentry *dent
 	return fim_attributes_set(ctx, dentry, valid);
 }
 
-fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *dentry,
-				 const char *name, const void *value, __u64 bytes)
+fim_inline int fim_xattr_act(struct pt_regs *ctx, __u32 op, struct dentry *dentry,
+			     const char *name, const void *value, __u64 bytes, __u32 flags)
 {
 	struct inode *inode = fim_dentry_inode(dentry);
 	struct fim_id id = {};
@@ -145,25 +145,43 @@ fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *d
 	s->second.target = name;
 	s->second.value = value;
 	s->event.count = bytes;
+	s->event.flags |= flags;
 	return fim_send_dentry(ctx, s, dentry, inode);
+}
+
+fim_inline int fim_value_set(struct pt_regs *ctx, struct dentry *dentry, const char *name,
+			     const void *value, __u64 bytes, __u32 flags)
+{
+	return fim_xattr_act(ctx, FIM_OP_SETXATTR, dentry, name, value, bytes, flags);
+}
+
+fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *dentry,
+				 const char *name)
+{
+	return fim_xattr_act(ctx, op, dentry, name, 0, 0, 0);
 }
 
 int fim_post_setxattr(struct pt_regs *ctx, struct dentry *dentry, const char *name,
 		      const void *value)
 {
-	return fim_xattr_changed(ctx, FIM_OP_SETXATTR, dentry, name, value, FIM_FOURTH(ctx));
+	return fim_value_set(ctx, dentry, name, value, FIM_FOURTH(ctx), 0);
 }
 
-/* The value is the kernel's own form of an ACL: not told. */
-int fim_post_set_acl(struct pt_regs *ctx, struct dentry *dentry, const char *name)
+int fim_post_set_acl(struct pt_regs *ctx, struct dentry *dentry, const char *name,
+		     struct posix_acl *acl)
 {
-	return fim_xattr_changed(ctx, FIM_OP_SETXATTR, dentry, name, 0, 0);
+	unsigned int entries = 0;
+
+	FIM_READ(entries, (void *)acl + offsetof(struct posix_acl, a_count));
+	return fim_value_set(ctx, dentry, name, (void *)acl + offsetof(struct posix_acl, a_entries),
+			     entries * sizeof(struct posix_acl_entry), FIM_EVENT_ACL);
 }
 
 #define FIM_SYSTEM_P 0x702e6d6574737973ull /* system.p */
 #define FIM_OSIX_ACL 0x6c63615f7869736full /* osix_acl */
 
-/* EVM's own hook is called for every attribute; ACLs pass no other from 6.2 to 6.8. */
+/* EVM's own hook is called for every attribute; ACLs pass no other from 6.2 to 6.8, and
+ * it has no value of them. */
 int fim_evm_post_set_acl(struct pt_regs *ctx, struct dentry *dentry, const char *name)
 {
 	__u64 start[2] = {};
@@ -171,18 +189,18 @@ int fim_evm_post_set_acl(struct pt_regs *ctx, struct dentry *dentry, const char 
 	FIM_READ(start, name);
 	if (start[0] != FIM_SYSTEM_P || start[1] != FIM_OSIX_ACL)
 		return 0;
-	return fim_xattr_changed(ctx, FIM_OP_SETXATTR, dentry, name, 0, 0);
+	return fim_xattr_changed(ctx, FIM_OP_SETXATTR, dentry, name);
 }
 
 int fim_post_removexattr(struct pt_regs *ctx, struct dentry *dentry, const char *name)
 {
-	return fim_xattr_changed(ctx, FIM_OP_REMOVEXATTR, dentry, name, 0, 0);
+	return fim_xattr_changed(ctx, FIM_OP_REMOVEXATTR, dentry, name);
 }
 
 int fim_post_remove_acl(struct pt_regs *ctx, void *idmap, struct dentry *dentry,
 			const char *name)
 {
-	return fim_xattr_changed(ctx, FIM_OP_REMOVEXATTR, dentry, name, 0, 0);
+	return fim_xattr_changed(ctx, FIM_OP_REMOVEXATTR, dentry, name);
 }
 
 fim_inline int fim_is_setflags(unsigned int cmd)

@@ -21,13 +21,14 @@
  *   2  attributes, truncation, mappings; fim_file.flags, FIM_EVENT_BEFORE
  *   3  fim_id.over, copying up
  *   4  whiteouts
+ *   5  values of ACLs, FIM_EVENT_ACL
  */
 #ifndef FIM_EVENT_H
 #define FIM_EVENT_H
 
 #include <linux/types.h>
 
-#define FIM_EVENT_ABI 4
+#define FIM_EVENT_ABI 5
 #define FIM_UNSET 0xffffffffu
 
 /* number, NAME, the contract's word */
@@ -176,6 +177,8 @@ enum fim_event_flag {
 	FIM_EVENT_WHITEOUT = 4096,   /* rename: a device 0:0 is left, `count` is its number,
 				      * `other` what it is where nothing was overwritten */
 	FIM_EVENT_FAILED = 65536,    /* an attempt: nothing was done, `count` says why */
+	FIM_EVENT_ACL = 131072,      /* setxattr: the value is a struct posix_acl's entries, and
+				      * `count` their bytes */
 };
 
 struct fim_event {

@@ -26,6 +26,7 @@
 #include <linux/tty.h>
 #include <linux/cgroup.h>
 #include <linux/mm.h>
+#include <linux/posix_acl.h>
 #ifdef FIM_HAS_SCHED_SIGNAL_H
 #include <linux/sched/signal.h>
 #endif

@@ -3,7 +3,9 @@
  * record_change.c - what an act on attributes changed: before and after, the
  * file flags, the extended attribute.
  */
+#include <endian.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "decode.h"
 #include "json.h"
@@ -178,8 +180,33 @@ static void say_changed(const struct fim_event *event, struct buffer *out)
 
 /* --- extended attributes --- */
 
-/* Its name, and what the record has of its value; `.data` NULL: of an ACL, or
- * it was removed. */
+/* An ACL as getxattr(2) gives it, of the entries in the kernel: a header before them, and of
+ * who needs no id -1 for whatever is there (include/uapi/linux/posix_acl_xattr.h). */
+#define ACL_VERSION 2
+#define ACL_WITH_ID (2 | 8) /* ACL_USER, ACL_GROUP */
+
+struct acl_entry {
+	uint16_t tag, permissions;
+	uint32_t id;
+};
+
+static void add_acl(struct bytes entries, struct buffer *out)
+{
+	struct acl_entry entry;
+	uint32_t version = htole32(ACL_VERSION);
+
+	buffer_add(out, &version, sizeof(version));
+	for (size_t i = 0; i + sizeof(entry) <= entries.length; i += sizeof(entry)) {
+		memcpy(&entry, entries.data + i, sizeof(entry));
+		entry.id = entry.tag & ACL_WITH_ID ? htole32(entry.id) : UINT32_MAX;
+		entry.tag = htole16(entry.tag);
+		entry.permissions = htole16(entry.permissions);
+		buffer_add(out, &entry, sizeof(entry));
+	}
+}
+
+/* Its name, and what the record has of its value; `.data` NULL: of an ACL from 6.2 to
+ * 6.8, or it was removed. */
 static struct bytes xattr_of(const struct fim_event *event, struct bytes *value)
 {
 	struct bytes rest = event_text(event, FIM_TEXT_TARGET), name = {NULL, 0};
@@ -190,6 +217,26 @@ static struct bytes xattr_of(const struct fim_event *event, struct bytes *value)
 	return name;
 }
 
+static void put_value(struct buffer *out, struct bytes value, uint64_t size)
+{
+	json_key(out, "size");
+	json_unsigned(out, size);
+	json_key(out, "value_b64");
+	json_base64(out, value);
+	json_key(out, "value_cut");
+	json_bool(out, value.length < size);
+}
+
+static void put_acl(struct buffer *out, struct bytes entries, uint64_t bytes)
+{
+	struct buffer acl;
+
+	buffer_init(&acl);
+	add_acl(entries, &acl);
+	put_value(out, buffer_bytes(&acl), bytes + sizeof(uint32_t));
+	buffer_deinit(&acl);
+}
+
 static void put_xattr(const struct fim_event *event, struct buffer *out)
 {
 	struct bytes value, name = xattr_of(event, &value);
@@ -197,14 +244,10 @@ static void put_xattr(const struct fim_event *event, struct buffer *out)
 	json_key(out, "xattr");
 	json_begin_object(out);
 	record_path(out, "name", "name_b64", name);
-	if (value.data) {
-		json_key(out, "size");
-		json_unsigned(out, event->count);
-		json_key(out, "value_b64");
-		json_base64(out, value);
-		json_key(out, "value_cut");
-		json_bool(out, value.length < event->count);
-	}
+	if (value.data && event->flags & FIM_EVENT_ACL)
+		put_acl(out, value, event->count);
+	else if (value.data)
+		put_value(out, value, event->count);
 	json_end_object(out);
 }
 

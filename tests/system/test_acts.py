@@ -119,11 +119,12 @@ def value(attribute, text):
 
 
 def access_list(room, report):
-    """From 6.2 on the kernel has no bytes of it where it is set."""
+    """From 6.2 on the kernel has no bytes of it where it is set, from 6.9 on its entries."""
     name = "system.posix_acl_access"
     entries = [struct.pack("<HHi", *entry) for entry in ONE_MORE_READER]
     told = value(name, b"".join([struct.pack("<I", 2)] + entries))
-    return one("setxattr", xattr={"name": name} if "vfs_set_acl" in symbols() else told)(room, report)
+    name_only = "vfs_set_acl" in symbols() and "security_inode_post_set_acl" not in symbols()
+    return one("setxattr", xattr={"name": name} if name_only else told)(room, report)
 
 
 def gone(op):

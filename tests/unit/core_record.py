@@ -4,7 +4,7 @@ import errno
 import struct
 import unicodedata
 
-ABI = 4
+ABI = 5
 UNSET = 0xFFFFFFFF
 OPS = {  # the contract's word: number
     "create": 1, "mkdir": 2, "mknod": 3, "symlink": 4, "link": 5, "unlink": 6, "rmdir": 7,
@@ -19,6 +19,10 @@ NEW, INSERT_FAILED, DELETED, EXCHANGE, REPLACED, EXE_DELETED, ARGS_CUT, CANARY, 
     1 << bit for bit in range(10)
 )
 FAILED = 1 << 16
+ACL = 1 << 17
+# Owner, user 7, mask, and others, as struct posix_acl has them: any id where none is needed.
+ACL_ENTRIES = b"".join(struct.pack("=HHI", *entry) for entry in (
+    (1, 6, 0xdeadbeef), (2, 4, 7), (0x10, 4, 3), (0x20, 0, UNSET)))
 SIZE = 512
 TEXT_OFFSET = SIZE - 24 * len(TEXTS)
 
@@ -109,6 +113,8 @@ def samples():
         yield record(op, path=walk(b"/etc/passwd"), flags=BEFORE, file=dict(flags=8),
                      other=dict(size=9, mode=0o104755, uid=UNSET, gid=5, mtime_sec=-1, flags=4))
     yield record("setxattr", path=walk(b"/etc/passwd"), target=b"user.x\0ab\0", count=400)
+    yield record("setxattr", path=walk(b"/etc/passwd"), flags=ACL, count=len(ACL_ENTRIES),
+                 target=b"system.posix_acl_access\0" + ACL_ENTRIES)
     yield from attempts()
     yield record("modify")
     yield record("mknod", path=walk(b"/dev/null"), file=dict(mode=0o20666, rdev=dev(1, 3)))

@@ -204,6 +204,18 @@ def test_what_was_not_made_is_no_file(driver):
     assert rendered["file"] is None and "rdev" not in rendered
 
 
+def test_an_acl_is_told_as_getxattr_gives_it(driver):
+    """With its header, and -1 for who needs no id; what lies there in the kernel is nobody's."""
+    whole = struct.pack("<I" + 4 * "HHI", 2, 1, 6, wire.UNSET, 2, 4, 7, 0x10, 4, wire.UNSET,
+                        0x20, 0, wire.UNSET)
+    for count, cut in ((32, False), (40, True)):
+        told, _ = event(driver, "setxattr", path=walk(b"/f"), flags=wire.ACL, count=count,
+                     target=b"system.posix_acl_access\0" + wire.ACL_ENTRIES + b"rest"[:4 * cut])
+        assert told["xattr"] == {"name": "system.posix_acl_access", "size": count + 4,
+                                 "value_b64": base64.b64encode(whole).decode(),
+                                 "value_cut": cut}
+
+
 def test_a_failed_setxattr_has_the_name_and_no_value(driver):
     xattr = event(driver, "setxattr", path=walk(b"/f"), target=b"user.x\0", flags=wire.FAILED,
                   count=errno.EPERM)[0]["xattr"]
