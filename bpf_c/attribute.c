@@ -149,12 +149,7 @@ fim_inline int fim_xattr_act(struct pt_regs *ctx, __u32 op, struct dentry *dentr
 	return fim_send_dentry(ctx, s, dentry, inode);
 }
 
-fim_inline int fim_value_set(struct pt_regs *ctx, struct dentry *dentry, const char *name,
-			     const void *value, __u64 bytes, __u32 flags)
-{
-	return fim_xattr_act(ctx, FIM_OP_SETXATTR, dentry, name, value, bytes, flags);
-}
-
+/* Where its value is not known, or there is none. */
 fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *dentry,
 				 const char *name)
 {
@@ -164,7 +159,7 @@ fim_inline int fim_xattr_changed(struct pt_regs *ctx, __u32 op, struct dentry *d
 int fim_post_setxattr(struct pt_regs *ctx, struct dentry *dentry, const char *name,
 		      const void *value)
 {
-	return fim_value_set(ctx, dentry, name, value, FIM_FOURTH(ctx), 0);
+	return fim_xattr_act(ctx, FIM_OP_SETXATTR, dentry, name, value, FIM_FOURTH(ctx), 0);
 }
 
 int fim_post_set_acl(struct pt_regs *ctx, struct dentry *dentry, const char *name,
@@ -173,7 +168,8 @@ int fim_post_set_acl(struct pt_regs *ctx, struct dentry *dentry, const char *nam
 	unsigned int entries = 0;
 
 	FIM_READ(entries, (void *)acl + offsetof(struct posix_acl, a_count));
-	return fim_value_set(ctx, dentry, name, (void *)acl + offsetof(struct posix_acl, a_entries),
+	return fim_xattr_act(ctx, FIM_OP_SETXATTR, dentry, name,
+			     (void *)acl + offsetof(struct posix_acl, a_entries),
 			     entries * sizeof(struct posix_acl_entry), FIM_EVENT_ACL);
 }
 

@@ -317,10 +317,15 @@ def doubtful(attached, silent):
             and (hook.function, hook.program) not in proven}
 
 
+def answered(chosen):
+    """Without the answers to what nobody asks: a return says whether, and not what."""
+    asked = {hook.operation for hook in chosen if hook.program.startswith("fim_ask_")}
+    return [hook for hook in chosen if hook.program != "fim_answer" or hook.operation in asked]
+
+
 def uncovered(chosen, table=HOOKS):
     """{operation: why} for what these rows cannot see."""
-    asked = {hook.operation for hook in chosen if hook.program.startswith("fim_ask_")}
-    chosen = [hook for hook in chosen if hook.program != "fim_answer" or hook.operation in asked]
+    chosen = answered(chosen)
     attached = {(hook.operation, hook.part) for hook in chosen}
     lacking = {}
     for hook in table:

@@ -210,7 +210,7 @@ def test_an_acl_is_told_as_getxattr_gives_it(driver):
                         0x20, 0, wire.UNSET)
     for count, cut in ((32, False), (40, True)):
         told, _ = event(driver, "setxattr", path=walk(b"/f"), flags=wire.ACL, count=count,
-                     target=b"system.posix_acl_access\0" + wire.ACL_ENTRIES + b"rest"[:4 * cut])
+                        target=b"system.posix_acl_access\0" + wire.ACL_ENTRIES + b"rest"[:4 * cut])
         assert told["xattr"] == {"name": "system.posix_acl_access", "size": count + 4,
                                  "value_b64": base64.b64encode(whole).decode(),
                                  "value_cut": cut}
