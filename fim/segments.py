@@ -95,20 +95,36 @@ class Segments:
         """What the file of a segment is called; the compressed one counts once it is alone."""
         return (PACKED if self.is_packed(number) else PLAIN) % number
 
+    @staticmethod
+    def either(number, act):
+        """What act(name) returns for the plain file of a segment, or else for the compressed one:
+        that one is there before the other goes, at any moment."""
+        try:
+            return act(PLAIN % number)
+        except FileNotFoundError:
+            return act(PACKED % number)
+
     @contextlib.contextmanager
     def reader(self, number):
         """A binary file of the segment's lines."""
-        name = self.name(number)
-        with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
+        def opened(name):
+            return name, self.open(name, os.O_RDONLY)
+        name, descriptor = self.either(number, opened)
+        with os.fdopen(descriptor, "rb") as file:
             yield gzip.GzipFile(fileobj=file) if name.endswith("gz") else file
+
+    def status(self, number):
+        """What stat says of it."""
+        return self.either(number, lambda name: os.stat(name, dir_fd=self.directory,
+                                                        follow_symlinks=False))
 
     def size(self, number):
         """Bytes on disk."""
-        return os.stat(self.name(number), dir_fd=self.directory, follow_symlinks=False).st_size
+        return self.status(number).st_size
 
     def written(self, number):
         """When it was last written to, seconds."""
-        return os.stat(self.name(number), dir_fd=self.directory, follow_symlinks=False).st_mtime
+        return self.status(number).st_mtime
 
     def free(self):
         """(bytes free for us, bytes) of the file system."""

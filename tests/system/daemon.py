@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A running `fim run`, and its journal."""
-import gzip
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 
+from fim.segments import Segments
 from watcher import DIGITS, PATIENCE, PAUSE, ROOT, START_PATIENCE, validator
 
 
@@ -56,14 +57,11 @@ class Daemon:
 
     def lines(self):
         """Every whole line of the journal."""
-        path = self.state + "/journal"
-        for name in sorted(os.listdir(path)):
-            if name.endswith(".new"):
-                continue
-            with (gzip.open if name.endswith(".gz") else open)(os.path.join(path, name), "rb") as file:
-                for line in file:
-                    if line.endswith(b"\n"):
-                        yield line
+        journal = Segments(self.state + "/journal")
+        with contextlib.closing(journal):
+            for number in journal.numbers():
+                with journal.reader(number) as file:
+                    yield from (line for line in file if line.endswith(b"\n"))
 
     def records(self, *kinds):
         """Those of these kinds, of all if none is named."""

@@ -85,6 +85,27 @@ def test_read(path):
     assert [record.seq for record in fim.read(path)] == list(range(1, 1351))
 
 
+def test_compressed_between_a_look_and_the_next(path, monkeypatch):
+    """As the journal's own thread does, beside whoever reads."""
+    journals.write(path, packed=0)
+    segments, before = Segments(path), journals.load(path, 1)
+
+    def exists(self, name):
+        monkeypatch.undo()
+        segments.pack(1)
+        return name == "00000001.jsonl"  # as it was before
+    monkeypatch.setattr(Segments, "exists", exists)
+    with segments.reader(1) as file:
+        assert file.readlines() == before
+    monkeypatch.undo()
+    if not segments.is_packed(1):
+        segments.pack(1)
+    assert segments.size(1) < len(b"".join(before))
+    with segments.reader(1) as file:
+        assert file.readlines() == before
+    segments.close()
+
+
 def test_verified_in_the_middle_of_a_write(path):
     """It is waited for; what is still torn then is."""
     journals.write(path)
