@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "session_parts.h"
 #include "visit.h"
@@ -25,11 +27,25 @@ struct session_cover {
 static const char mounted[] = "on what was mounted";
 static const char uncovered[] = "under what was unmounted";
 
+/* MEMBARRIER_CMD_GLOBAL of linux/membarrier.h, which RHEL 7 need not have. */
+#define BARRIER_GLOBAL 1
+
+// A program that found a key just before it was deleted takes its record's time
+// after that. This returns when all of them have ended: it is synchronize_rcu()
+// (Linux kernel/sched/membarrier.c). Where there is none, such a record is told.
+static void await_programs(void)
+{
+#ifdef __NR_membarrier
+	(void)syscall(__NR_membarrier, BARRIER_GLOBAL, 0);
+#endif
+}
+
 static void drop_device(struct session *session, uint32_t dev)
 {
 	if (!devices_remove(session, dev))
 		return; // nothing on it was watched
 	apply_drop_device(session, dev);
+	await_programs();
 	session->dropped[session->dropped_count++ % SESSION_DROPPED] =
 		(struct session_dropped){tap_now(), dev};
 }
