@@ -103,10 +103,10 @@ def _private_apt(suite, state):
     for directory in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(state, directory))
     sources = os.path.join(state, "sources.list")
-    mirrors = mirrors()
+    addresses = mirrors()
     with open(sources, "w") as out:
         for label, name in suite.archives:
-            out.write("deb [arch=amd64] {} {} main\n".format(mirrors[label], name))
+            out.write("deb [arch=amd64] {} {} main\n".format(addresses[label], name))
     settings = {"Dir::Etc::sourcelist": sources, "Dir::Etc::sourceparts": "/dev/null",
                 "Dir::State::lists": os.path.join(state, "lists"),
                 "Dir::Cache": os.path.join(state, "cache"),
