@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import sys
 
 from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
                  cli_sinks)

@@ -1,6 +1,5 @@
 """What `fim run` leaves for `fim status` to read, and what to make of it."""
 
-import contextlib
 import fcntl
 import json
 import os

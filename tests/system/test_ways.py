@@ -15,7 +15,7 @@ from listener import RING_PAGES, Listener
 from matrix import NOT_SEEN
 from watcher import Checker
 from ways import WAYS, handle_of, open_handle
-from workload import TIMES, Workloads, append, error_name, make
+from workload import TIMES, Workloads, error_name, make
 
 NOT_ACTS = ("mount", "umount")  # the way there has tests of its own
 ONCE = 1

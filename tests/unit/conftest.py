@@ -5,3 +5,4 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]
+pytest_plugins = ["drilled_tree"]

@@ -2,12 +2,8 @@
 """Journals on plain files, and what somebody may do to them."""
 import glob
 import gzip
-import hashlib
-import json
-import os
-import subprocess
 
-from fim.chain import CHAIN_START, Head, link_line, head_of
+from fim.chain import CHAIN_START, link_line, head_of
 from fim.journal import Journal
 from fim.segments import Segments
 from fim.verify import KINDS, Verifier

@@ -7,7 +7,7 @@ import random
 import pytest
 
 import core_record
-from test_core_reconcile import fill, file_of, ids, now, pytestmark, tree  # noqa: F401
+from drilled_tree import fill, file_of, ids, now
 
 BOUND = 10 * 10**6
 

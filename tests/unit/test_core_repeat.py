@@ -11,7 +11,7 @@ import pytest
 import core_record
 from core_build import ROOT
 from fim.content import entries
-from test_core_reconcile import fill, file_of, ids, now, pytestmark, tree  # noqa: F401
+from drilled_tree import fill, file_of, ids, now
 
 WINDOW = 0.4
 HELD = 410 * 10**6  # 10 ms for records of other CPUs

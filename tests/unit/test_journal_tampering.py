@@ -255,12 +255,12 @@ def test_said_to_be_expired(own, made):
     """The first segment removed, and a note of it forged, with the chain written anew."""
     note = json.loads(load(own, 2)[0].decode())
     os.unlink(journals.file_of(own, 1))
+    head = Head(note["link"], note["hash"])
     for number in (2, 3):
         lines = load(own, number)
         begun = json.loads(lines[0].decode())
         begun["expired"] = dict(segment=1, link=note["link"], hash=note["hash"], records=451)
         lines[0] = compact(begun) + b"\n"
-        head = Head(note["link"], note["hash"]) if number == 2 else head
         lines, head = rechain(lines, head)
         store(own, number, lines)
     assert tampered(verify(own)[0]) == []

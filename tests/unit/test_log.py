@@ -2,7 +2,6 @@
 """fim log and fim verify on the command line."""
 import datetime
 import json
-import os
 import subprocess
 import sys
 import time

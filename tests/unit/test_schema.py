@@ -45,7 +45,6 @@ OTHERS = {
                 "file": {"dev": "8:1", "ino": "12", "size": 1, "mtime": TIME, "ctime": TIME},
                 "changed": {"hash": {"before": None, "after": DIGEST}}},
     "withheld": {"path": "/etc/m", "reason": "not entered: --one-file-system"},
-    "blind": {"reason": "fim was not running", "mend": "start it", "since": TIME, "until": None},
     "heartbeat": {"counts": {"events": 3}, "waiting": 0,
                   "head": {"journal": "ab" * 16, "segment": 1, "link": 3, "hash": DIGEST}},
     "error": {"where": "/etc/x", "message": "Permission denied"},
