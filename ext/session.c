@@ -129,6 +129,7 @@ static void deliver(struct session *session, uint64_t until)
 
 	while (!session->out.error && (event = order_pop(&session->order, until, &tap))) {
 		if (taps_accept(session, event, tap)) {
+			mounts_follow(session);
 			told_by_close(session, event);
 			session_event(session, event);
 			told_by_rename(session, event);

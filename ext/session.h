@@ -168,6 +168,7 @@ struct session {
 	uint64_t poked_until; /* the last time that they were ... */
 	bool poked_for_nothing; /* ... and nothing had changed in the end */
 	uint64_t changed;    /* changes seen, ever */
+	uint64_t applied;    /* every record older than this was */
 	struct session_act *acts;       /* session_mount.c */
 	struct session_change *changes;
 	struct session_cover *covers;   /* session_cover.c */

@@ -9,6 +9,7 @@
 
 #define CLOCK_STEP_NS 100000000
 #define CLOCK_NOISE_NS 1000000
+#define READINGS 5
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -18,13 +19,32 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// Two readings are some microseconds apart: only a real change is taken over, so
-// that the start of a process is the same in every record.
+// The wall clock less this one. Who is put aside between two readings is wrong by as
+// much as that took: the closest of a few is taken, and said how close it was.
+static int64_t read_offset(clockid_t clock, int64_t *ret_apart)
+{
+	int64_t offset = 0;
+
+	*ret_apart = INT64_MAX;
+	for (int i = 0; i < READINGS && *ret_apart > CLOCK_NOISE_NS; i++) {
+		int64_t before = clock_ns(clock), wall = clock_ns(CLOCK_REALTIME);
+		int64_t apart = clock_ns(clock) - before;
+
+		if (apart < *ret_apart) {
+			*ret_apart = apart;
+			offset = wall - before - apart / 2;
+		}
+	}
+	return offset;
+}
+
+// Only a real change is taken over, so that the start of a process is the same in
+// every record.
 static void adopt(int64_t *offset, clockid_t clock)
 {
-	int64_t now = clock_ns(CLOCK_REALTIME) - clock_ns(clock);
+	int64_t apart, now = read_offset(clock, &apart);
 
-	if (llabs(now - *offset) > CLOCK_NOISE_NS)
+	if (llabs(now - *offset) > CLOCK_NOISE_NS + apart)
 		*offset = now;
 }
 

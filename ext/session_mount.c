@@ -9,7 +9,8 @@
 
 #include "decode.h"
 
-/* The record of an act is in the rings before the act is in the table. */
+/* The record of an act is in the rings before the act is in the table: a change is
+ * nobody's once all records were applied that are older than it, or this much younger. */
 #define CHANGE_PATIENCE_NS 200000000ull
 #define ACTS 1024
 
@@ -61,7 +62,7 @@ static bool settle_change(struct session *session, struct session_change *change
 	}
 	if (change->moved && act_explains(session, change))
 		return true; // the end where it was
-	if (tap_now() - change->since < CHANGE_PATIENCE_NS)
+	if (session->applied < change->since + CHANGE_PATIENCE_NS)
 		return false;
 	if (!change->moved && roots_touch(session, change->mount.point) &&
 	    !act_explains(session, change))
@@ -246,19 +247,37 @@ void mounts_act(struct session *session, const struct fim_event *event)
 	drop_acts(session);
 }
 
-void mounts_look(struct session *session, uint64_t until)
+// Acts that were not over when they were looked at.
+static void look_again(struct session *session)
 {
-	struct session_act *act;
+	struct session_act *act = session->acts;
 
-	if (changes_poked(session) && !session->poked)
-		session->poked = tap_now();
-	// Not before the records of what led to it are told.
-	if (session->poked && session->poked < until)
-		changes_compare(session);
-	settle_changes(session);
-	for (act = session->acts; act; act = act->next)
+	for (; act; act = act->next)
 		if (!act->told && act->relevant && act->until > act->event->time + ACT_NEAR_NS)
 			look_for(session, act);
+}
+
+static bool take_poke(struct session *session)
+{
+	if (changes_poked(session) && !session->poked)
+		session->poked = tap_now();
+	return session->poked != 0;
+}
+
+void mounts_follow(struct session *session)
+{
+	if (session->acts && take_poke(session))
+		look_again(session);
+}
+
+void mounts_look(struct session *session, uint64_t until)
+{
+	session->applied = until;
+	// Not before the records of what led to it are told.
+	if (take_poke(session) && session->poked < until)
+		changes_compare(session);
+	settle_changes(session);
+	look_again(session);
 	drop_acts(session);
 }
 

@@ -47,6 +47,9 @@ int mounts_read(struct session *session);
 void mounts_refresh(struct session *session);
 bool mounts_is_act(const struct fim_event *event);
 void mounts_act(struct session *session, const struct fim_event *event);
+/* A record is about to be applied: what acts before it have changed comes first, since
+ * it decides what is watched. */
+void mounts_follow(struct session *session);
 /* Look for changes; every record older than `until` was applied. */
 void mounts_look(struct session *session, uint64_t until);
 
