@@ -60,7 +60,9 @@ run: build ## watch PATHS on this host, or in a virtual machine where it cannot
 run-vm: build ## the same in a virtual machine over this machine's root
 	$(Q)sh fim/dist/packages.sh vm
 	$(Q)echo "watching $(PATHS) in a virtual machine (emulated, so slow): records within two minutes"
-	$(Q)$(VM) $(KERNEL) -- sh tests/vm/demo.sh $(PATHS)
+	$(Q)rm -rf build/programs && mkdir -p build/programs
+	$(Q)$(if $(VMLINUZ),,$(PYTHON) tests/vm/precompile.py $(SUITE) build/programs)
+	$(Q)$(VM) $(KERNEL) --share build/programs -- sh tests/vm/demo.sh $(PATHS)
 
 test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system ring in the machine
 

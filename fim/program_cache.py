@@ -26,9 +26,14 @@ def path(kernel, text, cflags):
     return os.path.join(DIRECTORY, digest(kernel, text, cflags)) if private(DIRECTORY) else None
 
 
-def digest(kernel, text, cflags):
-    """Of everything that goes into the compiler."""
-    parts = [kernel.release, os.uname()[3], text, cflags, os.sysconf("SC_NPROCESSORS_CONF")]
+def digest(kernel, text, cflags, build=None, cpus=None):
+    """Of everything that goes into the compiler.
+
+    `build` is what `uname -v` prints there and `cpus` how many it may have, of this host where
+    they are not given.
+    """
+    parts = [kernel.release, build or os.uname()[3], text, cflags,
+             cpus or os.sysconf("SC_NPROCESSORS_CONF")]
     parts += [read_header(kernel.header_path, name) for name in HEADERS]
     for name in SOURCES:
         with open(os.path.join(directory(), name), encoding="utf-8") as source:

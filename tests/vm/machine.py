@@ -23,7 +23,8 @@ CONSOLE = "console=ttyS0 panic=-1 no_timer_check"
 # that ftrace had put on vfs_getattr_nosec for a moment, and every call of it from then on was an
 # oops in kprobe_int3_handler (a kprobe on ftrace has no instruction to step over). Each guest
 # then takes one core, which it shares out by itself.
-FAST = ["-accel", "tcg,thread=single", "-smp", "2", "-cpu", "qemu64,+rdrand",
+CPUS = 2
+FAST = ["-accel", "tcg,thread=single", "-smp", str(CPUS), "-cpu", "qemu64,+rdrand",
         "-append", CONSOLE + " mitigations=off"]
 # Guest time counts guest instructions, so figures repeat on a busy host.
 COUNTING = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-cpu", "max",
