@@ -302,12 +302,33 @@ def write_for_ever(path, turn):
         os._exit(1)
 
 
+def state_of(path):
+    """What changes whenever anything is written."""
+    try:
+        return {entry.name: entry.stat().st_size for entry in os.scandir(path)}
+    except FileNotFoundError:  # not made yet, or just renamed
+        return None
+
+
+def wait_until(holds, patience=60):
+    end = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def test_killed_a_hundred_times(path):
-    """Each time it verifies up to its last whole record, and the next start mends the tail."""
+    """Each time it verifies up to its last whole record, and the next start mends the tail.
+
+    In every third turn as soon as it has begun, else at some moment after its first bytes.
+    """
     choose = random.Random(6)
     for turn in range(100):
+        before = state_of(path)
         writer = write_for_ever(path, turn)
-        time.sleep(choose.choice((0, 0.01, 0.03)) * choose.random())
+        if turn % 3:
+            wait_until(lambda: state_of(path) != before)
+            time.sleep(0.03 * choose.random())
         os.kill(writer, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(writer, 0)[1])
         assert {finding.kind for finding in verify(path)[0]} <= {"tail"}
