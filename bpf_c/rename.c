@@ -50,7 +50,8 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 		return 0;
 	s->event.flags |= fim_inherit(to, &dir2_id, target, &id, fim_inode_mode(inode));
 	if (kind & FIM_EVENT_EXCHANGE && other)
-		fim_inherit(from, &dir_id, dentry, &other_id, fim_inode_mode(other));
+		s->event.flags |= FIM_EVENT_INSERT_FAILED &
+			fim_inherit(from, &dir_id, dentry, &other_id, fim_inode_mode(other));
 	if (from) {
 		from->stamp = s->event.time;
 		s->event.flags |= fim_record_flags(from);

@@ -71,3 +71,16 @@ const char *mount_kind_word(enum mount_kind kind)
 
 	return words[kind];
 }
+
+const char *mount_not_entered(enum mount_kind kind)
+{
+	static const char *const why[] = {
+		[MOUNT_LOCAL] = NULL,
+		[MOUNT_PSEUDO] = "not entered: a pseudo file system",
+		[MOUNT_NETWORK] = "not entered: a network file system",
+		[MOUNT_FUSE] = "not entered: a file system served by a process",
+		[MOUNT_AUTOFS] = "not entered: an automount point",
+	};
+
+	return why[kind];
+}

@@ -54,6 +54,8 @@ void mount_table_deinit(struct mount_table *table);
 enum mount_kind mount_kind_of(struct bytes type);
 /* "local", "pseudo", "network", "fuse", "autofs" */
 const char *mount_kind_word(enum mount_kind kind);
+/* Why a watch does not enter one, for people; NULL: it does. */
+const char *mount_not_entered(enum mount_kind kind);
 
 /* How many mounts show this superblock (the kernel's dev_t). */
 size_t mount_table_of_dev(const struct mount_table *table, uint32_t dev);

@@ -73,8 +73,11 @@ static void sift_down(struct order_entry *heap, size_t count, struct order_entry
 
 int order_push(struct order *order, const struct fim_event *event, unsigned tap)
 {
-	struct order_entry entry = {malloc(event->size), order->pushed, tap};
+	struct order_entry entry = {NULL, order->pushed, tap};
 
+	if (order->bytes + event->size > ORDER_BYTES_MAX)
+		return -ENOMEM;
+	entry.event = malloc(event->size);
 	if (!entry.event || order_grow(order) < 0) {
 		free(entry.event);
 		return -ENOMEM;

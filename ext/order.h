@@ -23,10 +23,13 @@ struct order {
 	size_t bytes;    /* held now */
 };
 
+/* While names are not known everything waits, perhaps for minutes. */
+#define ORDER_BYTES_MAX (256u << 20)
+
 void order_init(struct order *order);
 void order_deinit(struct order *order);
 
-/* Keep a copy. -ENOMEM. */
+/* Keep a copy. -ENOMEM, also where ORDER_BYTES_MAX are waiting. */
 int order_push(struct order *order, const struct fim_event *event, unsigned tap);
 
 /* The oldest, if it is older than `until`, else NULL; the caller frees it. */

@@ -12,7 +12,7 @@
 
 PyObject *core_raise(int error, const char *what)
 {
-	PyObject *arguments;
+	PyObject *arguments, *name;
 
 	if (error == -ENOMEM)
 		return PyErr_NoMemory();
@@ -20,7 +20,8 @@ PyObject *core_raise(int error, const char *what)
 		PyErr_Format(PyExc_ValueError, "%s: %s", what, strerror(-error));
 		return NULL;
 	}
-	arguments = Py_BuildValue("(iss)", -error, strerror(-error), what);
+	name = PyUnicode_DecodeFSDefault(what); // it may be a path
+	arguments = name ? Py_BuildValue("(isN)", -error, strerror(-error), name) : NULL;
 	if (arguments) {
 		PyErr_SetObject(PyExc_OSError, arguments);
 		Py_DECREF(arguments);

@@ -279,8 +279,12 @@ static int scan_contents(struct scan *scan, int fd, struct scan_entry *entry)
 
 static int scan_directory(struct scan *scan, int at, const char *name, struct scan_entry *entry)
 {
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error;
+	int fd = -1, error;
 
+	if (scan->depth >= TREE_DEPTH_MAX || scan->path.length >= TREE_PATH_MAX)
+		errno = ENAMETOOLONG;
+	else
+		fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		error = -errno;
 		if (error != -ENOENT && error != -ENOTDIR && error != -ELOOP)
@@ -290,8 +294,10 @@ static int scan_directory(struct scan *scan, int at, const char *name, struct sc
 	error = scan_identify(scan, fd, "", AT_EMPTY_PATH, &entry->id, &entry->mode);
 	if (error == 0)
 		error = scan_one(scan, entry);
+	scan->depth++;
 	if (error == 0)
 		error = scan_contents(scan, fd, entry);
+	scan->depth--;
 	close(fd);
 	return error;
 }

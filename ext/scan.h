@@ -57,6 +57,7 @@ struct scan {
 	uint32_t bears;     /* the blind spots of what is inserted next */
 	bool subvolume;     /* the last one identified is in one */
 	struct buffer path; /* private: of what is being looked at */
+	unsigned int depth; /* private: directories that it is in */
 	struct stat st;     /* private: the last */
 	uint64_t calls;     /* fim_learned.calls when last read */
 	uint64_t scanned;   /* inodes */

@@ -28,7 +28,6 @@
 
 struct survey_directory {
 	int fd;
-	dev_t dev;
 	unsigned int users; /* atomic */
 	bool top;           /* no directory: its names are the roots */
 	struct bytes path;  /* in the same allocation, a NUL behind */

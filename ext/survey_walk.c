@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tree.h"
+
 struct walk {
 	struct survey *survey;
 	unsigned int depth; /* directories the walker is in */
@@ -143,30 +145,34 @@ static int notice(struct walk *walk, const struct survey_directory *directory, c
 	return failed;
 }
 
-// Why what is mounted on `name` is not to be looked into; NULL: it is.
-static const char *kept_out(struct walk *walk, const struct survey_directory *directory,
-			    const char *name)
+// What is mounted on `name`, NULL: nothing. Asked of the table: a stat of a mount point
+// whose server is gone never returns, one of an automount point may mount it.
+static const struct mount *mounted_on(struct walk *walk, const struct survey_directory *directory,
+				      const char *name)
 {
-	static const char *const words[] = {
-		[MOUNT_LOCAL] = NULL,
-		[MOUNT_PSEUDO] = "not entered: a pseudo file system",
-		[MOUNT_NETWORK] = "not entered: a network file system",
-		[MOUNT_AUTOFS] = "not entered: an automount point",
-	};
 	const struct mount *mount;
 	struct buffer path = {0};
-	struct stat st;
 
-	if (directory->top || fstatat(directory->fd, name, &st,
-				      AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0 ||
-	    st.st_dev == directory->dev)
+	if (directory->top)
 		return NULL;
-	if (walk->survey->one_file_system)
-		return "not entered: --one-file-system";
 	add_path(directory, name, &path);
-	mount = mount_table_at(&walk->survey->mounts, buffer_bytes(&path));
+	mount = path.error ? NULL : mount_table_on(&walk->survey->mounts, buffer_bytes(&path));
 	buffer_deinit(&path);
-	return mount ? words[mount->kind] : NULL;
+	return mount;
+}
+
+// Why it is not to be looked into; NULL: it is.
+static const char *kept_out(const struct walk *walk, const struct mount *mount)
+{
+	if (!mount)
+		return NULL;
+	return walk->survey->one_file_system ? "not entered: --one-file-system"
+					     : mount_not_entered(mount->kind);
+}
+
+static bool may_hang(const struct mount *mount)
+{
+	return mount->kind != MOUNT_LOCAL && mount->kind != MOUNT_PSEUDO;
 }
 
 static int put(struct walk *walk, struct survey_directory *directory, const char *name,
@@ -205,19 +211,16 @@ static int enter(struct walk *walk, const struct survey_directory *parent, const
 {
 	struct survey_directory *directory;
 	struct buffer path = {0};
-	struct stat st;
 	int error;
 
 	add_path(parent, name, &path);
 	directory = path.error ? NULL : directory_new(buffer_bytes(&path));
 	buffer_deinit(&path);
-	if (!directory || fstat(fd, &st) < 0) {
-		free(directory);
+	if (!directory) {
 		close(fd);
-		return directory ? -errno : -ENOMEM;
+		return -ENOMEM;
 	}
 	directory->fd = fd;
-	directory->dev = st.st_dev;
 	survey_make_room(walk->survey, ++walk->depth);
 	error = walk_names(walk, directory);
 	walk->depth--;
@@ -227,11 +230,13 @@ static int enter(struct walk *walk, const struct survey_directory *parent, const
 
 static int walk_directory(struct walk *walk, struct survey_directory *parent, const char *name)
 {
-	const char *why = kept_out(walk, parent, name);
+	const char *why = kept_out(walk, mounted_on(walk, parent, name));
 	int fd;
 
 	if (why)
 		return notice(walk, parent, name, 0, why);
+	if (walk->depth >= TREE_DEPTH_MAX || parent->path.length >= TREE_PATH_MAX)
+		return notice(walk, parent, name, -ENAMETOOLONG, NULL);
 	fd = examine_open(parent->fd, name, O_DIRECTORY);
 	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 		return 0; // gone, or no directory (any more)
@@ -244,14 +249,16 @@ static int walk_item(struct walk *walk, struct survey_directory *directory, char
 		     enum item_kind kind)
 {
 	enum examine_hint hint = kind == ITEM_REGULAR ? EXAMINE_REGULAR : EXAMINE_ANYTHING;
+	const struct mount *mount;
 
 	if (kind == ITEM_CONTENTS) {
 		name[strlen(name) - 1] = '\0';
 		return walk_directory(walk, directory, name);
 	}
-	if (kind == ITEM_DIRECTORY && kept_out(walk, directory, name))
+	mount = kind == ITEM_DIRECTORY ? mounted_on(walk, directory, name) : NULL;
+	if (mount && kept_out(walk, mount))
 		hint = EXAMINE_SHUT;
-	return put(walk, directory, name, hint);
+	return mount && may_hang(mount) ? 0 : put(walk, directory, name, hint);
 }
 
 static int walk_items(struct walk *walk, struct survey_directory *directory,

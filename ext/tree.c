@@ -24,6 +24,7 @@ static int walk_name(struct tree *tree, int dir, const struct dirent *d)
 	if (error == 0)
 		error = tree->name(tree->context, dir, d, buffer_bytes(&tree->path));
 	if (error == 0 && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN) &&
+	    tree->depth < TREE_DEPTH_MAX && length < TREE_PATH_MAX &&
 	    tree->enter(tree->context, buffer_bytes(&tree->path)))
 		error = walk(tree, dir, d->d_name);
 	tree->path.length = length;
@@ -41,9 +42,11 @@ static int walk(struct tree *tree, int at, const char *name)
 			close(fd);
 		return 0;
 	}
+	tree->depth++;
 	while (error == 0 && (d = readdir(stream)))
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			error = walk_name(tree, fd, d);
+	tree->depth--;
 	closedir(stream);
 	return error;
 }

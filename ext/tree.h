@@ -9,6 +9,11 @@
 
 #include "buffer.h"
 
+/* Anybody can make a tree that is deeper than our stack. What lies deeper than this, or
+ * has a longer path, is not looked into, and said where it is told what was not. */
+#define TREE_DEPTH_MAX 2048
+#define TREE_PATH_MAX 65536
+
 struct tree {
 	void *context;
 	/* Every name, in the open directory `dir`; not 0 ends the walk. */
@@ -16,6 +21,7 @@ struct tree {
 	/* Whether to read the directory at this path. */
 	bool (*enter)(void *context, struct bytes path);
 	struct buffer path; /* private */
+	unsigned int depth; /* private */
 };
 
 /* All names below `path`; what cannot be read is left out. */

@@ -394,3 +394,20 @@ def test_sanitized(tmp_path, sanitizer):
     done = subprocess.run([binary, "-s", "/usr/lib"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_more_levels_than_a_stack_has_room_for(tmp_path):
+    """Anybody can make such a tree: it is said where it was left."""
+    levels, here = 2200, os.getcwd()
+    try:
+        os.chdir(str(tmp_path))
+        for _ in range(levels):
+            os.mkdir("d")
+            os.chdir("d")
+        pairs, notices = survey(str(tmp_path))
+    finally:
+        os.chdir(here)
+        subprocess.check_call(["rm", "-rf", str(tmp_path / "d")])
+    (path, error, why), = notices
+    assert error == errno.ENAMETOOLONG and why is None
+    assert len(pairs) == path.count(b"/d") + 1 == 2048
