@@ -18,7 +18,12 @@ struct tap_cpu {
 	uint64_t since;    /* ... at this time, and the ring behind it */
 	uint64_t counter;  /* as read before the last draining */
 	const char *reason; /* of a hole that is not declared yet, NULL unknown */
+	uint64_t renewed;   /* when its ring was opened anew, 0 never */
+	int submit_failed;  /* since then */
 };
+
+/* A full ring refuses records, too: it is not opened anew for each of them. */
+#define RENEW_NS 1000000000ull
 
 uint64_t tap_now(void)
 {
@@ -28,19 +33,29 @@ uint64_t tap_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static int tap_add_ring(struct tap *tap, uint32_t cpu, size_t pages)
+// In force as soon as it is there.
+static int tap_open_ring(struct tap *tap, uint32_t cpu, struct ring *ret)
 {
-	struct ring *ring = &tap->rings[tap->ring_count];
 	// Wake up at a quarter: what is slower than that is fetched by time.
-	uint32_t wakeup = (uint32_t)(pages * (size_t)sysconf(_SC_PAGESIZE) / 4);
-	int error = ring_init(ring, cpu, pages, wakeup);
+	uint32_t wakeup = (uint32_t)(tap->pages * (size_t)sysconf(_SC_PAGESIZE) / 4);
+	int error = ring_init(ret, cpu, tap->pages, wakeup);
+
+	if (error < 0)
+		return error;
+	error = bpf_map_update(tap->maps.events, &cpu, &ret->fd);
+	if (error < 0)
+		ring_deinit(ret);
+	return error;
+}
+
+static int tap_add_ring(struct tap *tap, uint32_t cpu)
+{
+	int error = tap_open_ring(tap, cpu, &tap->rings[tap->ring_count]);
 
 	if (error == -ENODEV || error == -ENXIO)
 		return 0; // offline
-	if (error < 0)
-		return error;
-	tap->ring_count++;
-	return bpf_map_update(tap->maps.events, &cpu, &ring->fd);
+	tap->ring_count += error == 0;
+	return error;
 }
 
 static int tap_allocate(struct tap *tap)
@@ -77,6 +92,7 @@ static const char refused[] = "a record could not be understood";
 static const char torn[] = "the ring was torn";
 static const char no_memory[] = "no memory for a record";
 static const char full[] = "the ring was full";
+static const char unsubmitted[] = "the ring was full, or its CPU has none";
 
 // What the kernel could not even try to submit, since the last call; NULL: nothing.
 static const char *tap_counted(struct tap *tap)
@@ -86,7 +102,7 @@ static const char *tap_counted(struct tap *tap)
 		const char *reason;
 	} counters[TAP_FAILURES] = {
 		{FIM_COUNTER_STAGE_FAILED, "a program could not call the next one"},
-		{FIM_COUNTER_SUBMIT_FAILED, "the ring was full, or its CPU has none"},
+		{FIM_COUNTER_SUBMIT_FAILED, unsubmitted},
 	};
 	const char *reason = NULL;
 
@@ -119,11 +135,12 @@ int tap_init(struct tap *tap, const struct tap_maps *maps, size_t pages)
 
 	memset(tap, 0, sizeof(*tap));
 	tap->maps = *maps;
+	tap->pages = pages;
 	error = tap_allocate(tap);
 	if (error == 0)
 		error = tap_start(tap);
 	for (uint32_t cpu = 0; error == 0 && cpu < tap->cpu_count; cpu++)
-		error = tap_add_ring(tap, cpu, pages);
+		error = tap_add_ring(tap, cpu);
 	if (error < 0)
 		tap_deinit(tap);
 	return error;
@@ -148,6 +165,7 @@ static const char *tap_reason(struct tap *tap, struct tap_cpu *c)
 	const char *counted = tap_counted(tap), *reason = c->reason;
 
 	c->reason = NULL;
+	c->submit_failed |= counted == unsubmitted;
 	return reason ? reason : counted ? counted : full;
 }
 
@@ -226,6 +244,37 @@ static void tap_await(struct tap *tap, uint32_t cpu, uint64_t now, int final)
 	}
 }
 
+static struct ring *tap_ring_of(struct tap *tap, uint32_t cpu)
+{
+	for (unsigned i = 0; i < tap->ring_count; i++)
+		if (tap->rings[i].cpu == cpu)
+			return &tap->rings[i];
+	return NULL;
+}
+
+// A CPU that came after us has no ring; the ring of one that was away is dead.
+static int tap_renew(struct tap *tap, uint32_t cpu, uint64_t now)
+{
+	struct tap_cpu *c = &tap->cpus[cpu];
+	struct ring *old = tap_ring_of(tap, cpu), new;
+	int error;
+
+	if (!c->submit_failed || (c->renewed && now - c->renewed < RENEW_NS))
+		return 0;
+	c->submit_failed = 0;
+	c->renewed = now;
+	if (tap_open_ring(tap, cpu, &new) < 0)
+		return 0; // it is away
+	if (!old) {
+		tap->rings[tap->ring_count++] = new;
+		return 0;
+	}
+	error = tap_read(tap, old);
+	ring_deinit(old);
+	*old = new;
+	return error;
+}
+
 int tap_drain(struct tap *tap, int final)
 {
 	uint64_t now = tap_now(), before = tap->received;
@@ -241,6 +290,10 @@ int tap_drain(struct tap *tap, int final)
 		for (unsigned cpu = 0; cpu < tap->cpu_count; cpu++)
 			tap_await(tap, cpu, now, final);
 	}
+	for (uint32_t cpu = 0; error >= 0 && cpu < tap->cpu_count; cpu++)
+		error = tap_renew(tap, cpu, now);
+	if (error < 0)
+		return error;
 	return (int)(tap->received - before);
 }
 

@@ -46,6 +46,7 @@ typedef void tap_on_gap(void *context, const struct tap_gap *gap);
 struct tap {
 	unsigned number; /* told to the order with each record */
 	struct tap_maps maps;
+	size_t pages; /* of a ring */
 	struct ring *rings;
 	unsigned ring_count;
 	struct tap_cpu *cpus;
@@ -63,7 +64,8 @@ struct tap {
 	uint64_t no_memory; /* records dropped for want of memory */
 };
 
-/* Open a ring of `pages` pages on every online CPU. -errno. */
+/* Open a ring of `pages` pages on every online CPU; one that comes online later, or
+ * again, gets one when its first record could not be submitted. -errno. */
 int tap_init(struct tap *tap, const struct tap_maps *maps, size_t pages);
 void tap_deinit(struct tap *tap);
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""CPUs come and go: what is done on one that has come back is told."""
+import contextlib
+import os
+
+from listener import listening
+from workload import make
+
+SWITCH = "/sys/devices/system/cpu/cpu1/online"
+TRIES = 10
+
+
+def switch(value):
+    with open(SWITCH, "w") as file:
+        file.write(value)
+
+
+@contextlib.contextmanager
+def on_cpu(number):
+    """This process is, until it is where it was."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {number})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def made(listener, directory, names):
+    """Make these files: (those told, records lost as gaps say)."""
+    for name in names:
+        make(os.path.join(directory, name), "")
+    records = listener.settle()
+    told = [os.path.basename(record["path"]) for record in records if record["kind"] == "event"]
+    return told, sum(record["lost"] for record in records if record["kind"] == "gap")
+
+
+def test_away_and_back(attachment, tree):
+    """Its ring was dead; what was lost until that was known is counted, and nothing after it."""
+    top, all_names = tree + "/watched", ["n%d" % n for n in range(TRIES)]
+    with listening(attachment, top) as listener:
+        switch("0")
+        switch("1")
+        listener.settle()
+        with on_cpu(1):
+            told, lost, done = [], 0, 0
+            while not told:
+                assert done < TRIES
+                told, more = made(listener, top, [all_names[done]])
+                lost, done = lost + more, done + 1
+            assert lost == done - 1
+            names = ["m%d" % n for n in range(23)]
+            assert made(listener, top, names) == (names, 0)
