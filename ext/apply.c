@@ -79,18 +79,17 @@ void apply_drop_key(struct session *session, const struct fim_id *id)
 			bpf_map_delete(session->taps[i]->maps.watched, &key);
 }
 
-static void drop_key(void *context, const struct fim_id *id, uint32_t flags)
+static void goes(void *context, const struct fim_id *id, uint32_t flags)
 {
 	(void)flags;
-	if (!way_other_knows(context, id))
-		apply_drop_key(context, id);
+	going_add(context, id);
 }
 
 void apply_let_go(struct session *session, const struct fim_id *id)
 {
 	if (!inode_table_known(&session->inodes, id, NULL))
-		drop_key(session, id, 0);
-	inode_table_forget_tree(&session->inodes, id, drop_key, session);
+		going_add(session, id);
+	inode_table_forget_tree(&session->inodes, id, goes, session);
 }
 
 void apply_drop_device(struct session *session, uint32_t dev)
@@ -101,7 +100,8 @@ void apply_drop_device(struct session *session, uint32_t dev)
 
 	while (inode_table_next(&session->inodes, &cursor, &id, NULL))
 		if (id.dev == dev || id.over == dev) {
-			drop_key(session, &id, 0);
+			if (!way_other_knows(session, &id))
+				apply_drop_key(session, &id);
 			inode_table_forget(&session->inodes, &id);
 		}
 	apply_drop_key(session, &overlay);

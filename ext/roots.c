@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 
 static struct session_root *root_of(struct bytes path)
 {
@@ -14,19 +14,27 @@ static struct session_root *root_of(struct bytes path)
 
 	if (!root)
 		return NULL;
+	root->moved = false;
 	memcpy(root->text, path.data, path.length);
 	root->text[path.length] = '\0';
 	root->path = bytes_of(root->text, path.length);
 	return root;
 }
 
+bool roots_asked(const struct session *session, struct bytes path)
+{
+	const struct session_root *root = session->roots;
+
+	while (path.data && root && (root->moved || !bytes_equal(root->path, path)))
+		root = root->next;
+	return path.data && root;
+}
+
 int roots_add(struct session *session, struct bytes path)
 {
-	struct session_root *root = session->roots;
+	struct session_root *root;
 
-	while (root && !bytes_equal(root->path, path))
-		root = root->next;
-	if (root)
+	if (roots_asked(session, path))
 		return 0;
 	root = root_of(path);
 	if (!root)
@@ -50,6 +58,7 @@ int roots_renamed(struct session *session, struct bytes from, struct bytes to)
 		new = path.error ? NULL : root_of(buffer_bytes(&path));
 		if (!new)
 			break;
+		new->moved = true;
 		new->next = old->next;
 		*at = new;
 		free(old);

@@ -19,19 +19,6 @@
 
 // --- events ------------------------------------------------------------
 
-// A root that was renamed has its new path from the record itself.
-static void move_root(struct session *session, const struct fim_view *view)
-{
-	const struct fim_id *id = &view->event->file.id;
-	uint32_t flags;
-
-	// What is mounted keeps its mount point's.
-	if (view->event->op == FIM_OP_RENAME && view->path.data && view->path_complete &&
-	    inode_table_known(&session->inodes, id, &flags) && flags & INODE_ROOT &&
-	    !(flags & INODE_MOUNTED))
-		inode_table_set_root(&session->inodes, id, view->path, 0);
-}
-
 // An ioctl that sets flags is told when it is over, whatever came of it. What it
 // changed, it dated: by the clock's last tick, which no kernel has rarer than
 // every 10 ms.
@@ -49,6 +36,13 @@ static bool has_failed(const struct session *session, const struct fim_event *ev
 static bool leaves_spots(const struct session *session, const struct fim_event *event)
 {
 	return session->spots.first && event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode);
+}
+
+// Its key may have been deleted in the moment in which the kernel found it.
+static bool met_by_drop(const struct session *session, const struct fim_event *event)
+{
+	return event_is_of_name(event) && going_met(session, event->time) &&
+	       inode_table_known(&session->inodes, &event->file.id, NULL);
 }
 
 static void session_event(struct session *session, struct fim_event *event)
@@ -86,10 +80,8 @@ static void session_event(struct session *session, struct fim_event *event)
 	observe_after(session, event);
 	resolve_event(session, event, &view);
 	emit_event(session, &view);
-	if (event->op == FIM_OP_RENAME && S_ISDIR(event->file.mode) && view.path_complete)
-		above_renamed(session, view.old_path, view.path);
-	move_root(session, &view);
-	if (after & APPLY_SCAN || leaves_spots(session, event))
+	root_event(session, &view);
+	if (after & APPLY_SCAN || leaves_spots(session, event) || met_by_drop(session, event))
 		watch_appeared(session, &view);
 	if (after & APPLY_LET_GO)
 		apply_went_out(session, event, &event->file.id);
@@ -171,6 +163,8 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 		reconcile_stop(session);
 	else if (!session->held)
 		reconcile_step(session, until);
+	if (!session->held || final)
+		going_settle(session, until);
 	repeats_tell(session, until, final);
 	rates_tell(session, now, final);
 	withhold_tell(session, now, final);
@@ -280,6 +274,7 @@ void session_deinit(struct session *session)
 	users_deinit(&session->users);
 	mounts_deinit(session);
 	cover_deinit(session);
+	going_deinit(session);
 	roots_deinit(session);
 	devices_deinit(session);
 	inode_table_deinit(&session->inodes);

@@ -92,6 +92,7 @@ enum session_withheld {
 	WITHHELD_NAMES,     /* other names of a names-only directory */
 	WITHHELD_EXCLUDED,  /* --exclude */
 	WITHHELD_SUBVOLUME, /* of a btrfs subvolume with inodes of the same numbers */
+	WITHHELD_GONE,      /* of a file system that had the numbers of one that is gone */
 	WITHHELD_KINDS
 };
 
@@ -114,6 +115,7 @@ struct session_wanted {
 /* A path that was asked for. */
 struct session_root {
 	struct session_root *next;
+	bool moved; /* it was given by another path */
 	struct bytes path;
 	char text[];
 };
@@ -134,6 +136,16 @@ struct session_dropped {
 	uint32_t dev;
 };
 #define SESSION_DROPPED 16
+
+/* A key that is to go (session_going.c), and a moment in which some went. */
+struct session_going {
+	struct fim_id id;
+	uint64_t since;
+};
+struct session_drop {
+	uint64_t from, until;
+};
+#define SESSION_DROPS 16
 #define SESSION_TWIN_NS 5000000ull
 
 /* A way by which inodes are reached (fim_id.over). */
@@ -175,6 +187,10 @@ struct session {
 	struct session_device *devices; /* session_device.c */
 	struct session_dropped dropped[SESSION_DROPPED];
 	unsigned dropped_count; /* ever */
+	struct session_going *going;
+	size_t going_count, going_room;
+	struct session_drop drops[SESSION_DROPS];
+	unsigned drop_count;
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
 	struct session_linked *linked; /* while the start scans */

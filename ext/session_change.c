@@ -123,7 +123,9 @@ void changes_compare(struct session *session)
 
 	session->mounts = (struct mount_table){0};
 	if (mounts_read(session) < 0) {
-		session->mounts = before; // it goes on serving
+		session->mounts = before; // it goes on serving, and is read again
+		if (poked && !session->poked)
+			session->poked = tap_now();
 		return;
 	}
 	session->poked = 0;
@@ -136,12 +138,29 @@ void changes_compare(struct session *session)
 }
 
 // What seems to have moved must be settled first: a mount may have been given the
-// numbers of one that is gone.
+// numbers of one that is gone. Of what is gone there may be records to come, until its
+// act or whatever is older than this look was applied; and its keys go before others
+// come that have its numbers.
+static bool must_wait(const struct session *session, const struct session_change *change)
+{
+	const struct session_change *earlier = session->changes;
+
+	if (change->moved && !change->settled)
+		return true;
+	if (change->op == FIM_OP_UMOUNT && !change->settled && session->applied < change->since)
+		return true;
+	for (; earlier != change; earlier = earlier->next)
+		if (earlier->op == FIM_OP_UMOUNT && !earlier->covered &&
+		    earlier->mount.dev == change->mount.dev)
+			return true;
+	return false;
+}
+
 static void cover_change(struct session *session, struct session_change *change)
 {
 	bool moved = change->moved && !change->reused;
 
-	if (change->moved && !change->settled)
+	if (must_wait(session, change))
 		return;
 	if (change->op == FIM_OP_UMOUNT && moved)
 		cover_moved(session, &change->mount, change->at);
@@ -166,7 +185,7 @@ void changes_drop_settled(struct session *session)
 	struct session_change **at = &session->changes, *change;
 
 	while ((change = *at)) {
-		if (change->settled) {
+		if (change->settled && change->covered) {
 			*at = change->next;
 			free(change);
 		} else {
@@ -180,6 +199,6 @@ void changes_deinit(struct session *session)
 	struct session_change *change = session->changes;
 
 	for (; change; change = change->next)
-		change->settled = true;
+		change->settled = change->covered = true;
 	changes_drop_settled(session);
 }

@@ -60,7 +60,8 @@ bool cover_is_stale(struct session *session, const struct fim_event *event)
 			continue;
 		if (event->flags & FIM_EVENT_NEW &&
 		    !inode_table_known(&session->inodes, &event->file.id, NULL))
-			apply_drop_key(session, &event->file.id);
+			going_add(session, &event->file.id);
+		withhold_count(session, WITHHELD_GONE, event->time);
 		return true;
 	}
 	return false;
@@ -163,6 +164,27 @@ static void watch_root_again(struct session *session, const struct mount *mount,
 	}
 }
 
+static void end_point(struct session *session)
+{
+	session->found = NULL;
+	session_scan_end(session);
+}
+
+// Whether it lies in a mount that is not entered, and is not asked for in there: to look at
+// it may hang.
+static bool is_in_unentered(const struct session *session, struct bytes point)
+{
+	const struct mount *in = mount_table_at(&session->mounts, point);
+	const struct session_root *root = session->roots;
+
+	if (!in || !mount_not_entered(in->kind))
+		return false;
+	for (; root; root = root->next)
+		if (path_is_below(root->path, in->point) && path_is_below(point, root->path))
+			return false;
+	return true;
+}
+
 // A mount came to, or (NULL) went from, `point`.
 static void watch_point(struct session *session, const struct mount *mount, struct bytes point)
 {
@@ -172,7 +194,11 @@ static void watch_point(struct session *session, const struct mount *mount, stru
 	if (session_learn(session) < 0)
 		return;
 	session->found = mount ? mounted : uncovered;
-	mount = mount ? mount : mount_table_on(&session->mounts, point); // one that was under it
+	if (!mount) {
+		mount = mount_table_on(&session->mounts, point); // one that was under it
+		if (mount ? !visit_may_enter(session, point) : is_in_unentered(session, point))
+			return end_point(session);
+	}
 	for (; root; root = root->next) {
 		if (!path_is_below(point, root->path)) {
 			if (path_is_below(root->path, point))
@@ -185,8 +211,7 @@ static void watch_point(struct session *session, const struct mount *mount, stru
 			done = true;
 		}
 	}
-	session->found = NULL;
-	session_scan_end(session);
+	end_point(session);
 }
 
 void cover_appeared(struct session *session, const struct mount *mount)

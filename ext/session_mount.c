@@ -76,7 +76,7 @@ static void settle_changes(struct session *session)
 	struct session_change *change = session->changes;
 
 	for (; change; change = change->next)
-		change->settled = settle_change(session, change);
+		change->settled = change->settled || settle_change(session, change);
 	changes_cover(session);
 	changes_drop_settled(session);
 }

@@ -53,10 +53,12 @@ void mounts_follow(struct session *session);
 /* Look for changes; every record older than `until` was applied. */
 void mounts_look(struct session *session, uint64_t until);
 
-/* roots.c: this path is asked for; one at or above it was renamed; whether a mount
+/* roots.c: this path is asked for; one at or above it was renamed; whether one was given
+ * by this path, and has not come to it by being renamed; whether a mount
  * at `path` covers, or lies in, what was asked for. */
 int roots_add(struct session *session, struct bytes path);
 int roots_renamed(struct session *session, struct bytes from, struct bytes to);
+bool roots_asked(const struct session *session, struct bytes path);
 bool roots_touch(const struct session *session, struct bytes path);
 void roots_deinit(struct session *session);
 
@@ -107,6 +109,9 @@ int above_watch(struct session *session, const char *path);
 /* The directory at `from` is at `to` now: so is what is watched below it. */
 void above_renamed(struct session *session, struct bytes from, struct bytes to);
 
+/* session_root.c: what a record that was applied means for the directories asked for. */
+void root_event(struct session *session, const struct fim_view *view);
+
 /* What is left to do after a record was rendered. */
 enum apply_after {
 	APPLY_NOTHING = 0,
@@ -146,9 +151,16 @@ void apply_let_go(struct session *session, const struct fim_id *id);
 void apply_went_out(struct session *session, const struct fim_event *event,
 		    const struct fim_id *id);
 
+/* session_going.c: the key goes when no record can need it any more; those go now that
+ * are so far, every record older than `until` being applied; whether some did then. */
+void going_add(struct session *session, const struct fim_id *id);
+void going_settle(struct session *session, uint64_t until);
+bool going_met(const struct session *session, uint64_t time);
+void going_deinit(struct session *session);
+
 /* Take every inode of a device out of the hash and the table. */
 void apply_drop_device(struct session *session, uint32_t dev);
-/* Take one key out of the hash. */
+/* Take one key out of the hash, at once. */
 void apply_drop_key(struct session *session, const struct fim_id *id);
 /* Whether this name was asked for. */
 bool apply_wants(const struct session *session, const struct fim_id *dir, struct bytes name);

@@ -252,21 +252,48 @@ void session_unread(struct session *session, const struct fim_id *id)
 	session->unread[session->unread_count++] = *id;
 }
 
+// By a name that it has now; in session->text[5], with a NUL.
+static bool path_of(struct session *session, const struct fim_id *id, struct fim_id *ret_dir,
+		    struct bytes *ret_name, struct bytes *ret)
+{
+	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
+
+	return inode_table_next_name(&session->inodes, &cursor, ret_dir, ret_name) &&
+	       inode_table_path_in(&session->inodes, ret_dir, *ret_name, session->text[5],
+				   EVENT_PATH_SIZE, ret) == 0;
+}
+
+// Something is mounted on it: once that is gone it is read.
+static bool is_covered(struct session *session, const struct fim_id *id)
+{
+	struct bytes name, path;
+	struct fim_id dir;
+
+	return path_of(session, id, &dir, &name, &path) && mount_table_on(&session->mounts, path);
+}
+
+static bool some_can_be_read(struct session *session)
+{
+	for (size_t i = 0; i < session->unread_count; i++)
+		if (!is_covered(session, &session->unread[i]))
+			return true;
+	return false;
+}
+
 // Read one directory by the name it has now. Whether that is settled: it was
 // read, refuses to be, or has no name (any more).
 static bool read_one(struct session *session, const struct fim_id *id)
 {
-	struct inode_cursor cursor = inode_table_names(&session->inodes, id);
 	struct visit visit = {0};
 	struct bytes name, path;
 	char copy[NAME_MAX + 1]; // the table may move its names while it grows
 	struct fim_id dir;
 	int error;
 
-	if (!inode_table_next_name(&session->inodes, &cursor, &dir, &name) ||
-	    inode_table_path_in(&session->inodes, &dir, name, session->text[5],
-				EVENT_PATH_SIZE, &path) < 0)
+	if (!path_of(session, id, &dir, &name, &path))
 		return true;
+	if (mount_table_on(&session->mounts, path))
+		return false;
 	visit.dir = &dir;
 	visit.name = bytes_of(memcpy(copy, name.data, name.length), name.length);
 	error = visit_run(session, &visit, path.data);
@@ -277,7 +304,7 @@ void watch_unread(struct session *session)
 {
 	size_t left = 0;
 
-	if (!session->unread_count || session_scan_begin(session) < 0)
+	if (!some_can_be_read(session) || session_scan_begin(session) < 0)
 		return;
 	session->found = moved_in;
 	for (size_t i = 0; i < session->unread_count; i++) {

@@ -17,6 +17,17 @@ static bool is_mounted(const struct session *session, const struct scan_entry *e
 	return inode_table_known(&session->inodes, &entry->id, &flags) && flags & INODE_MOUNTED;
 }
 
+// A directory that was asked for, and has come back to its path.
+static bool is_root_here(struct session *session, const struct scan_entry *entry)
+{
+	struct bytes path;
+	uint32_t flags;
+
+	return inode_table_known(&session->inodes, &entry->id, &flags) && flags & INODE_ROOT &&
+	       inode_table_path(&session->inodes, &entry->id, session->text[4], EVENT_PATH_SIZE,
+				&path) == 0 && bytes_equal(path, entry->path);
+}
+
 static int visit_top(struct visit *visit, const struct scan_entry *entry)
 {
 	struct session *session = visit->session;
@@ -25,7 +36,7 @@ static int visit_top(struct visit *visit, const struct scan_entry *entry)
 	if (visit->root)
 		return inode_table_set_root(&session->inodes, &entry->id,
 					    bytes_of_string(visit->root), visit->flags);
-	if (is_mounted(session, entry))
+	if (is_mounted(session, entry) || is_root_here(session, entry))
 		return 0;
 	return inode_table_add_name(&session->inodes, visit->dir, visit->name, &entry->id,
 				    S_ISDIR(entry->mode));
@@ -108,13 +119,6 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 	return 0;
 }
 
-static const char *const not_entered[] = {
-	[MOUNT_PSEUDO] = "not entered: a pseudo file system",
-	[MOUNT_NETWORK] = "not entered: a network file system",
-	[MOUNT_FUSE] = "not entered: a file system served by a process",
-	[MOUNT_AUTOFS] = "not entered: an automount point",
-};
-
 // Why a mount point is not entered, or NULL.
 static const char *mount_refused(const struct session *session, struct bytes path)
 {
@@ -123,7 +127,7 @@ static const char *mount_refused(const struct session *session, struct bytes pat
 	if (!mount)
 		return NULL;
 	return session->one_file_system ? "not entered: --one-file-system"
-					: not_entered[mount->kind];
+					: mount_not_entered(mount->kind);
 }
 
 bool visit_may_enter(struct session *session, struct bytes path)

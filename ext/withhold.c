@@ -14,6 +14,7 @@ static const char *const reasons[] = {
 	[WITHHELD_NAMES] = "other names in a directory that is watched for some",
 	[WITHHELD_EXCLUDED] = "excluded names",
 	[WITHHELD_SUBVOLUME] = "files of another subvolume with the same numbers",
+	[WITHHELD_GONE] = "files of a file system that had the numbers of one that is gone",
 };
 
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time)

@@ -58,6 +58,34 @@ def known(event):
     return [event["path"]] + event.get("known_paths", [])
 
 
+def test_out_and_back(room):
+    """Sooner than anybody looks: the kernel has found its key still there."""
+    path, out = make(room.join("file")), os.path.join(room.outside, "file")
+    room.forget()
+    for _ in range(3):
+        os.rename(path, out)
+        os.rename(out, path)
+    assert [(event["op"], event["path"]) for event in room.events()] == [
+        ("rename", out), ("rename", path)] * 3
+    append(path)
+    assert [(event["op"], event["path"]) for event in room.events()] == [
+        ("modify", path), ("close", path)]
+
+
+def test_out_and_its_number_back(room):
+    """Removed outside, and the next file made inside, perhaps with its number."""
+    out = os.path.join(room.outside, "file")
+    path = make(room.join("file"))
+    room.forget()
+    os.rename(path, out)
+    os.unlink(out)
+    new = make(room.join("new"), "")
+    room.forget()
+    append(new)
+    assert [(event["op"], event["path"]) for event in room.events()] == [
+        ("modify", new), ("close", new)]
+
+
 def test_over(room):
     source, target = make(room.join("new"), "new\n"), make(room.join("old"), "older\n")
     replaced = ino(target)

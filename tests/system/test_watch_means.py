@@ -49,6 +49,40 @@ def test_a_root_that_is_a_link(attachment, tree):
                                    ("symlink", link)]
 
 
+def test_a_root_that_is_replaced(attachment, tree):
+    """As things are deployed: what is at the path is watched, and what was there, too."""
+    app, old, new = (tree + "/outside/" + name for name in ("app", "app.old", "app.new"))
+    os.mkdir(app)
+    os.mkdir(new)
+    make(new + "/file")
+    with listening(attachment, app) as listener:
+        listener.settle()
+        os.rename(app, old)
+        os.rename(new, app)
+        assert listener.said("found") == {
+            (app + "/file", "in what took the place of a watched directory")}
+        append(app + "/file")
+        make(old + "/late", "")
+        assert listener.acts() == written(app + "/file") + [("create", old + "/late")]
+
+
+def test_a_root_that_is_removed_and_made_again(attachment, tree):
+    app = tree + "/outside/app"
+    os.mkdir(app)
+    with listening(attachment, app) as listener:
+        for pause in (lambda: None, listener.settle):
+            listener.settle()
+            os.rmdir(app)
+            pause()
+            os.mkdir(app)
+            listener.settle()
+            make(app + "/file")
+            listener.settle()
+            append(app + "/file")
+            assert listener.acts() == written(app + "/file")
+            os.unlink(app + "/file")
+
+
 def test_its_own_output_is_withheld(attachment, tree):
     """What the monitor writes below its root, but nobody else's writes to that file."""
     path = tree + "/watched/output"
@@ -357,6 +391,22 @@ def test_excluded_names(attachment, tree):
         lines = listener.monitor.close()
     assert counts["withheld"] >= 6
     assert b"excluded names" in lines
+
+
+def test_out_of_an_excluded_name_at_once(attachment, tree):
+    """The same, sooner than anybody looks; and another file with the number of such a one."""
+    top = tree + "/watched"
+    with listening(attachment, top, exclude=["*.tmp"]) as listener:
+        listener.settle()
+        make(top + "/file.tmp")
+        os.rename(top + "/file.tmp", top + "/file")
+        make(top + "/other.tmp")
+        os.unlink(top + "/other.tmp")
+        make(top + "/new")
+        listener.settle()
+        append(top + "/file")
+        append(top + "/new")
+        assert listener.acts() == written(top + "/file") + written(top + "/new")
 
 
 def test_into_and_out_of_an_excluded_name(attachment, tree):
