@@ -67,7 +67,7 @@ LAYERS = {
     "chain": {"facts"},
     "seal": {"errors"},
     "segments": {"errors"},
-    "journal": {"chain", "facts"},
+    "journal": {"chain", "errors", "facts"},
     "verify": {"chain", "errors", "seal"},
     "moments": {"errors"},
     "search": {"verify"},

@@ -319,6 +319,28 @@ def test_no_room(tmp_path):
     assert journals.verify(path)[1].records == 1001
 
 
+@pytest.mark.parametrize("error", (EOFError("cut short"), KeyError("expired"), OverflowError()))
+def test_what_nobody_foresaw_does_not_end_it(tmp_path, error):
+    """It is told, and tried again."""
+    class Harmed(Journal):
+        """Fails until the test lets it."""
+        harmed = True
+
+        def tick(self):
+            if Harmed.harmed:
+                raise error
+            super().tick()
+    path = str(tmp_path / "journal")
+    spool = Spool(lambda: Harmed(Segments(path, make=True), journals.MACHINE))
+    spool.start()
+    spool.put("a", journals.records(1, 300))
+    assert type(error).__name__ in eventually(lambda: spool.failing)
+    assert not spool.close(0)
+    Harmed.harmed = False
+    assert spool.close(PATIENCE) and spool.failing is None
+    assert journals.verify(path)[0] == [] and journals.verify(path)[1].records == 301
+
+
 def test_no_directory_at_first(tmp_path):
     """What comes meanwhile waits."""
     path = str(tmp_path / "place" / "journal")
