@@ -73,6 +73,7 @@ class Status:
             "counts": counts, "events_per_second": self.rate(counts),
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
+            "comparison_failing": daemon.comparison.failing,
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
@@ -118,6 +119,8 @@ def complaints(members, now):
         yield DEGRADED, "the journal cannot be written: %s" % members["journal_failing"]
     if members["journal_lost"] and now - members["journal_lost"] < LOSS_SECONDS:
         yield DEGRADED, "records were lost within the last hour"
+    if members.get("comparison_failing"):
+        yield DEGRADED, "the comparison with the baseline failed: %(comparison_failing)s" % members
     for sink in members.get("sinks", ()):
         if sink["error"] and sink["state"] in NOT_SENDING:
             yield DEGRADED, "sink %(sink)s: %(state)s: %(error)s" % sink

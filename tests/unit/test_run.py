@@ -21,6 +21,7 @@ import pytest
 import journals
 from core_build import ROOT
 from fim import host, status
+from fim.comparison import Comparison
 from fim.journal import Journal
 from fim.seal import first_key
 from fim.segments import Segments
@@ -242,6 +243,29 @@ def test_the_comparison_goes_on(tmp_path):
     assert fim("verify", "--state", state)[0] in (0, 2)  # one may have been ended
 
 
+def test_a_comparison_that_fails(tmp_path):
+    """Is told, and degrades."""
+    os.mkdir(str(tmp_path / "state"), 0o700)
+    (tmp_path / "state" / "fim.db").write_text("no database")
+    if os.geteuid() == 0 and os.path.exists(KPROBES):
+        for name in ("state", "state/fim.db"):
+            shutil.chown(str(tmp_path / name), 65534, 65534)
+    with Run(tmp_path, "--check-hours", "0.0001") as run:
+        eventually(lambda: run.has("error"))
+        eventually(lambda: "the comparison with the baseline failed: " in fim(
+            "status", "--state", run.state)[1])
+        run.stop()
+    error = next(record for record in run.records() if record["kind"] == "error")
+    assert error["where"] == "check" and "fim.db" in error["message"]
+
+
+@pytest.mark.parametrize("status,said,why", (
+    (0, b"", None), (7, b"fim: /x: no such file\n", None), (18, b"fim: a\nfim: b\n", "b"),
+    (1 << 7, b"", "it left with 128"), (-9, b"fim: a\n", "it was ended by signal SIGKILL")))
+def test_why_a_comparison_failed(status, said, why):
+    assert Comparison.why(status, said) == why
+
+
 # --- the spool ---------------------------------------------------------------
 
 
@@ -389,6 +413,7 @@ VERDICTS = {
     "lost": ({"journal_lost": 500}, status.DEGRADED),
     "lost long ago": ({"journal_lost": -9000}, status.WELL),
     "silent": ({"time": 900}, status.DEGRADED),
+    "not compared": ({"comparison_failing": "no space"}, status.DEGRADED),
 }
 
 
