@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import sys
 
 from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
                  cli_sinks)
@@ -11,7 +12,7 @@ from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, P
                         UsageError)
 from fim.judged import Judged
 from fim.monitor import ARGUMENTS, RING_PAGES, Monitor
-from fim.output import complain
+from fim.output import complain, drop, environment_error, flush
 from fim.ready import ready_file
 from fim.sinks import FORMATS
 from fim.spots import Spots
@@ -50,6 +51,24 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         complain("fim: %s: see %s --help" % (message, self.prog))
         self.exit(self.usage_status)
+
+    def print_help(self, file=None):
+        """Help that nobody can read is no success."""
+        try:
+            super().print_help(file)
+        except OSError as error:
+            complain(str(environment_error("standard output", error)))
+            drop(sys.stdout)
+            self.exit(self.get_default("failed") or ACT_ERROR)
+
+    def exit(self, status=0, message=None):
+        """What was printed is written before."""
+        try:
+            flush()
+        except FimError as error:
+            complain(str(error))
+            status = self.get_default("failed") or ACT_ERROR
+        super().exit(status, message)
 
 
 def positive(text):
@@ -179,25 +198,38 @@ def usage_status(options):
 
 
 def main(arguments=None):
-    """Run the command line; the exit status."""
+    """Run the command line; the exit status. What nobody foresaw is an error, no answer."""
+    options = argparse.Namespace(verb=None, failed=ACT_ERROR)
+    try:
+        return dispatch(arguments, options)
+    except KeyboardInterrupt:
+        complain("fim: interrupted: nothing of it is kept")
+    except FimError as error:
+        complain(str(error))
+        return status_of(error, options)
+    except Exception as error:
+        words = [options.verb or "", type(error).__name__, str(error), "please report it"]
+        complain("fim: " + ": ".join(word for word in words if word))
+    finally:
+        drop(sys.stderr)
+    return options.failed
+
+
+def status_of(error, options):
+    """What a verb leaves with."""
+    if isinstance(error, UsageError):
+        return usage_status(options)
+    if isinstance(error, PolicyError):
+        return getattr(options, "refused", options.failed)
+    return options.failed
+
+
+def dispatch(arguments, options):
+    """Run the verb; `options` are filled."""
     top = parser()
-    options, unknown = top.parse_known_args(arguments)
+    _, unknown = top.parse_known_args(arguments, options)
     if not options.verb:
         top.error("no verb")
     if unknown:
-        complain("fim: %s: unknown argument: see fim %s --help" % (unknown[0], options.verb))
-        return usage_status(options)
-    try:
-        return options.run(options)
-    except UsageError as error:
-        complain(str(error))
-        return usage_status(options)
-    except PolicyError as error:
-        complain(str(error))
-        return getattr(options, "refused", options.failed)
-    except FimError as error:
-        complain(str(error))
-        return options.failed
-    except KeyboardInterrupt:
-        complain("fim: interrupted: nothing of it is kept")
-        return options.failed
+        raise UsageError("fim: %s: unknown argument: see fim %s --help" % (unknown[0], options.verb))
+    return options.run(options)

@@ -9,7 +9,7 @@ from fim.facts import time_text
 from fim.moments import moment
 from fim.output import complain, environment_error, opened
 from fim.record_text import record_text
-from fim.search import Query, search
+from fim.search import NO_RECORD, Query, search
 from fim.segments import Segments
 from fim.verify import KINDS, Verifier, anchors
 
@@ -146,7 +146,7 @@ def log(options):
         raise UsageError("fim: --since %s is not before --until %s" % (options.since, options.until))
     with journal(options.state) as segments, opened(options.output) as sink:
         for line, record in search(segments, query, lambda why: complain("fim: " + why)):
-            if options.format == "text":
-                line = (record_text(record, options.utc) + "\n").encode("utf-8")
-            sink.write(line)
+            with contextlib.suppress(*NO_RECORD):
+                sink.write(line if options.format == "json" else
+                           (record_text(record, options.utc) + "\n").encode("utf-8"))
     return 0

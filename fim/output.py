@@ -7,7 +7,7 @@ import sys
 from fim.errors import FimError
 from fim.sinks import documents
 
-__all__ = ["Sink", "complain", "environment_error", "opened"]
+__all__ = ["Sink", "complain", "environment_error", "drop", "flush", "opened"]
 
 
 def environment_error(path, error):
@@ -23,6 +23,8 @@ def opened(path, form="json", replace=False):
     """
     document = documents(form) if form in ("ecs", "ocsf") else None
     if path is None:
+        if sys.stdout is None:
+            raise FimError("fim: standard output is closed: name an --output")
         yield Sink("standard output", sys.stdout.fileno(), document)
         return
     try:
@@ -56,8 +58,38 @@ class Sink:
 
 
 def complain(message):
-    """One line on standard error, whatever is in it."""
-    text = os.fsencode(message).decode("utf-8", "backslashreplace")
+    """One line on standard error, whatever is in it, if that is there."""
+    text = name_bytes(message).decode("utf-8", "backslashreplace")
     shown = "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
-    sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
+        sys.stderr.flush()
+
+
+def name_bytes(text):
+    """As file names are encoded here, or, where that has not all of it, as UTF-8."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace")
+
+
+def flush():
+    """What was printed is written, or FimError."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        drop(sys.stdout)
+        raise environment_error("standard output", error)
+
+
+def drop(stream):
+    """What cannot be written is let go: the interpreter would change the exit status for it."""
+    try:
+        if stream:
+            stream.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

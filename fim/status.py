@@ -17,6 +17,7 @@ STALE_SECONDS = 60
 LOSS_SECONDS = 3600  # so long a loss leaves it degraded
 NOT_WHOLE = ("degraded", "not_seen")
 NOT_SENDING = ("waiting", "failed")
+NEEDED = {"time", "blind", "coverage", "journal_failing", "journal_lost"}
 SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -99,12 +100,17 @@ def read(state):
     """What was noted last, {} for nothing; and whether fim runs."""
     path = os.path.join(state, NAME)
     try:
+        running = is_running(state)
         with open(path, encoding="ascii") as file:
-            return json.load(file), is_running(state)
+            members = json.load(file)
     except FileNotFoundError:
-        return {}, is_running(state)
+        return {}, running
     except (OSError, ValueError) as error:
-        raise FimError("fim: %s: %s" % (path, getattr(error, "strerror", None) or error))
+        raise FimError("fim: %s: %s" % (getattr(error, "filename", None) or path,
+                                        getattr(error, "strerror", None) or error))
+    if not (isinstance(members, dict) and NEEDED <= set(members)):
+        raise FimError("fim: %s: not what fim run writes" % path)
+    return members, running
 
 
 def complaints(members, now):

@@ -139,6 +139,19 @@ def test_a_damaged_segment_is_said(state, tmp_path, events):
     assert 0 < len(said.splitlines()) < len(events)
 
 
+@pytest.mark.parametrize("form", ("text", "json"))
+def test_lines_that_are_no_records(tmp_path, form):
+    """They are passed over: telling of them is what verify is for."""
+    journal = Journal(Segments(str(tmp_path / "journal"), make=True), journals.MACHINE)
+    at = '"time": "2026-11-23T04:54:31.825802160Z"'
+    for line in ("{%s}", '[{%s}]', '{"kind": [], %s}', '{"kind": "event", %s}'):
+        journal.append((line % at).encode() + b"\n")
+    journal.append(b'{"v": 1, "kind": "error", %s, "message": "whole"}\n' % at.encode())
+    journal.close()
+    status, said, errors = fim("log", "--state", str(tmp_path), "--format", form)
+    assert (status, errors) == (0, "") and "whole" in said.splitlines()[-1]
+
+
 MOMENTS = {"90s": -90, "30m": -1800, "1h": -3600, "2d": -2 * 86400, "1w ago": -7 * 86400, "now": 0}
 
 
