@@ -85,11 +85,14 @@ def kept_anchors(path):
         return []
     try:
         with open(path, encoding="utf-8") as lines:
-            return list(anchors(lines))
+            found = list(anchors(lines))
     except OSError as error:
         raise environment_error(path, error)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FimError("fim: %s: no records of fim: %s" % (path, error))
+    if not found:
+        raise FimError("fim: %s: no heartbeat with a head in it: nothing to compare with" % path)
+    return found
 
 
 def secret(path):
