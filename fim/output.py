@@ -1,6 +1,7 @@
 """Where lines go: standard output or a file; complaints go to standard error, one line each."""
 
 import contextlib
+import errno
 import os
 import sys
 
@@ -8,6 +9,8 @@ from fim.errors import FimError
 from fim.sinks import documents
 
 __all__ = ["Sink", "complain", "environment_error", "drop", "flush", "opened"]
+
+SAFE = os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO that nobody reads is not waited for
 
 
 def environment_error(path, error):
@@ -29,9 +32,12 @@ def opened(path, form="json", replace=False):
         return
     try:
         how = os.O_TRUNC if replace else os.O_APPEND
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how | SAFE, 0o600)
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise FimError("fim: %s: nobody reads it: start its reader first" % path)
         raise environment_error(path, error)
+    os.set_blocking(descriptor, True)
     try:
         yield Sink(path, descriptor, document)
     finally:
