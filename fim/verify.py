@@ -101,6 +101,7 @@ class Verifier:
         self.kept = collections.defaultdict(list)
         for anchor in kept:
             self.kept[anchor.journal].append(anchor)
+        self.wanted = {anchor.link for found in self.kept.values() for anchor in found}
         self.secret = secret
         self.journal = self.machine_id = self.key = None
         self.expired = {"segment": 0, "link": 0, "hash": GENESIS, "records": 0}
@@ -184,7 +185,8 @@ class Verifier:
             yield finding
         self.head = head_of(link.link, line)
         self.first = self.first or link
-        self.seen[link.link] = self.head.hash
+        if link.link in self.wanted:
+            self.seen[link.link] = self.head.hash
 
     def wrong(self, link, lines, line):
         """The kinds of what is wrong with a link by itself and with the one before."""
