@@ -5,7 +5,7 @@ import json
 import os
 
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
-from fim.facts import time_text
+from fim.facts import name_text, time_text
 from fim.moments import moment
 from fim.output import complain, environment_error, opened
 from fim.record_text import record_text
@@ -60,7 +60,8 @@ def add_log(verbs):
 
 def whole_path(path):
     """As records have it; a pattern stays."""
-    return path if path.startswith(("/", "*")) else os.path.abspath(path)
+    whole = path if path.startswith(("/", "*")) else os.path.abspath(path)
+    return name_text(os.fsencode(whole))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from fim.journal import Journal
 from fim.moments import moment
 from fim.segments import Segments
 from fim.sinks import documents
-from fim.stream import Stream
+from fim.stream import Stream, path_members
 from fim.verify import anchors
 
 STREAM = "ef" * 16
@@ -139,6 +139,17 @@ def test_a_damaged_segment_is_said(state, tmp_path, events):
     status, said, errors = fim("log", "--state", copy, "--format", "json")
     assert status == 0 and "see fim verify" in errors
     assert 0 < len(said.splitlines()) < len(events)
+
+
+def test_a_name_that_is_not_text(tmp_path):
+    """Is asked for by its bytes, or as it is shown."""
+    journal = Journal(Segments(str(tmp_path / "journal"), make=True), journals.MACHINE)
+    Stream(journal.append).emit("found", path_members("path", b"/d/\xff\xe4/file"))
+    journal.close()
+    for name in (b"/d/\xff\xe4", b"/d/\xff*", rb"/d/\xff\xe4/file"):
+        done = subprocess.run([sys.executable, "-m", "fim", "log", "--state", str(tmp_path), "--path",
+                               name], cwd=ROOT, stdout=subprocess.PIPE)
+        assert len(done.stdout.splitlines()) == 1, name
 
 
 @pytest.mark.parametrize("form", ("text", "json"))
