@@ -38,8 +38,8 @@ exit status:
   status   0 well, 1 degraded, 2 blind, 3 not running; its errors are 15 and 18
   verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
   replay   0, or 1 when there are alerts; its errors are 15, 17 (policy) and 18
-  policy   0, or 17 with file and line
-  run init accept show log report explain maintenance   0, or 1 with one line on standard error
+  run init accept show log report policy explain maintenance
+           0, or 1 with one line on standard error
 """
 
 

@@ -66,9 +66,9 @@ def add_policy(verbs):
     """fim policy"""
     verb = verbs.add_parser("policy", help="validate a policy, and say what reaches the kernel",
                             description="Needs no root. A policy that is refused is named with "
-                            "file and line; exit status 17.")
+                            "file and line.")
     verb.add_argument("policies", nargs="*", metavar="FILE", help="a file, or a directory of them")
-    verb.set_defaults(run=show_policy, failed=ANSWER_ENVIRONMENT, refused=ANSWER_POLICY)
+    verb.set_defaults(run=show_policy, failed=ACT_ERROR)
     return verb
 
 

@@ -47,13 +47,20 @@ def test_policy_as_data():
     assert all(plan["watches"] and plan["rules"] for plan in plans)
 
 
-@pytest.mark.parametrize("verb", ["policy", "replay"])
-def test_refused(written, verb):
+@pytest.mark.parametrize("verb,expected", [("policy", 1), ("replay", 17)])
+def test_refused(written, verb, expected):
     path = written("from fim.policy import Policy\n\npolicy = Policy(\n")
     words = [path] if verb == "policy" else [ATTACKS, "-c", path]
     status, said, errors = fim(verb, *words)
-    assert (status, said) == (17, "")
+    assert (status, said) == (expected, "")
     assert errors.startswith("fim: %s:3: " % path) and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", (["--nosuch"], ["--format", "xml"], ["/no such"],
+                                   [PASSWORDS, "--output", "/no such/file"]), ids=" ".join)
+def test_policy_is_a_verb_that_acts(words):
+    status, said, errors = fim("policy", *words)
+    assert (status, said) == (1, "") and errors.count("\n") == 1
 
 
 def test_refused_where_it_acts(written):
