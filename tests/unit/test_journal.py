@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import pathlib
 import random
 import resource
 import signal
@@ -81,7 +82,19 @@ def test_a_batch_waits_no_longer_than_200_ms(path):
 def test_read(path):
     """As a library does it."""
     journals.write(path)
-    assert [record.seq for record in fim.read(path)] == list(range(1, 1351))
+    for source in (path, pathlib.Path(path), os.fsencode(path)):
+        assert [record.seq for record in fim.read(source)] == list(range(1, 1351))
+
+
+def test_read_a_file(path, tmp_path):
+    """Compressed or not; what a crash left of its last line is passed over."""
+    for name, data in (("a.gz", gzip.compress(records(1, 3))), ("b", records(1, 3)),
+                       ("c", records(1, 3) + records(4, 1)[:50]), ("d", records(1, 3)[:-1])):
+        (tmp_path / name).write_bytes(data)
+        assert [record.seq for record in fim.read(tmp_path / name)] == [1, 2, 3]
+    (tmp_path / "e").write_bytes(b"no record\n" + records(1, 3))
+    with pytest.raises(ValueError):
+        list(fim.read(tmp_path / "e"))
 
 
 def test_compressed_between_a_look_and_the_next(path, monkeypatch):

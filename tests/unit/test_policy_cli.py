@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """fim policy, explain, replay, maintenance: as a user without root calls them."""
+import gzip
 import json
 import os
 import subprocess
@@ -116,8 +117,9 @@ def test_replay_of_a_directory_and_of_standard_input(tmp_path):
     with open(ATTACKS, "rb") as file:
         lines = file.read().splitlines(True)
     half = len(lines) // 2
-    (tmp_path / "1").write_bytes(b"".join(lines[:half]))
-    (tmp_path / "2").write_bytes(b"".join(lines[half:]) + b'{"cut')
+    (tmp_path / "00000001.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[:half])))
+    (tmp_path / "00000002.jsonl").write_bytes(b"".join(lines[half:]) + b'{"cut')
+    (tmp_path / "00000001.jsonl.gz.new").write_bytes(b"left by a crash")
     whole = fim("replay", ATTACKS, "-c", PASSWORDS)
     parts = fim("replay", str(tmp_path), "-c", PASSWORDS)
     assert parts[:2] == whole[:2] and "no end" in parts[2]
@@ -125,11 +127,23 @@ def test_replay_of_a_directory_and_of_standard_input(tmp_path):
 
 
 def test_replay_of_what_is_no_journal(tmp_path):
-    (tmp_path / "x").write_text("no record\n")
+    (tmp_path / "00000001.jsonl").write_text("no record\n")
     status, said, errors = fim("replay", str(tmp_path), "-c", PASSWORDS)
     assert (status, said) == (18, "") and "no record" in errors
     assert fim("replay", str(tmp_path / "y"), "-c", PASSWORDS)[0] == 18
     assert fim("replay", "-c", PASSWORDS)[0] == 15
+    (tmp_path / "empty").mkdir()
+    status, said, errors = fim("replay", str(tmp_path / "empty"), "-c", PASSWORDS)
+    assert (status, said) == (18, "") and "no segment" in errors
+
+
+def test_replay_of_a_file_that_is_cut(tmp_path):
+    with open(ATTACKS, "rb") as file:
+        whole = gzip.compress(file.read())
+    (tmp_path / "00000001.jsonl.gz").write_bytes(whole[:len(whole) // 2])
+    for path in (tmp_path, tmp_path / "00000001.jsonl.gz"):
+        status, _, errors = fim("replay", str(path), "-c", PASSWORDS)
+        assert status == 18 and "00000001.jsonl.gz: " in errors and errors.count("\n") == 1
 
 
 def test_maintenance(tmp_path):
