@@ -14,6 +14,7 @@ __all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "j
 WELL, DEGRADED, BLIND, NOT_RUNNING = range(4)
 NAME, LOCK = "status.json", "lock"
 STALE_SECONDS = 60
+LOCK_SECONDS, LOOK_SECONDS = 1.0, 0.02  # `fim status` has the lock for a moment
 LOSS_SECONDS = 3600  # so long a loss leaves it degraded
 NOT_WHOLE = ("degraded", "not_seen")
 NOT_SENDING = ("waiting", "failed")
@@ -24,12 +25,22 @@ SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 def lock(state):
     """A descriptor that says that fim runs there; None if another one does."""
     descriptor = os.open(os.path.join(state, LOCK), os.O_RDWR | os.O_CREAT | SAFE, 0o600)
+    end = time.monotonic() + LOCK_SECONDS
+    while not take(descriptor):
+        if time.monotonic() > end:
+            os.close(descriptor)
+            return None
+        time.sleep(LOOK_SECONDS)
+    return descriptor
+
+
+def take(descriptor):
+    """Whether the lock is ours now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        return False
+    return True
 
 
 def is_running(state):

@@ -2,6 +2,7 @@
 """fim run where nothing can be attached: it says so, keeps its journal, and tries again. And
 the parts of it that need no kernel."""
 import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -423,6 +424,26 @@ def test_verdicts(case):
     found, complaints = status.judge(dict(NOTED, **members), True, 1010)
     assert found == verdict and bool(complaints) == (verdict != status.WELL)
     assert status.judge(dict(NOTED, **members), False, 1010)[0] == status.NOT_RUNNING
+
+
+def test_a_look_at_the_status_keeps_nobody_from_running(tmp_path, monkeypatch):
+    """It has the lock for a moment; only who runs keeps it."""
+    state = str(tmp_path)
+    held = os.open(state + "/lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    looks = []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        fcntl.flock(held, fcntl.LOCK_UN)
+    monkeypatch.setattr(status.time, "sleep", sleep)
+    mine = status.lock(state)
+    assert mine is not None and looks and status.is_running(state)
+    monkeypatch.undo()
+    assert status.lock(state) is None
+    os.close(mine)
+    os.close(held)
+    assert not status.is_running(state)
 
 
 def test_no_status_yet():
