@@ -124,7 +124,8 @@ LAYERS = {
     "cli": {"cli_baseline", "cli_doctor", "cli_journal", "cli_policy", "cli_report", "cli_run",
             "cli_sinks", "coverage", "errors", "guard", "judged", "monitor", "output", "ready",
             "sinks", "spots", "stop", "version"},
-    "__init__": {"errors", "monitor", "records", "version"},
+    "walk": {"_core", "facts", "records", "stream"},
+    "__init__": {"errors", "monitor", "records", "version", "walk"},
     "__main__": {"cli"},
 }
 
