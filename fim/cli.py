@@ -3,7 +3,9 @@
 import argparse
 import contextlib
 import os
+import platform
 import sys
+import traceback
 
 from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
                  cli_sinks)
@@ -52,10 +54,10 @@ class Parser(argparse.ArgumentParser):
         complain("fim: %s: see %s --help" % (message, self.prog))
         self.exit(self.usage_status)
 
-    def print_help(self, file=None):
-        """Help that nobody can read is no success."""
+    def _print_message(self, message, file=None):
+        """Help that nobody can read is no success; some versions of argparse let it pass."""
         try:
-            super().print_help(file)
+            (file or sys.stderr).write(message)
         except OSError as error:
             complain(str(environment_error("standard output", error)))
             drop(sys.stdout)
@@ -93,6 +95,10 @@ def parser():
     cli_policy.add_verbs(verbs, add_output)
     cli_report.add_verb(verbs)
     cli_run.add_verbs(verbs, add_output, add_watching)
+    for verb in verbs.choices.values():
+        verb.add_argument("-v", dest="verbose", action="store_true",
+                          help="say on standard error which fim this is and what is asked of it, "
+                          "and all that is known of an error that nobody foresaw")
     return top
 
 
@@ -199,7 +205,7 @@ def usage_status(options):
 
 def main(arguments=None):
     """Run the command line; the exit status. What nobody foresaw is an error, no answer."""
-    options = argparse.Namespace(verb=None, failed=ACT_ERROR)
+    options = argparse.Namespace(verb=None, failed=ACT_ERROR, verbose=False)
     try:
         return dispatch(arguments, options)
     except KeyboardInterrupt:
@@ -210,6 +216,8 @@ def main(arguments=None):
     except Exception as error:
         words = [options.verb or "", type(error).__name__, str(error), "please report it"]
         complain("fim: " + ": ".join(word for word in words if word))
+        for line in traceback.format_exc().splitlines() if options.verbose else ():
+            complain(line)
     finally:
         drop(sys.stderr)
     return options.failed
@@ -224,12 +232,27 @@ def status_of(error, options):
     return options.failed
 
 
+def take_paths(options, left):
+    """What is unknown of what argparse left: a PATH behind an option is not."""
+    left = [word for word in left if word != "--"]
+    strange = [word for word in left if word.startswith("-")]
+    if strange or not hasattr(options, "paths"):
+        return strange or left
+    options.paths = options.paths + left
+    return []
+
+
 def dispatch(arguments, options):
     """Run the verb; `options` are filled."""
     top = parser()
     _, unknown = top.parse_known_args(arguments, options)
     if not options.verb:
         top.error("no verb")
+    if options.verbose:
+        complain("fim %s, Python %s, Linux %s: %s" % (
+            VERSION, platform.python_version(), platform.release(),
+            " ".join(sys.argv[1:] if arguments is None else arguments)))
+    unknown = take_paths(options, unknown)
     if unknown:
         raise UsageError("fim: %s: unknown argument: see fim %s --help" % (unknown[0], options.verb))
     return options.run(options)

@@ -232,6 +232,25 @@ def explain_rule(plan, name):
     return list(dict.fromkeys(lines))
 
 
+def met(plan, path):
+    """The same as data."""
+    found = {"policy": plan["name"], "path": path, "watches": [
+        dict(watch, excluded=not Selection(watch["path"], exclude=watch["exclude"]).takes(path))
+        for watch in plan["watches"] if Selection(watch["path"]).takes(path)]}
+    found.update((key, [item for item in plan[key] if takes(item, path)])
+                 for key in ("withheld", "quiets", "rules"))
+    return found
+
+
+def data(options, plans):
+    """fim explain --format json: of each policy what the path, or the paths of the rule, meet."""
+    if options.path:
+        return [json.dumps(met(plan, os.path.abspath(options.path))) for plan in plans]
+    return [json.dumps({"policy": plan["name"], "rule": rule, "paths": [
+        met(plan, selection["path"]) for selection in rule["selections"]]})
+            for plan in plans for rule in plan["rules"] if rule["name"] == options.rule]
+
+
 def explain(options):
     """fim explain"""
     if bool(options.path) == bool(options.rule):
@@ -244,7 +263,7 @@ def explain(options):
         lines = [line for plan in plans for line in explain_rule(plan, options.rule)]
         if not lines:
             raise UsageError("fim: %s: no such rule: fim policy lists them" % options.rule)
-    write_lines(options, lines)
+    write_lines(options, data(options, plans) if options.format == "json" else lines)
     return 0
 
 
@@ -338,6 +357,9 @@ def maintain(options):
     elif options.what == "end":
         maintenance.end(options.state)
     now = maintenance.current(options.state)
+    if options.format == "json":
+        write_lines(options, [json.dumps(dict(now or {}, active=bool(now)))])
+        return 0
     write_lines(options, ["maintenance until %s, by %s: %s"
                           % (now["until"], now["by"], now["reason"]) if now
                           else "no maintenance"])

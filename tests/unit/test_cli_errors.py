@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from core_build import ROOT
+from fim.cli import parser
+from fim.version import VERSION
 
 ACTS, ANSWERS_USAGE = 1, 15
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -145,6 +147,28 @@ def test_what_nobody_foresaw(tmp_path, verb, status):
     left, said = shell("$FIM %s --state $STATE" % verb, tmp_path)
     assert left == status
     check_line(said)
+
+
+def test_what_is_known_of_it(tmp_path):
+    """With -v, which every verb has."""
+    verbs = next(action for action in parser()._actions if action.dest == "verb").choices
+    assert all("-v" in verb._option_string_actions for verb in verbs.values())
+    (tmp_path / "fim.db").mkdir()
+    status, said = shell("$FIM log -v --state $STATE", tmp_path)
+    first, second = said.splitlines()
+    assert status == 1 and first.startswith("fim %s, Python " % VERSION)
+    assert first.endswith(": log -v --state %s" % tmp_path) and "no journal" in second
+
+
+def test_a_path_behind_an_option(tmp_path):
+    """Is one; what begins with - is not."""
+    for word, why in (("/x", "no such check"), ("-- /x", "no such check"),
+                      ("--nosuch /x", "--nosuch")):
+        assert fim("init", str(tmp_path), "--state", str(tmp_path), "--replace",
+                   "--output", "/dev/null")[0] == 0
+        status, said = shell("$FIM accept 1 --state $STATE --reason X %s" % word, tmp_path)
+        assert status == 1
+        check_line(said, why)
 
 
 @pytest.mark.parametrize("text", ("[]", "{}", '{"time": 1}', "{", "null"))

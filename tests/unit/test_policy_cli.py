@@ -89,6 +89,18 @@ def test_explain_a_rule():
     assert fim("explain", "-c", logs)[0] == 1
 
 
+def test_explain_as_data():
+    shadow = json.loads(fim("explain", "/etc/shadow", "-c", PASSWORDS, "--format", "json")[1])
+    assert (shadow["policy"], shadow["path"]) == ("passwords", "/etc/shadow")
+    assert [rule["name"] for rule in shadow["rules"]] == ["password_database"]
+    assert [watch["excluded"] for watch in shadow["watches"]] == [False]
+    swapped = json.loads(fim("explain", "/etc/x.swp", "-c", PASSWORDS, "--format", "json")[1])
+    assert [watch["excluded"] for watch in swapped["watches"]] == [True] and not swapped["rules"]
+    logs = os.path.join(POLICIES, "logs.py")
+    rule = json.loads(fim("explain", "--rule", "log_cut", "-c", logs, "--format", "json")[1])
+    assert rule["rule"]["name"] == "log_cut" and rule["paths"][0]["withheld"]
+
+
 def test_replay(written):
     status, said, errors = fim("replay", ATTACKS, "-c", PASSWORDS)
     assert (status, errors) == (1, "") and "ALERT high password_database: " in said
@@ -154,5 +166,7 @@ def test_maintenance(tmp_path):
     status, said, _ = fim("maintenance", "begin", "--for", "2h", "--reason", "CHG-1", *state)
     assert status == 0 and "CHG-1" in said
     assert "CHG-1" in fim("maintenance", "status", *state)[1]
+    said = json.loads(fim("maintenance", "status", "--format", "json", *state)[1])
+    assert said["active"] is True and said["reason"] == "CHG-1"
     assert fim("maintenance", "end", *state)[:2] == (0, "no maintenance\n")
     assert fim("maintenance", "end", *state)[0] == 1
