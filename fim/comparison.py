@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 class Comparison:
     """Runs it so often (0: not by itself), and when asked to, where there is a baseline.
 
-    failing  why the last one failed, None: it did not
+    failing  why the last one that ended failed, None: it did not
     """
 
     def __init__(self, state, seconds):
@@ -41,12 +41,13 @@ class Comparison:
         """Begin, or go on: `put` takes its lines. Why it failed, if it just did."""
         if self.process:
             return self.read(put)
+        failure = None
         if time.monotonic() >= self.next:
             if os.path.exists(os.path.join(self.state, "fim.db")):
-                self.failing = self.begin()
+                failure = self.begin()
+                self.failing = failure or self.failing
             self.next, self.quick = time.monotonic() + self.seconds, False
-            return self.failing
-        return None
+        return failure
 
     def begin(self):
         """Start the process; why that was not possible."""
