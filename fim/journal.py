@@ -284,14 +284,22 @@ class Journal:
     def expire(self):
         """Let go what is beyond the limits: first the note of it, then the files."""
         doomed = self.doomed()
-        if not doomed:
-            return
-        self.expired = self.gone(doomed[-1])
-        self.flush()
-        self.note()
-        self.sync()
+        if doomed and doomed[-1] > self.expired.segment:
+            self.note_gone(doomed[-1])
         for number in doomed:
-            self.segments.remove(number)
+            with contextlib.suppress(OSError):  # what cannot go does not stop the journal
+                self.segments.remove(number)
+
+    def note_gone(self, number):
+        """The note that segments up to this one go; not so, if it cannot be written."""
+        before, self.expired = self.expired, self.gone(number)
+        try:
+            self.flush()
+            self.note()
+            self.sync()
+        except BaseException:
+            self.expired = before
+            raise
 
     def gone(self, number):
         """What is gone with this segment: as the next one that is there says, if it can."""

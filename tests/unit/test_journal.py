@@ -268,6 +268,45 @@ def test_retention_beside_a_harmed_segment(path, harm, told):
     assert journals.load(path, journal.number)[-2] == records(2255, 1)
 
 
+def test_a_segment_that_cannot_go(path):
+    """Stays; it is noted once, and the journal goes on."""
+    journals.write(path, segments=4, packed=0)
+    os.unlink(path + "/00000001.jsonl")
+    os.makedirs(path + "/00000001.jsonl/x")
+    journal = opened(path)
+    for number in (1, 2):
+        os.utime(journals.file_of(path, number), (1, 1))
+    for _ in range(3):
+        journal.looked = 0
+        journal.tick()
+    journal.append(records(1801, 5))
+    journal.close()
+    assert journal.segments.numbers() == [1, 3, 4]
+    notes = [line for line in journals.load(path, 4) if b'"kind":"segment"' in line]
+    assert len(notes) == 2 and journals.load(path, 4)[-2] == records(1805, 1)
+
+
+def test_a_note_that_cannot_be_written(path, monkeypatch):
+    """Nothing goes without it."""
+    journals.write(path, segments=3, packed=0)
+    os.utime(journals.file_of(path, 1), (1, 1))
+    journal = opened(path)
+
+    def put(self, data):
+        raise OSError(28, "No space left on device")
+    with monkeypatch.context() as full:
+        full.setattr(Journal, "put", put)
+        for _ in range(2):
+            journal.looked = 0
+            with pytest.raises(OSError):
+                journal.tick()
+    assert journal.segments.numbers() == [1, 2, 3]
+    journal.looked = 0
+    journal.tick()
+    journal.close()
+    assert journal.segments.numbers() == [2, 3] and verify(path)[0] == []
+
+
 @pytest.mark.parametrize("harm", ("cut", "note", "type", "link"))
 def test_a_start_behind_a_harmed_segment(path, harm):
     """The chain goes on from the segment before."""
