@@ -9,6 +9,7 @@ from fim.errors import FimError, KernelError, UsageError
 from fim.monitor import Monitor
 from fim.records import Record, read
 from fim.version import VERSION
+from fim.walk import Scan as scan
 
 __version__ = VERSION
-__all__ = ["FimError", "KernelError", "Monitor", "Record", "UsageError", "read"]
+__all__ = ["FimError", "KernelError", "Monitor", "Record", "UsageError", "read", "scan"]

@@ -204,10 +204,14 @@ def run_one(interpreter, wanted, attachment):
         asked.write(json.dumps(wanted).encode("ascii"))
         asked.seek(0)
         loader = subprocess.Popen([interpreter, LOADER, str(theirs.fileno())], stdin=asked,
-                                  stdout=errors, stderr=errors, pass_fds=(theirs.fileno(),))
+                                  stdout=errors, stderr=errors, pass_fds=(theirs.fileno(),),
+                                  start_new_session=True)  # Ctrl-C is for us
         theirs.close()
         try:
             error = receive(ours, attachment)
+        except BaseException:
+            loader.kill()
+            raise
         finally:
             ours.close()
             status = loader.wait()

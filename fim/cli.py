@@ -3,6 +3,9 @@
 import argparse
 import contextlib
 import os
+import platform
+import sys
+import traceback
 
 from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
                  cli_sinks)
@@ -11,7 +14,7 @@ from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, P
                         UsageError)
 from fim.judged import Judged
 from fim.monitor import ARGUMENTS, RING_PAGES, Monitor
-from fim.output import complain
+from fim.output import complain, drop, environment_error, flush
 from fim.ready import ready_file
 from fim.sinks import FORMATS
 from fim.spots import Spots
@@ -37,8 +40,8 @@ exit status:
   status   0 well, 1 degraded, 2 blind, 3 not running; its errors are 15 and 18
   verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
   replay   0, or 1 when there are alerts; its errors are 15, 17 (policy) and 18
-  policy   0, or 17 with file and line
-  run init accept show log report explain maintenance   0, or 1 with one line on standard error
+  run init accept show log report policy explain maintenance
+           0, or 1 with one line on standard error
 """
 
 
@@ -50,6 +53,24 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         complain("fim: %s: see %s --help" % (message, self.prog))
         self.exit(self.usage_status)
+
+    def _print_message(self, message, file=None):
+        """Help that nobody can read is no success; some versions of argparse let it pass."""
+        try:
+            (file or sys.stderr).write(message)
+        except OSError as error:
+            complain(str(environment_error("standard output", error)))
+            drop(sys.stdout)
+            self.exit(self.get_default("failed") or ACT_ERROR)
+
+    def exit(self, status=0, message=None):
+        """What was printed is written before."""
+        try:
+            flush()
+        except FimError as error:
+            complain(str(error))
+            status = self.get_default("failed") or ACT_ERROR
+        super().exit(status, message)
 
 
 def positive(text):
@@ -74,6 +95,10 @@ def parser():
     cli_policy.add_verbs(verbs, add_output)
     cli_report.add_verb(verbs)
     cli_run.add_verbs(verbs, add_output, add_watching)
+    for verb in verbs.choices.values():
+        verb.add_argument("-v", dest="verbose", action="store_true",
+                          help="say on standard error which fim this is and what is asked of it, "
+                          "and all that is known of an error that nobody foresaw")
     return top
 
 
@@ -179,25 +204,55 @@ def usage_status(options):
 
 
 def main(arguments=None):
-    """Run the command line; the exit status."""
-    top = parser()
-    options, unknown = top.parse_known_args(arguments)
-    if not options.verb:
-        top.error("no verb")
-    if unknown:
-        complain("fim: %s: unknown argument: see fim %s --help" % (unknown[0], options.verb))
-        return usage_status(options)
+    """Run the command line; the exit status. What nobody foresaw is an error, no answer."""
+    options = argparse.Namespace(verb=None, failed=ACT_ERROR, verbose=False)
     try:
-        return options.run(options)
-    except UsageError as error:
-        complain(str(error))
-        return usage_status(options)
-    except PolicyError as error:
-        complain(str(error))
-        return getattr(options, "refused", options.failed)
-    except FimError as error:
-        complain(str(error))
-        return options.failed
+        return dispatch(arguments, options)
     except KeyboardInterrupt:
         complain("fim: interrupted: nothing of it is kept")
-        return options.failed
+    except FimError as error:
+        complain(str(error))
+        return status_of(error, options)
+    except Exception as error:
+        words = [options.verb or "", type(error).__name__, str(error), "please report it"]
+        complain("fim: " + ": ".join(word for word in words if word))
+        for line in traceback.format_exc().splitlines() if options.verbose else ():
+            complain(line)
+    finally:
+        drop(sys.stderr)
+    return options.failed
+
+
+def status_of(error, options):
+    """What a verb leaves with."""
+    if isinstance(error, UsageError):
+        return usage_status(options)
+    if isinstance(error, PolicyError):
+        return getattr(options, "refused", options.failed)
+    return options.failed
+
+
+def take_paths(options, left):
+    """What is unknown of what argparse left: a PATH behind an option is not."""
+    left = [word for word in left if word != "--"]
+    strange = [word for word in left if word.startswith("-")]
+    if strange or not hasattr(options, "paths"):
+        return strange or left
+    options.paths = options.paths + left
+    return []
+
+
+def dispatch(arguments, options):
+    """Run the verb; `options` are filled."""
+    top = parser()
+    _, unknown = top.parse_known_args(arguments, options)
+    if not options.verb:
+        top.error("no verb")
+    if options.verbose:
+        complain("fim %s, Python %s, Linux %s: %s" % (
+            VERSION, platform.python_version(), platform.release(),
+            " ".join(sys.argv[1:] if arguments is None else arguments)))
+    unknown = take_paths(options, unknown)
+    if unknown:
+        raise UsageError("fim: %s: unknown argument: see fim %s --help" % (unknown[0], options.verb))
+    return options.run(options)

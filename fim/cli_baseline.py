@@ -32,10 +32,10 @@ def add_verbs(verbs, add_output):
 
 def rate(text):
     """Megabytes a second, as bytes."""
-    number = int(float(text) * 1e6)
-    if number < 1:
+    number = float(text) * 1e6
+    if not 1 <= number < float("inf"):
         raise ValueError(text)
-    return number
+    return int(number)
 
 
 def add_rate(verb):

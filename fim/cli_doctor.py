@@ -52,9 +52,9 @@ def facts(kernel, options):
 
 def packages(kernel, options):
     """Names to be carried to a host without a network."""
-    del options
     names = needs.missing(kernel)
-    return names, BLIND if names else OK
+    lines = [json.dumps({"package": name}) for name in names]
+    return lines if options.format == "json" else names, BLIND if names else OK
 
 
 def report(kernel, options):

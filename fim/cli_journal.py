@@ -5,11 +5,11 @@ import json
 import os
 
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
-from fim.facts import time_text
+from fim.facts import name_text, time_text
 from fim.moments import moment
 from fim.output import complain, environment_error, opened
 from fim.record_text import record_text
-from fim.search import Query, search
+from fim.search import NO_RECORD, Query, search
 from fim.segments import Segments
 from fim.verify import KINDS, Verifier, anchors
 
@@ -60,7 +60,8 @@ def add_log(verbs):
 
 def whole_path(path):
     """As records have it; a pattern stays."""
-    return path if path.startswith(("/", "*")) else os.path.abspath(path)
+    whole = path if path.startswith(("/", "*")) else os.path.abspath(path)
+    return name_text(os.fsencode(whole))
 
 
 @contextlib.contextmanager
@@ -85,11 +86,14 @@ def kept_anchors(path):
         return []
     try:
         with open(path, encoding="utf-8") as lines:
-            return list(anchors(lines))
+            found = list(anchors(lines))
     except OSError as error:
         raise environment_error(path, error)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FimError("fim: %s: no records of fim: %s" % (path, error))
+    if not found:
+        raise FimError("fim: %s: no heartbeat with a head in it: nothing to compare with" % path)
+    return found
 
 
 def secret(path):
@@ -146,7 +150,7 @@ def log(options):
         raise UsageError("fim: --since %s is not before --until %s" % (options.since, options.until))
     with journal(options.state) as segments, opened(options.output) as sink:
         for line, record in search(segments, query, lambda why: complain("fim: " + why)):
-            if options.format == "text":
-                line = (record_text(record, options.utc) + "\n").encode("utf-8")
-            sink.write(line)
+            with contextlib.suppress(*NO_RECORD):
+                sink.write(line if options.format == "json" else
+                           (record_text(record, options.utc) + "\n").encode("utf-8"))
     return 0

@@ -1,7 +1,6 @@
 """The verbs of policies: policy, explain, replay, maintenance."""
 
 import contextlib
-import gzip
 import json
 import os
 import signal
@@ -13,12 +12,14 @@ from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_POLICY, ANSWER_USA
                         UsageError)
 from fim.guard import Guard
 from fim.judged import text_of
-from fim.output import complain, environment_error, opened
+from fim.output import complain, opened
+from fim.records import streams
 from fim.report import printable
 from fim.rule import seconds
 from fim.selection import Selection
 from fim.spots import in_kernel
 from fim.stream import Stream
+from fim.verify import BAD_FILE
 from fim.worker import Worker
 
 __all__ = ["add_actions_option", "add_policy_option", "add_verbs", "guarded"]
@@ -66,9 +67,9 @@ def add_policy(verbs):
     """fim policy"""
     verb = verbs.add_parser("policy", help="validate a policy, and say what reaches the kernel",
                             description="Needs no root. A policy that is refused is named with "
-                            "file and line; exit status 17.")
+                            "file and line.")
     verb.add_argument("policies", nargs="*", metavar="FILE", help="a file, or a directory of them")
-    verb.set_defaults(run=show_policy, failed=ANSWER_ENVIRONMENT, refused=ANSWER_POLICY)
+    verb.set_defaults(run=show_policy, failed=ACT_ERROR)
     return verb
 
 
@@ -231,6 +232,25 @@ def explain_rule(plan, name):
     return list(dict.fromkeys(lines))
 
 
+def met(plan, path):
+    """The same as data."""
+    found = {"policy": plan["name"], "path": path, "watches": [
+        dict(watch, excluded=not Selection(watch["path"], exclude=watch["exclude"]).takes(path))
+        for watch in plan["watches"] if Selection(watch["path"]).takes(path)]}
+    found.update((key, [item for item in plan[key] if takes(item, path)])
+                 for key in ("withheld", "quiets", "rules"))
+    return found
+
+
+def data(options, plans):
+    """fim explain --format json: of each policy what the path, or the paths of the rule, meet."""
+    if options.path:
+        return [json.dumps(met(plan, os.path.abspath(options.path))) for plan in plans]
+    return [json.dumps({"policy": plan["name"], "rule": rule, "paths": [
+        met(plan, selection["path"]) for selection in rule["selections"]]})
+            for plan in plans for rule in plan["rules"] if rule["name"] == options.rule]
+
+
 def explain(options):
     """fim explain"""
     if bool(options.path) == bool(options.rule):
@@ -243,46 +263,39 @@ def explain(options):
         lines = [line for plan in plans for line in explain_rule(plan, options.rule)]
         if not lines:
             raise UsageError("fim: %s: no such rule: fim policy lists them" % options.rule)
-    write_lines(options, lines)
+    write_lines(options, data(options, plans) if options.format == "json" else lines)
     return 0
 
 
 # --- replay ---
 
-def segments(path):
-    """The files of a journal, in order."""
-    if not os.path.isdir(path):
-        return [path]
-    found = [os.path.join(path, name) for name in sorted(os.listdir(path))]
-    return [name for name in found if os.path.isfile(name)]
-
-
-@contextlib.contextmanager
-def stream_of(path):
-    """An open stream of lines."""
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            yield file
-    except OSError as error:
-        raise environment_error(path, error) if error.errno else FimError(
-            "fim: %s: %s" % (path, error))
+def sources(path):
+    """(name, binary file) of a journal, a stream or standard input."""
+    return [("standard input", sys.stdin.buffer)] if path == "-" else streams(path)
 
 
 def blocks(path):
-    """Whole lines, many at once. A last line without its end is not whole."""
-    for segment in segments(path):
-        with stream_of(segment) as file:
-            rest = b""
-            for data in iter(lambda: file.read(BLOCK), b""):
-                lines, end, left = (rest + data).rpartition(b"\n")
-                rest = left
-                check_lines(segment, lines)
-                yield lines + end
-            if rest:
-                complain("fim: %s: its last line has no end, and is left out" % segment)
+    """Whole lines, many at once; FimError where they cannot be read."""
+    name = path
+    try:
+        for name, file in sources(path):
+            yield from whole_lines(name, file)
+    except BAD_FILE as error:
+        raise error if isinstance(error, FimError) else FimError(
+            "fim: %s: %s" % (name, getattr(error, "strerror", None) or error))
+    if name == path and os.path.isdir(path):
+        raise FimError("fim: %s: there is no segment of a journal in it" % path)
+
+
+def whole_lines(name, file):
+    """Those of one file. A last line without its end is not whole."""
+    rest = b""
+    for data in iter(lambda: file.read(BLOCK), b""):
+        lines, end, rest = (rest + data).rpartition(b"\n")
+        check_lines(name, lines)
+        yield lines + end
+    if rest:
+        complain("fim: %s: its last line has no end, and is left out" % name)
 
 
 def check_lines(name, lines):
@@ -344,6 +357,9 @@ def maintain(options):
     elif options.what == "end":
         maintenance.end(options.state)
     now = maintenance.current(options.state)
+    if options.format == "json":
+        write_lines(options, [json.dumps(dict(now or {}, active=bool(now)))])
+        return 0
     write_lines(options, ["maintenance until %s, by %s: %s"
                           % (now["until"], now["by"], now["reason"]) if now
                           else "no maintenance"])

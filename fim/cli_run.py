@@ -56,16 +56,24 @@ def add_verbs(verbs, add_output, add_watching):
                           help="where the journal is (%s)" % STATE)
 
 
+def number(text):
+    """A float, neither below 0 nor without end."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
 def add_journal(verb):
     """What the journal keeps, and how often it is written of."""
-    verb.add_argument("--heartbeat", metavar="SECONDS", type=float, default=60,
+    verb.add_argument("--heartbeat", metavar="SECONDS", type=number, default=60,
                       help="a record of it so often (60)")
-    verb.add_argument("--retry", metavar="SECONDS", type=float, default=60,
+    verb.add_argument("--retry", metavar="SECONDS", type=number, default=60,
                       help="while blind, try so often (60)")
-    verb.add_argument("--check-hours", metavar="N", type=float, default=24,
+    verb.add_argument("--check-hours", metavar="N", type=number, default=24,
                       help="compare with the baseline so often (24; 0: only what changed while "
                       "it was not running)")
-    verb.add_argument("--content-mib", metavar="N", type=float, default=256,
+    verb.add_argument("--content-mib", metavar="N", type=number, default=256,
                       help="the digest of what was changed, of files up to this size (256; 0: of "
                       "none)")
     verb.add_argument("--no-join", dest="join", action="store_false",
@@ -73,11 +81,11 @@ def add_journal(verb):
                       "repeats on one file within 400 ms")
     verb.add_argument("--rate", metavar="N", type=int, default=0,
                       help="tell so many records a second of one process, count the rest (0: all)")
-    verb.add_argument("--segment-mib", metavar="N", type=float, default=64)
-    verb.add_argument("--keep-mib", metavar="N", type=float, default=1024,
+    verb.add_argument("--segment-mib", metavar="N", type=number, default=64)
+    verb.add_argument("--keep-mib", metavar="N", type=number, default=1024,
                       help="of the journal, compressed (1024)")
-    verb.add_argument("--keep-days", metavar="N", type=float, default=90)
-    verb.add_argument("--keep-free", metavar="PERCENT", type=float, default=5,
+    verb.add_argument("--keep-days", metavar="N", type=number, default=90)
+    verb.add_argument("--keep-free", metavar="PERCENT", type=number, default=5,
                       help="of the file system, as far as a quarter of --keep-mib allows (5)")
     verb.add_argument("--seal", action="store_true",
                       help="with the key in DIR/seal.key (fim/seal.py)")

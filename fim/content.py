@@ -132,13 +132,12 @@ class Contents(threading.Thread):
             if status.st_size > self.largest:
                 return {"hash": None, "hash_state": "skipped",
                         "reason": "larger than %d bytes" % self.largest}
-            values = facts.unpack(_core.examine(path, ALGORITHM))
+            return self.evidence(path, facts.unpack(_core.examine(path, ALGORITHM)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             return {"hash": None, "hash_state": "skipped",
                     "reason": getattr(error, "strerror", None) or str(error)}
-        return self.evidence(path, values)
 
     def evidence(self, path, values):
         """Of a file that was read."""

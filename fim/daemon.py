@@ -255,13 +255,20 @@ class Daemon:
         for sink in self.sinks:
             sink.tell_losses(self.emit)
         self.tell_journal()
-        self.comparison.turn(lambda lines: self.put(self.comparison, lines))
+        self.compare()
         if self.heartbeat.due():
             self.beat()
         if self.look.due():
             self.status.note(self)
         if self.watchdog.due():
             self.service.tell("WATCHDOG=1")
+
+    def compare(self):
+        """With the baseline. That it is ended with us is no failure."""
+        failure = self.comparison.turn(lambda lines: self.put(self.comparison, lines))
+        if failure and self.stop.reason is None:
+            complain("fim: the comparison with the baseline failed: %s" % failure)
+            self.emit("error", {"where": "check", "message": failure}, "check: %s" % failure)
 
     @property
     def blind(self):

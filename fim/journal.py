@@ -12,9 +12,11 @@ import os
 import re
 import time
 import uuid
+import zlib
 
 from fim.chain import (CHAIN_START, GENESIS, NOTE_START, Head, compact, head_of, link_line,
                        parse_link)
+from fim.errors import FimError
 from fim.facts import time_text
 
 __all__ = ["BATCH_SECONDS", "Journal", "Limits"]
@@ -24,6 +26,8 @@ BATCH_SECONDS = 0.2
 SYNC_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 BATCH = re.compile(br"(?:[^\n]*\n){%d}" % BATCH_RECORDS)
+# What reading a segment gives that somebody has harmed: the journal goes on without it.
+DAMAGED = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError, FimError)
 
 # A segment is over at so many bytes or seconds. Segments go when all together are more bytes,
 # when they are so old, and when less than this part of the file system is free: that alone
@@ -37,8 +41,8 @@ Expired = collections.namedtuple("Expired", "segment link hash records")
 
 class Tail:
     """The end of a segment: `head` behind its last chain line, the last `note` of the journal
-    itself, and the whole lines after it (`lines`); `end` is where the chain line ends, and
-    `record` the last there is."""
+    itself and what that says, and the whole lines after it (`lines`); `end` is where the chain
+    line ends, and `record` the last there is."""
 
     def __init__(self, data):
         whole = data[:data.rfind(b"\n") + 1]
@@ -49,6 +53,8 @@ class Tail:
         self.head, self.time = head_of(link.link, line), link.time
         note = max(whole.rfind(b"\n" + NOTE_START, 0, at) + 1, 0)
         self.note = json.loads(whole[note:whole.find(b"\n", note)].decode("ascii"))
+        self.journal, self.machine_id = self.note["journal"], self.note["machine_id"]
+        self.expired, self.records = Expired(**self.note["expired"]), int(self.note["records"])
         kept = [line for line in whole[self.end:].splitlines(True) if record_of(line)]
         self.lines = b"".join(kept)
         self.record = record_of((kept or whole[:at].splitlines() or [b""])[-1])
@@ -57,7 +63,7 @@ class Tail:
 
 def record_of(line):
     """The record in a line; {} where there is none, or a harmed one."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         record = json.loads(line.decode("utf-8"))
         return record if record["v"] == 1 else {}
     return {}
@@ -108,24 +114,36 @@ class Journal:
         numbers = self.segments.numbers()
         newest = numbers[-1] if numbers else 0
         for number in reversed(numbers[-2:]):
-            with contextlib.suppress(ValueError):
-                return self.follow(number, newest)
-        self.begin(newest + 1)
+            with contextlib.suppress(*DAMAGED):
+                tail = self.tail(number)
+                break
+        else:
+            return self.begin(newest + 1)
+        self.follow(tail, number, newest)
 
-    def follow(self, number, newest):
-        """Behind the segment `number`; ValueError when no chain line is in it. One after it
-        had no time to be begun."""
+    def tail(self, number):
+        """The Tail of a segment; one of DAMAGED when no chain line is in it."""
         with self.segments.reader(number) as file:
-            tail = Tail(file.read())
-        self.id, self.machine_id = tail.note["journal"], tail.note["machine_id"]
-        self.expired = Expired(**tail.note["expired"])
-        self.records, self.begun = tail.note["records"], self.clock()
+            return Tail(file.read())
+
+    def follow(self, tail, number, newest):
+        """Behind the segment `number`; one after it is harmed, if it was begun."""
+        self.id, self.machine_id = tail.journal, tail.machine_id
+        self.expired, self.records = tail.expired, tail.records
+        self.begun = self.clock()
         self.head, self.last, self.number = tail.head, tail.time, number
         self.ended = tail.record
         if number < newest or self.segments.is_packed(number):
-            return self.begin(number + 1)
+            return self.begin(newest if self.is_empty(newest) else newest + 1)
         self.descriptor, self.offset = self.segments.open_live(number), tail.end
         self.repair(tail)
+
+    def is_empty(self, number):
+        """Whether a crash came before its first chain line was written."""
+        with contextlib.suppress(*DAMAGED):
+            with self.segments.reader(number) as file:
+                return not self.segments.is_packed(number) and CHAIN_START not in file.read()
+        return False
 
     def repair(self, tail):
         """What no chain line covers is chained, as far as it is whole, and cut beyond."""
@@ -266,13 +284,29 @@ class Journal:
     def expire(self):
         """Let go what is beyond the limits: first the note of it, then the files."""
         doomed = self.doomed()
-        if not doomed:
-            return
-        with self.segments.reader(doomed[-1] + 1) as file:
-            after = json.loads(file.readline().decode("ascii"))
-        self.expired = Expired(doomed[-1], after["link"], after["hash"], after["records"])
-        self.flush()
-        self.note()
-        self.sync()
+        if doomed and doomed[-1] > self.expired.segment:
+            self.note_gone(doomed[-1])
         for number in doomed:
-            self.segments.remove(number)
+            with contextlib.suppress(OSError):  # what cannot go does not stop the journal
+                self.segments.remove(number)
+
+    def note_gone(self, number):
+        """The note that segments up to this one go; not so, if it cannot be written."""
+        before, self.expired = self.expired, self.gone(number)
+        try:
+            self.flush()
+            self.note()
+            self.sync()
+        except BaseException:
+            self.expired = before
+            raise
+
+    def gone(self, number):
+        """What is gone with this segment: as the next one that is there says, if it can."""
+        try:
+            after = min(other for other in self.segments.numbers() if other > number)
+            with self.segments.reader(after) as file:
+                note = json.loads(file.readline().decode("ascii"))
+            return Expired(number, int(note["link"]), str(note["hash"]), int(note["records"]))
+        except DAMAGED:
+            return self.expired._replace(segment=number)

@@ -14,6 +14,7 @@ from fim.facts import time_text
 __all__ = ["Maintenance", "begin", "current", "end"]
 
 NAME = "maintenance.json"
+SAID = ("by", "reason", "since", "until")
 
 
 def text_of(seconds):
@@ -65,9 +66,10 @@ def current(state):
         with open(os.path.join(state, NAME), encoding="utf-8") as file:
             members = json.load(file)
             trusted = os.fstat(file.fileno()).st_uid in (0, os.geteuid())
-    except (OSError, ValueError):
+        lasts = members["ends"] > time.time() and all(name in members for name in SAID)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return members if trusted and members["ends"] > time.time() else None
+    return members if trusted and lasts else None
 
 
 class Maintenance:
@@ -90,7 +92,7 @@ class Maintenance:
 
     def record(self, state):
         """A `maintenance` record."""
-        members = {key: self.now[key] for key in ("by", "reason", "since", "until")}
+        members = {key: self.now[key] for key in SAID}
         return "maintenance", dict(members, state=state, held=dict(self.held))
 
     def mark(self, alert):

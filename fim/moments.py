@@ -12,6 +12,7 @@ AGO = re.compile(r"(\d+) ?(s|m|h|d|w)(?: ago)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 STAMP = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?"
                    r" ?(Z|[+-]\d\d:?\d\d)?")
+KNOWN = range(-2208988800, 253370764800)  # seconds of 1900 to 9998: others have no text
 DAYS_BACK = {"today": 0, "yesterday": 1}
 
 
@@ -42,7 +43,14 @@ def stamp(match):
 
 def moment(text, now=None):
     """Nanoseconds since 1970; UsageError for what is no moment."""
-    now = int(time.time() if now is None else now)
+    found = ns_of(text, int(time.time() if now is None else now))
+    if found is None or found // 10**9 not in KNOWN:
+        raise UsageError("fim: %s: no time: such as 90m, 2d, yesterday, 2026-11-23 10:00" % text)
+    return found
+
+
+def ns_of(text, now):
+    """The same, None for what is none."""
     if text == "now":
         return now * 10**9
     if text in DAYS_BACK:
@@ -55,4 +63,4 @@ def moment(text, now=None):
             return stamp(written)
     except (ValueError, OverflowError):
         pass
-    raise UsageError("fim: %s: no time: such as 90m, 2d, yesterday, 2026-11-23 10:00" % text)
+    return None

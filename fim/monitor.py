@@ -8,6 +8,7 @@ import uuid
 
 from fim import _core, attempts, bpf, hooks, host
 from fim.errors import FimError, KernelError, UsageError
+from fim.facts import name_text
 from fim.growth import Growth
 from fim.kernel import Kernel
 from fim.records import Record
@@ -118,8 +119,9 @@ class Monitor:
         self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
-        self.emit("start", {"version": VERSION, "reason": self.reason, "paths": self.roots},
-                  "fim %s watching %s" % (VERSION, " ".join(self.roots)))
+        paths = [name_text(os.fsencode(path)) for path in self.roots]
+        self.emit("start", {"version": VERSION, "reason": self.reason, "paths": paths},
+                  "fim %s watching %s" % (VERSION, " ".join(paths)))
         try:
             if self.owned:
                 self.attachment = self.load(self.map_entries or self.entries())

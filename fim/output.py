@@ -1,13 +1,16 @@
 """Where lines go: standard output or a file; complaints go to standard error, one line each."""
 
 import contextlib
+import errno
 import os
 import sys
 
 from fim.errors import FimError
 from fim.sinks import documents
 
-__all__ = ["Sink", "complain", "environment_error", "opened"]
+__all__ = ["Sink", "complain", "environment_error", "drop", "flush", "opened"]
+
+SAFE = os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO that nobody reads is not waited for
 
 
 def environment_error(path, error):
@@ -23,13 +26,18 @@ def opened(path, form="json", replace=False):
     """
     document = documents(form) if form in ("ecs", "ocsf") else None
     if path is None:
+        if sys.stdout is None:
+            raise FimError("fim: standard output is closed: name an --output")
         yield Sink("standard output", sys.stdout.fileno(), document)
         return
     try:
         how = os.O_TRUNC if replace else os.O_APPEND
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how | SAFE, 0o600)
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise FimError("fim: %s: nobody reads it: start its reader first" % path)
         raise environment_error(path, error)
+    os.set_blocking(descriptor, True)
     try:
         yield Sink(path, descriptor, document)
     finally:
@@ -56,8 +64,38 @@ class Sink:
 
 
 def complain(message):
-    """One line on standard error, whatever is in it."""
-    text = os.fsencode(message).decode("utf-8", "backslashreplace")
+    """One line on standard error, whatever is in it, if that is there."""
+    text = name_bytes(message).decode("utf-8", "backslashreplace")
     shown = "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
-    sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
+        sys.stderr.flush()
+
+
+def name_bytes(text):
+    """As file names are encoded here, or, where that has not all of it, as UTF-8."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace")
+
+
+def flush():
+    """What was printed is written, or FimError."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        drop(sys.stdout)
+        raise environment_error("standard output", error)
+
+
+def drop(stream):
+    """What cannot be written is let go: the interpreter would change the exit status for it."""
+    try:
+        if stream:
+            stream.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

@@ -1,12 +1,14 @@
 """Records as Python objects: attributes instead of keys, and the time as a datetime."""
 
+import contextlib
 import datetime
+import gzip
 import json
 import os
 
 from fim.segments import Segments
 
-__all__ = ["Record", "read"]
+__all__ = ["Record", "read", "streams"]
 
 
 class Fields:
@@ -58,29 +60,37 @@ def wrap(value):
 
 
 def read(source):
-    """Iterate the records of a file or an open stream of JSON lines, or of a journal, by its
-    directory; needs no root."""
-    if isinstance(source, str) and os.path.isdir(source):
-        for record in read_journal(source):
-            yield record
-        return
+    """Iterate the records of a file (.gz: compressed) or an open stream of JSON lines, or of a
+    journal, by its directory; needs no root. What a crash left of a last line is passed over."""
     if hasattr(source, "read"):
-        for line in source:
-            yield Record.of_line(line)
-        return
-    with open(source, "rb") as stream:
-        for record in read(stream):
+        for record in records_of(source):
             yield record
+        return
+    path = os.fsdecode(source)
+    of_journal = os.path.isdir(path)
+    for _, file in streams(path):
+        for record in records_of(file):
+            if record.seq is not None or not of_journal:  # not what it writes of itself
+                yield record
 
 
-def read_journal(path):
-    """Those of all its segments; not the lines that it writes of itself."""
-    segments = Segments(path)
-    try:
-        for number in segments.numbers():
-            with segments.reader(number) as lines:
-                for record in read(lines):
-                    if record.seq is not None:
-                        yield record
-    finally:
-        segments.close()
+def records_of(lines):
+    """Those of a stream."""
+    for line in lines:
+        try:
+            yield Record.of_line(line)
+        except ValueError:
+            if line.endswith(b"\n" if isinstance(line, bytes) else "\n"):
+                raise
+
+
+def streams(path):
+    """(name, binary file) of what has records there: a file, or a journal's segments in order."""
+    if os.path.isdir(path):
+        with contextlib.closing(Segments(os.path.realpath(path))) as segments:
+            for number in segments.numbers():
+                with segments.reader(number) as file:
+                    yield os.path.join(path, segments.name(number)), file
+        return
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+        yield path, file

@@ -10,7 +10,9 @@ import re
 
 from fim.verify import BAD_FILE, batches
 
-__all__ = ["Query", "search"]
+__all__ = ["NO_RECORD", "Query", "search"]
+
+NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 PLAIN = re.compile(r"[\w./+ -]+", re.ASCII)
 GLOB = re.compile(r"[*?[]")
@@ -104,7 +106,7 @@ def fitting(file, query):
         for line in lines.splitlines(True) + [chain]:
             try:
                 record = query.fits(line)
-            except ValueError:
+            except NO_RECORD:
                 continue
             if record:
                 yield line, record

@@ -14,7 +14,7 @@ __all__ = ["Loss", "Spool"]
 
 ROOM = 32 << 20  # bytes that wait at most
 RETRY_SECONDS = 1.0
-FAILURES = (OSError, FimError)
+FAILURES = (Exception,)  # a thread that is gone says nothing, and writes nothing
 
 # So many records were not kept, between these times (ns since 1970), and why.
 Loss = collections.namedtuple("Loss", "records since until reason")
@@ -39,7 +39,7 @@ class Spool(threading.Thread):
         self.changed = threading.Condition()
         self.pieces = collections.deque()
         self.lost = None
-        self.ending = False
+        self.ending = self.ended = False
         self.stream = None
         self.packer = None
         self.packed = 0
@@ -80,7 +80,7 @@ class Spool(threading.Thread):
             self.ending = True
             self.changed.notify()
         self.join(patience)
-        return not self.is_alive()
+        return self.ended
 
     # --- the thread ---
 
@@ -98,6 +98,7 @@ class Spool(threading.Thread):
             if self.ending and not self.pieces and not self.asides:
                 break
         self.persist(self.journal.close)
+        self.ended = True
 
     def open(self):
         """Make the journal."""
@@ -129,7 +130,9 @@ class Spool(threading.Thread):
 
     def fail(self, error):
         """Not now."""
-        self.failing = getattr(error, "strerror", None) or str(error)
+        told = isinstance(error, (OSError, FimError))
+        self.failing = (getattr(error, "strerror", None)
+                        or (str(error) if told else "%s: %s" % (type(error).__name__, error)))
 
     def persist(self, act):
         """Do it, again and again until it succeeds."""
@@ -156,13 +159,14 @@ class Spool(threading.Thread):
         self.packed = self.journal.number
         self.packer = threading.Thread(target=pack_all, args=(self.journal.segments,),
                                        name="compress", daemon=True)
-        self.packer.start()
+        with contextlib.suppress(RuntimeError):  # no thread more can be had now
+            self.packer.start()
 
 
 def pack_all(segments):
     """Every segment but the newest. One that cannot be stays as it is until the next is over."""
     os.setpriority(os.PRIO_PROCESS, 0, 19)  # of this thread only
     for number in segments.numbers()[:-1]:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, FimError):
             if not segments.is_packed(number):
                 segments.pack(number)

@@ -14,21 +14,33 @@ __all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "j
 WELL, DEGRADED, BLIND, NOT_RUNNING = range(4)
 NAME, LOCK = "status.json", "lock"
 STALE_SECONDS = 60
+LOCK_SECONDS, LOOK_SECONDS = 1.0, 0.02  # `fim status` has the lock for a moment
 LOSS_SECONDS = 3600  # so long a loss leaves it degraded
 NOT_WHOLE = ("degraded", "not_seen")
 NOT_SENDING = ("waiting", "failed")
+NEEDED = {"time", "blind", "coverage", "journal_failing", "journal_lost"}
 SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def lock(state):
     """A descriptor that says that fim runs there; None if another one does."""
     descriptor = os.open(os.path.join(state, LOCK), os.O_RDWR | os.O_CREAT | SAFE, 0o600)
+    end = time.monotonic() + LOCK_SECONDS
+    while not take(descriptor):
+        if time.monotonic() > end:
+            os.close(descriptor)
+            return None
+        time.sleep(LOOK_SECONDS)
+    return descriptor
+
+
+def take(descriptor):
+    """Whether the lock is ours now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        return False
+    return True
 
 
 def is_running(state):
@@ -73,6 +85,7 @@ class Status:
             "counts": counts, "events_per_second": self.rate(counts),
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
+            "comparison_failing": daemon.comparison.failing,
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
@@ -98,12 +111,17 @@ def read(state):
     """What was noted last, {} for nothing; and whether fim runs."""
     path = os.path.join(state, NAME)
     try:
+        running = is_running(state)
         with open(path, encoding="ascii") as file:
-            return json.load(file), is_running(state)
+            members = json.load(file)
     except FileNotFoundError:
-        return {}, is_running(state)
+        return {}, running
     except (OSError, ValueError) as error:
-        raise FimError("fim: %s: %s" % (path, getattr(error, "strerror", None) or error))
+        raise FimError("fim: %s: %s" % (getattr(error, "filename", None) or path,
+                                        getattr(error, "strerror", None) or error))
+    if not (isinstance(members, dict) and NEEDED <= set(members)):
+        raise FimError("fim: %s: not what fim run writes" % path)
+    return members, running
 
 
 def complaints(members, now):
@@ -118,6 +136,8 @@ def complaints(members, now):
         yield DEGRADED, "the journal cannot be written: %s" % members["journal_failing"]
     if members["journal_lost"] and now - members["journal_lost"] < LOSS_SECONDS:
         yield DEGRADED, "records were lost within the last hour"
+    if members.get("comparison_failing"):
+        yield DEGRADED, "the comparison with the baseline failed: %(comparison_failing)s" % members
     for sink in members.get("sinks", ()):
         if sink["error"] and sink["state"] in NOT_SENDING:
             yield DEGRADED, "sink %(sink)s: %(state)s: %(error)s" % sink

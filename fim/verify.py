@@ -47,16 +47,23 @@ Anchor = collections.namedtuple("Anchor", "journal machine_id link hash")
 
 
 def anchors(lines):
-    """The Anchors in JSON lines of a collector: whatever has a `head` (heartbeats). ValueError,
-    KeyError, TypeError or AttributeError: they are no records."""
+    """The Anchors in JSON lines of a collector: whatever has a `head` (heartbeats), be they
+    records or ECS or OCSF documents of them. ValueError, KeyError, TypeError or AttributeError:
+    they are none of these."""
     for line in lines:
         if '"head"' not in line:
             continue
         record = json.loads(line)
-        head = record.get("head")
-        if isinstance(head, dict) and "journal" in head:
-            yield Anchor(head["journal"], record["host"]["machine_id"] or "", int(head["link"]),
-                         head["hash"])
+        for members in (record, record.get("fim"), record.get("unmapped")):
+            head = (members or {}).get("head")
+            if isinstance(head, dict) and "journal" in head:
+                yield Anchor(head["journal"], machine_of(record), int(head["link"]), head["hash"])
+
+
+def machine_of(record):
+    """The machine id in a record, or a document of one."""
+    host, device = record.get("host") or {}, record.get("device") or {}
+    return host.get("machine_id") or host.get("id") or device.get("uid") or ""
 
 
 def batches(file, live=False):
@@ -94,6 +101,7 @@ class Verifier:
         self.kept = collections.defaultdict(list)
         for anchor in kept:
             self.kept[anchor.journal].append(anchor)
+        self.wanted = {anchor.link for found in self.kept.values() for anchor in found}
         self.secret = secret
         self.journal = self.machine_id = self.key = None
         self.expired = {"segment": 0, "link": 0, "hash": GENESIS, "records": 0}
@@ -177,7 +185,8 @@ class Verifier:
             yield finding
         self.head = head_of(link.link, line)
         self.first = self.first or link
-        self.seen[link.link] = self.head.hash
+        if link.link in self.wanted:
+            self.seen[link.link] = self.head.hash
 
     def wrong(self, link, lines, line):
         """The kinds of what is wrong with a link by itself and with the one before."""

@@ -103,3 +103,15 @@ def test_compiler_complains(monkeypatch, tmp_path):
               "socket.SOCK_SEQPACKET).send(b\"{\\\"error\\\": \\\"failed\\\"}\")' $2\n" % sys.executable)
     text = load(monkeypatch, tmp_path, script)
     assert "bpf_c/x.c:3:1" in text and "5.5" in text
+
+
+def test_ctrl_c_is_not_for_the_loader(monkeypatch, tmp_path):
+    """It is of another session, and what is thrown here ends it."""
+    text = load(monkeypatch, tmp_path, "cut -d' ' -f6 /proc/$$/stat >&2; exit 1\n")
+    assert text.rpartition(" ")[2].isdigit() and text.rpartition(" ")[2] != str(os.getsid(0))
+
+    def receive(*unused):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(bpf, "receive", receive)
+    with pytest.raises(KeyboardInterrupt):
+        bpf.run_one(interpreter(tmp_path, "exec sleep 1000\n"), {}, bpf.Attachment(kernel(), 1))

@@ -125,6 +125,19 @@ def test_a_file_that_moves_while_it_is_read(tmp_path, contents, monkeypatch):
     assert taken(contents, 1)[0]["against"] is None
 
 
+def test_a_malformed_approved_row(tmp_path):
+    """It does not end the thread."""
+    (tmp_path / "one").write_text("x")
+    (tmp_path / "two").write_text("x")
+    rows = {os.fsencode(str(tmp_path / "one")): b"x"}
+    contents = Contents(rows.get, lambda: NOW)
+    contents.start()
+    contents.put(noted((1, tmp_path / "one"), (2, tmp_path / "two")))
+    one, two = taken(contents, 2)
+    assert (one["hash_state"], one["reason"]) == ("skipped", "malformed facts")
+    assert two["hash_state"] == "stable"
+
+
 def test_names_that_are_not_text(tmp_path, contents):
     path = os.fsencode(str(tmp_path)) + b"/\xff\n"
     with open(path, "w") as file:

@@ -328,3 +328,10 @@ def test_a_link_in_place_of_a_segment(own):
     os.symlink(own + "x", name)
     found = tampered(verify(own)[0])
     assert found[0].kind == "unreadable" and found[0].segment == 2
+
+
+def test_only_hashes_that_are_asked_for_are_kept(own, made):
+    """Of a journal of millions of links."""
+    assert verify(own)[1].seen == {}
+    anchor = made[1][2]
+    assert verify(own, kept=[anchor])[1].seen == {anchor.link: anchor.hash}

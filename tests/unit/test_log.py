@@ -16,7 +16,9 @@ from fim.errors import UsageError
 from fim.journal import Journal
 from fim.moments import moment
 from fim.segments import Segments
-from fim.stream import Stream
+from fim.sinks import documents
+from fim.stream import Stream, path_members
+from fim.verify import anchors
 
 STREAM = "ef" * 16
 
@@ -137,6 +139,73 @@ def test_a_damaged_segment_is_said(state, tmp_path, events):
     status, said, errors = fim("log", "--state", copy, "--format", "json")
     assert status == 0 and "see fim verify" in errors
     assert 0 < len(said.splitlines()) < len(events)
+
+
+def test_a_name_that_is_not_text(tmp_path):
+    """Is asked for by its bytes, or as it is shown."""
+    journal = Journal(Segments(str(tmp_path / "journal"), make=True), journals.MACHINE)
+    Stream(journal.append).emit("found", path_members("path", b"/d/\xff\xe4/file"))
+    journal.close()
+    for name in (b"/d/\xff\xe4", b"/d/\xff*", rb"/d/\xff\xe4/file"):
+        done = subprocess.run([sys.executable, "-m", "fim", "log", "--state", str(tmp_path), "--path",
+                               name], cwd=ROOT, stdout=subprocess.PIPE)
+        assert len(done.stdout.splitlines()) == 1, name
+
+
+@pytest.mark.parametrize("form", ("text", "json"))
+def test_lines_that_are_no_records(tmp_path, form):
+    """They are passed over: telling of them is what verify is for."""
+    journal = Journal(Segments(str(tmp_path / "journal"), make=True), journals.MACHINE)
+    at = '"time": "2026-11-23T04:54:31.825802160Z"'
+    for line in ("{%s}", '[{%s}]', '{"kind": [], %s}', '{"kind": "event", %s}'):
+        journal.append((line % at).encode() + b"\n")
+    journal.append(b'{"v": 1, "kind": "error", %s, "message": "whole"}\n' % at.encode())
+    journal.close()
+    status, said, errors = fim("log", "--state", str(tmp_path), "--format", form)
+    assert (status, errors) == (0, "") and "whole" in said.splitlines()[-1]
+
+
+def heartbeat(head, journal):
+    """As a daemon sends it."""
+    lines = []
+    stream = Stream(lines.append)
+    stream.emit("heartbeat", {"counts": {}, "waiting": 0,
+                              "head": dict(head._asdict(), journal=journal.id, segment=1)})
+    record = json.loads(lines[0].decode())
+    record["host"] = {"name": "h", "machine_id": journals.MACHINE, "boot_id": None}
+    return json.dumps(record).encode() + b"\n"
+
+
+@pytest.mark.parametrize("form", ("json", "ecs", "ocsf"))
+def test_anchors_of_each_form(tmp_path, form):
+    """A head is found in each, and one that is another is told."""
+    journal, heads = journals.write(str(tmp_path / "journal"))
+    kept, verify = tmp_path / "kept", ("verify", "--state", str(tmp_path), "--anchors",
+                                       str(tmp_path / "kept"))
+    for head, status in ((heads[5], 0), (heads[5]._replace(hash="0" * 64), 1)):
+        line = heartbeat(head, journal)
+        kept.write_bytes(line if form == "json" else documents(form)(line[:-1]) + b"\n")
+        assert fim(*verify)[0] == status
+
+
+def test_the_machine_of_an_anchor(tmp_path):
+    """Is in a document, too."""
+    journal, heads = journals.write(str(tmp_path / "journal"))
+    line = heartbeat(heads[-1], journal).decode().strip()
+    for form in ("ecs", "ocsf"):
+        anchor, = anchors([documents(form)(line.encode()).decode()])
+        assert anchor == (journal.id, journals.MACHINE, heads[-1].link, heads[-1].hash)
+
+
+@pytest.mark.parametrize("text", ("", '{"kind": "event"}\n', '{"kind":"heartbeat","head":null}\n',
+                                  "no record\n"))
+def test_a_file_without_anchors(tmp_path, text):
+    """Compares nothing, so it passes nothing."""
+    journals.write(str(tmp_path / "journal"))
+    (tmp_path / "kept").write_text(text)
+    status, said, errors = fim("verify", "--state", str(tmp_path), "--anchors",
+                               str(tmp_path / "kept"))
+    assert (status, said) == (18, "") and "no heartbeat" in errors
 
 
 MOMENTS = {"90s": -90, "30m": -1800, "1h": -3600, "2d": -2 * 86400, "1w ago": -7 * 86400, "now": 0}

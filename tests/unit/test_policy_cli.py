@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """fim policy, explain, replay, maintenance: as a user without root calls them."""
+import gzip
 import json
 import os
 import subprocess
@@ -47,13 +48,20 @@ def test_policy_as_data():
     assert all(plan["watches"] and plan["rules"] for plan in plans)
 
 
-@pytest.mark.parametrize("verb", ["policy", "replay"])
-def test_refused(written, verb):
+@pytest.mark.parametrize("verb,expected", [("policy", 1), ("replay", 17)])
+def test_refused(written, verb, expected):
     path = written("from fim.policy import Policy\n\npolicy = Policy(\n")
     words = [path] if verb == "policy" else [ATTACKS, "-c", path]
     status, said, errors = fim(verb, *words)
-    assert (status, said) == (17, "")
+    assert (status, said) == (expected, "")
     assert errors.startswith("fim: %s:3: " % path) and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", (["--nosuch"], ["--format", "xml"], ["/no such"],
+                                   [PASSWORDS, "--output", "/no such/file"]), ids=" ".join)
+def test_policy_is_a_verb_that_acts(words):
+    status, said, errors = fim("policy", *words)
+    assert (status, said) == (1, "") and errors.count("\n") == 1
 
 
 def test_refused_where_it_acts(written):
@@ -79,6 +87,18 @@ def test_explain_a_rule():
     status, _, errors = fim("explain", "--rule", "nosuch", "-c", logs)
     assert status == 1 and "nosuch" in errors
     assert fim("explain", "-c", logs)[0] == 1
+
+
+def test_explain_as_data():
+    shadow = json.loads(fim("explain", "/etc/shadow", "-c", PASSWORDS, "--format", "json")[1])
+    assert (shadow["policy"], shadow["path"]) == ("passwords", "/etc/shadow")
+    assert [rule["name"] for rule in shadow["rules"]] == ["password_database"]
+    assert [watch["excluded"] for watch in shadow["watches"]] == [False]
+    swapped = json.loads(fim("explain", "/etc/x.swp", "-c", PASSWORDS, "--format", "json")[1])
+    assert [watch["excluded"] for watch in swapped["watches"]] == [True] and not swapped["rules"]
+    logs = os.path.join(POLICIES, "logs.py")
+    rule = json.loads(fim("explain", "--rule", "log_cut", "-c", logs, "--format", "json")[1])
+    assert rule["rule"]["name"] == "log_cut" and rule["paths"][0]["withheld"]
 
 
 def test_replay(written):
@@ -109,8 +129,9 @@ def test_replay_of_a_directory_and_of_standard_input(tmp_path):
     with open(ATTACKS, "rb") as file:
         lines = file.read().splitlines(True)
     half = len(lines) // 2
-    (tmp_path / "1").write_bytes(b"".join(lines[:half]))
-    (tmp_path / "2").write_bytes(b"".join(lines[half:]) + b'{"cut')
+    (tmp_path / "00000001.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[:half])))
+    (tmp_path / "00000002.jsonl").write_bytes(b"".join(lines[half:]) + b'{"cut')
+    (tmp_path / "00000001.jsonl.gz.new").write_bytes(b"left by a crash")
     whole = fim("replay", ATTACKS, "-c", PASSWORDS)
     parts = fim("replay", str(tmp_path), "-c", PASSWORDS)
     assert parts[:2] == whole[:2] and "no end" in parts[2]
@@ -118,11 +139,23 @@ def test_replay_of_a_directory_and_of_standard_input(tmp_path):
 
 
 def test_replay_of_what_is_no_journal(tmp_path):
-    (tmp_path / "x").write_text("no record\n")
+    (tmp_path / "00000001.jsonl").write_text("no record\n")
     status, said, errors = fim("replay", str(tmp_path), "-c", PASSWORDS)
     assert (status, said) == (18, "") and "no record" in errors
     assert fim("replay", str(tmp_path / "y"), "-c", PASSWORDS)[0] == 18
     assert fim("replay", "-c", PASSWORDS)[0] == 15
+    (tmp_path / "empty").mkdir()
+    status, said, errors = fim("replay", str(tmp_path / "empty"), "-c", PASSWORDS)
+    assert (status, said) == (18, "") and "no segment" in errors
+
+
+def test_replay_of_a_file_that_is_cut(tmp_path):
+    with open(ATTACKS, "rb") as file:
+        whole = gzip.compress(file.read())
+    (tmp_path / "00000001.jsonl.gz").write_bytes(whole[:len(whole) // 2])
+    for path in (tmp_path, tmp_path / "00000001.jsonl.gz"):
+        status, _, errors = fim("replay", str(path), "-c", PASSWORDS)
+        assert status == 18 and "00000001.jsonl.gz: " in errors and errors.count("\n") == 1
 
 
 def test_maintenance(tmp_path):
@@ -133,5 +166,7 @@ def test_maintenance(tmp_path):
     status, said, _ = fim("maintenance", "begin", "--for", "2h", "--reason", "CHG-1", *state)
     assert status == 0 and "CHG-1" in said
     assert "CHG-1" in fim("maintenance", "status", *state)[1]
+    said = json.loads(fim("maintenance", "status", "--format", "json", *state)[1])
+    assert said["active"] is True and said["reason"] == "CHG-1"
     assert fim("maintenance", "end", *state)[:2] == (0, "no maintenance\n")
     assert fim("maintenance", "end", *state)[0] == 1

@@ -2,6 +2,7 @@
 """fim run where nothing can be attached: it says so, keeps its journal, and tries again. And
 the parts of it that need no kernel."""
 import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -21,6 +22,7 @@ import pytest
 import journals
 from core_build import ROOT
 from fim import host, status
+from fim.comparison import Comparison
 from fim.journal import Journal
 from fim.seal import first_key
 from fim.segments import Segments
@@ -242,6 +244,29 @@ def test_the_comparison_goes_on(tmp_path):
     assert fim("verify", "--state", state)[0] in (0, 2)  # one may have been ended
 
 
+def test_a_comparison_that_fails(tmp_path):
+    """Is told, and degrades."""
+    os.mkdir(str(tmp_path / "state"), 0o700)
+    (tmp_path / "state" / "fim.db").write_text("no database")
+    if os.geteuid() == 0 and os.path.exists(KPROBES):
+        for name in ("state", "state/fim.db"):
+            shutil.chown(str(tmp_path / name), 65534, 65534)
+    with Run(tmp_path, "--check-hours", "0.0001") as run:
+        eventually(lambda: run.has("error"))
+        eventually(lambda: "the comparison with the baseline failed: " in fim(
+            "status", "--state", run.state)[1])
+        run.stop()
+    error = next(record for record in run.records() if record["kind"] == "error")
+    assert error["where"] == "check" and "fim.db" in error["message"]
+
+
+@pytest.mark.parametrize("status,said,why", (
+    (0, b"", None), (7, b"fim: /x: no such file\n", None), (18, b"fim: a\nfim: b\n", "b"),
+    (1 << 7, b"", "it left with 128"), (-9, b"fim: a\n", "it was ended by signal SIGKILL")))
+def test_why_a_comparison_failed(status, said, why):
+    assert Comparison.why(status, said) == why
+
+
 # --- the spool ---------------------------------------------------------------
 
 
@@ -319,6 +344,28 @@ def test_no_room(tmp_path):
     assert journals.verify(path)[1].records == 1001
 
 
+@pytest.mark.parametrize("error", (EOFError("cut short"), KeyError("expired"), OverflowError()))
+def test_what_nobody_foresaw_does_not_end_it(tmp_path, error):
+    """It is told, and tried again."""
+    class Harmed(Journal):
+        """Fails until the test lets it."""
+        harmed = True
+
+        def tick(self):
+            if Harmed.harmed:
+                raise error
+            super().tick()
+    path = str(tmp_path / "journal")
+    spool = Spool(lambda: Harmed(Segments(path, make=True), journals.MACHINE))
+    spool.start()
+    spool.put("a", journals.records(1, 300))
+    assert type(error).__name__ in eventually(lambda: spool.failing)
+    assert not spool.close(0)
+    Harmed.harmed = False
+    assert spool.close(PATIENCE) and spool.failing is None
+    assert journals.verify(path)[0] == [] and journals.verify(path)[1].records == 301
+
+
 def test_no_directory_at_first(tmp_path):
     """What comes meanwhile waits."""
     path = str(tmp_path / "place" / "journal")
@@ -367,6 +414,7 @@ VERDICTS = {
     "lost": ({"journal_lost": 500}, status.DEGRADED),
     "lost long ago": ({"journal_lost": -9000}, status.WELL),
     "silent": ({"time": 900}, status.DEGRADED),
+    "not compared": ({"comparison_failing": "no space"}, status.DEGRADED),
 }
 
 
@@ -376,6 +424,26 @@ def test_verdicts(case):
     found, complaints = status.judge(dict(NOTED, **members), True, 1010)
     assert found == verdict and bool(complaints) == (verdict != status.WELL)
     assert status.judge(dict(NOTED, **members), False, 1010)[0] == status.NOT_RUNNING
+
+
+def test_a_look_at_the_status_keeps_nobody_from_running(tmp_path, monkeypatch):
+    """It has the lock for a moment; only who runs keeps it."""
+    state = str(tmp_path)
+    held = os.open(state + "/lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    looks = []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        fcntl.flock(held, fcntl.LOCK_UN)
+    monkeypatch.setattr(status.time, "sleep", sleep)
+    mine = status.lock(state)
+    assert mine is not None and looks and status.is_running(state)
+    monkeypatch.undo()
+    assert status.lock(state) is None
+    os.close(mine)
+    os.close(held)
+    assert not status.is_running(state)
 
 
 def test_no_status_yet():
