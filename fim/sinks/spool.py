@@ -7,6 +7,7 @@ kept beside them: the name of the last one is the next number, also after a cras
 
 import bisect
 import collections
+import contextlib
 import fcntl
 import os
 import threading
@@ -38,6 +39,12 @@ class Segment:
             self.size = content.rfind(b"\n") + 1
             self.lines = content.count(b"\n")
             file.truncate(self.size)
+
+
+def remove(segment):
+    """Its file; one that cannot be removed, or was, holds up no record."""
+    with contextlib.suppress(OSError):
+        os.unlink(segment.path)
 
 
 class Spool:
@@ -81,7 +88,7 @@ class Spool:
         if self.segments and self.segments[-1].first == self.number:
             return
         if self.segments and not self.segments[-1].lines:
-            os.unlink(self.segments.pop().path)
+            remove(self.segments.pop())
         self.segments.append(Segment(path, self.number))
 
     def append(self, lines):
@@ -122,7 +129,7 @@ class Spool:
         while len(self.segments) > 1 and self.bytes() > self.limit:
             oldest = self.segments.pop(0)
             self.dropped += oldest.lines
-            os.unlink(oldest.path)
+            remove(oldest)
 
     def bytes(self):
         """What is kept."""
@@ -162,9 +169,20 @@ class Spool:
                 if not lines.endswith(b"\n"):
                     cut = lines.rfind(b"\n") + 1
                     lines = lines[:cut] if cut else lines + file.readline()
-        except FileNotFoundError:  # dropped for want of room meanwhile
-            return place, b"", Place(place.number + 1, 0)
+        except FileNotFoundError:
+            return place, b"", self.behind(segment, place)
         return place, lines, Place(place.number + lines.count(b"\n"), place.offset + len(lines))
+
+    def behind(self, gone, place):
+        """The place behind a file that is not there. Either it was dropped for want of room
+        meanwhile, or somebody removed it: what of it was not read is lost."""
+        with self.lock:
+            if gone in self.segments:
+                if gone is self.segments[-1]:
+                    self.begin_segment()
+                self.segments.remove(gone)
+                self.dropped += gone.first + gone.lines - place.number
+            return Place(gone.first + gone.lines, 0)
 
     def discard(self, place):
         """What is before `place` has arrived."""
@@ -172,7 +190,8 @@ class Spool:
             if place.number == self.end() and self.segments[-1].lines:
                 self.begin_segment()
             while len(self.segments) > 1 and self.segments[1].first <= place.number:
-                os.unlink(self.segments.pop(0).path)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.segments.pop(0).path)
 
     def close(self):
         """Keep what is there for the next process."""
