@@ -238,6 +238,8 @@ class Monitor:
         """Watch these, too, while everything else goes on; nothing that is watched is let go."""
         self.exclude(exclude)
         added = [path for path in roots(paths) if path not in self.roots]
+        if not added:
+            return
         self.roots += added
         self.session.hold(True)
         try:

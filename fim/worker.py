@@ -40,11 +40,13 @@ class Worker:
     plans        what the policies declare (fim.policy.Policy.plan), a list
     """
 
-    def __init__(self, files, patience=PATIENCE, live=True):
+    def __init__(self, files, patience=PATIENCE, live=True, fit=lambda plans: None):
         """Load the policies: PolicyError, when they are refused. `live`: the time of records is
-        now; that of a journal passes with its records."""
+        now; that of a journal passes with its records. `fit` raises PolicyError, when what
+        other policies declare cannot be in force here."""
         self.files = files
         self.live = live
+        self.fit = fit
         self.patience = patience
         self.batches = collections.deque()  # not judged, or waited for
         self.sent = 0                       # how many of them this child has
@@ -260,11 +262,13 @@ class Worker:
         child, files = self.successor
         try:
             plans = child.loaded()
+            if plans is None:
+                return
+            self.fit(plans)
         except (PolicyError, ValueError) as error:
             self.refuse(child, str(error))
             return
-        if plans is not None:
-            self.replace(child, files, plans)
+        self.replace(child, files, plans)
 
     def refuse(self, child, why):
         """The old ones stay."""

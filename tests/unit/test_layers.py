@@ -117,7 +117,7 @@ LAYERS = {
     "maintenance": {"errors", "facts"},
     "actions": {"errors", "policy_file", "records", "report"},
     "guard": {"actions", "errors", "maintenance", "policy_file", "transaction", "worker"},
-    "judged": {"report"},
+    "judged": {"errors", "report"},
     "cli_policy": {"child", "errors", "guard", "judged", "maintenance", "output", "policy_file", "report",
                    "rule", "selection", "spots", "stream", "worker"},
     "cli_sinks": {"errors", "output", "sinks"},
