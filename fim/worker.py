@@ -52,7 +52,7 @@ class Worker:
         self.sent = 0                       # how many of them this child has
         self.done = 0                       # the number of the last that was judged
         self.number = 0
-        self.told = set()                   # what was said of batches that may be judged again
+        self.told = {}                      # what was said, by the batch: it may be judged again
         self.outcomes = [("policy", {"digest": self.digest(), "state": "loaded"})]
         self.skips, self.suspended = [], []
         self.doubts = set()                 # questions at which a process ended once
@@ -180,7 +180,7 @@ class Worker:
         del answer
         key = json.dumps([self.asking, outcome], sort_keys=True)
         if key not in self.told:
-            self.told.add(key)
+            self.told[key] = self.done + 1
             self.outcomes.append(tuple(outcome))
 
     def hear_done(self, number, answer):
@@ -190,8 +190,8 @@ class Worker:
         while self.batches and self.batches[0].number < (number + 1 if held is None else held):
             self.batches.popleft()
             self.sent -= 1
-        if not self.batches:
-            self.told.clear()
+        first = self.batches[0].number if self.batches else number + 1
+        self.told = {key: batch for key, batch in self.told.items() if batch >= first}
 
     HEARD = {"asking": hear_asking, "say": hear_say, "done": hear_done}
 
