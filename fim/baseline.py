@@ -29,7 +29,9 @@ def now_text():
 
 
 def absolute(path):
-    """The host's own name, whose last link is not followed; bytes."""
+    """The host's own name, whose last link is not followed; bytes. UsageError: it is empty."""
+    if not path:
+        raise UsageError("fim: a path is empty: name . for this directory")
     path = os.path.abspath(os.fsencode(path))
     name = os.path.basename(path)
     return os.path.join(os.path.realpath(os.path.dirname(path)), name) if name else path

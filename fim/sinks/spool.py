@@ -13,6 +13,7 @@ import os
 import threading
 
 from fim.errors import FimError
+from fim.private import make
 
 __all__ = ["Place", "Spool"]
 
@@ -58,7 +59,7 @@ class Spool:
         self.segments = []
         self.tail = None
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
+            make(directory)
             self.guard = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self.guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.recover()

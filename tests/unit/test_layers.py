@@ -52,10 +52,10 @@ LAYERS = {
     "cli_doctor": {"bundle", "coverage", "diagnosis", "doctor", "errors", "kernel", "kernel_facts",
                    "monitor", "needs", "output"},
     "version": set(),
-    "sinks": {"errors", "sinks", "version"},  # each of its modules
+    "sinks": {"errors", "private", "sinks", "version"},  # each of its modules
     "output": {"errors", "sinks"},
     "facts": {"_core"},
-    "database": {"_core", "errors"},
+    "database": {"_core", "errors", "private"},
     "findings": {"facts"},
     "stream": {"facts", "host"},
     "reach": set(),
@@ -67,7 +67,8 @@ LAYERS = {
     "progress": set(),
     "chain": {"facts"},
     "seal": {"errors"},
-    "segments": {"errors"},
+    "private": set(),
+    "segments": {"errors", "private"},
     "journal": {"chain", "facts"},
     "verify": {"chain", "errors", "seal"},
     "moments": {"errors"},

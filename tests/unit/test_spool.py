@@ -146,6 +146,14 @@ def test_one_process_at_a_time(tmp_path):
     queue.close()
 
 
+def test_it_is_for_nobody_else(tmp_path):
+    Spool(str(tmp_path / "a" / "b"), 1 << 20).close()
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert path.stat().st_mode & 0o777 == 0o700
+    for path in (tmp_path / "a" / "b").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_no_place(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FimError):
