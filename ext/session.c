@@ -142,6 +142,8 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	uint64_t now, until;
 	int error;
 
+	if (!session->taps[0])
+		return -EINVAL;
 	if (reconcile_busy(session) && timeout_ms > BUSY_MS)
 		timeout_ms = BUSY_MS;
 	error = tap_wait(session->taps[0], final ? 0 : timeout_ms);

@@ -34,9 +34,10 @@ int session_drain(struct session *session)
 int session_scanner(struct session *session, uint32_t tid, uint32_t mark)
 {
 	struct fim_settings settings = {tid, session->mnt_ns_offset, mark, 0};
+	const struct tap *tap = session_newest(session);
 	uint32_t zero = 0;
 
-	return bpf_map_update(session_newest(session)->maps.settings, &zero, &settings);
+	return tap ? bpf_map_update(tap->maps.settings, &zero, &settings) : -EINVAL;
 }
 
 // Where in struct mnt_namespace the inode number is: where our own is.

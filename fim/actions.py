@@ -2,6 +2,7 @@
 ask by name and never act themselves; what became of it stands in the alert.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -23,6 +24,7 @@ __all__ = ["Actions", "allowed"]
 
 WORDS = ("stop", "kill", "copy", "notify")
 RUN = re.compile(r"run:([a-z0-9_-]+)=(/.+)\Z")
+UNSAFE = re.compile(r"[^\w.-]", re.ASCII)  # in the name of a copy
 WAITING = 64              # copies and commands
 LARGEST = 64 << 20        # bytes of a file that is copied
 RUN_SECONDS = 30
@@ -71,12 +73,25 @@ def signalled(process, number):
             os.close(pinned)
 
 
-def opened(alert):
-    """The regular file that an alert is about, if it still has its path; else OSError."""
-    descriptor = os.open(os.fsencode(alert["path"]), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-                         | os.O_CLOEXEC)
-    state, file = os.fstat(descriptor), alert.get("file") or {}
-    if stat.S_ISREG(state.st_mode) and str(state.st_ino) == file.get("ino"):
+def path_of(alert):
+    """Of the file, bytes; OSError: the record has none."""
+    if "path_b64" in alert:
+        return base64.b64decode(alert["path_b64"])
+    if alert["path"] is None:
+        raise OSError(0, "no path is known")
+    return os.fsencode(alert["path"])
+
+
+def identity(state):
+    """A file's identity as records have it: (device, inode)."""
+    return "%d:%d" % (os.major(state.st_dev), os.minor(state.st_dev)), str(state.st_ino)
+
+
+def opened(path, file):
+    """The regular file, if it still has its path; else OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    state = os.fstat(descriptor)
+    if stat.S_ISREG(state.st_mode) and identity(state) == (file.get("dev"), file.get("ino")):
         if state.st_size <= LARGEST:
             return os.fdopen(descriptor, "rb")
         file = {"larger": True}
@@ -162,9 +177,10 @@ class Actions:
         """The file as it is now, to DIR/kept; opened at once, so that it may go."""
         if not self.state:
             return "failed: only fim run has a place for it"
-        file = opened(alert)
+        path = path_of(alert)
+        file = opened(path, alert.get("file") or {})
         name = "%d-%s" % (time.time_ns() if hasattr(time, "time_ns") else time.time() * 10**9,
-                          re.sub(r"[^\w.-]", "_", os.path.basename(alert["path"]))[:100])
+                          UNSAFE.sub("_", os.fsdecode(os.path.basename(path)))[:100])
         return self.begin(action, lambda: self.keep(file, name))
 
     def keep(self, file, name):

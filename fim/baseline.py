@@ -11,6 +11,7 @@ from fim import _core, host, texts
 from fim.errors import FimError, UsageError
 from fim.facts import difference, time_text, unpack
 from fim.findings import Finding, compare, explain, is_below, relate
+from fim.reach import reached
 
 __all__ = ["ACCEPTABLE", "Check", "Scope", "absolute", "check", "examined", "initialise", "now_text",
            "roots_of"]
@@ -28,7 +29,9 @@ def now_text():
 
 
 def absolute(path):
-    """The host's own name, whose last link is not followed; bytes."""
+    """The host's own name, whose last link is not followed; bytes. UsageError: it is empty."""
+    if not path:
+        raise UsageError("fim: a path is empty: name . for this directory")
     path = os.path.abspath(os.fsencode(path))
     name = os.path.basename(path)
     return os.path.join(os.path.realpath(os.path.dirname(path)), name) if name else path
@@ -181,7 +184,8 @@ class Check:
 def examined(path, algorithm):
     """The facts of a path, None: there is nothing."""
     try:
-        return _core.examine(path, algorithm)
+        with reached(path) as near:
+            return _core.examine(near, algorithm)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return None
@@ -194,7 +198,8 @@ def judge_growth(finding, algorithm):
     if after["size"] < before["size"]:
         return "cut"
     try:
-        prefix = _core.digest_prefix(finding.path, before["size"], algorithm)
+        with reached(finding.path) as near:
+            prefix = _core.digest_prefix(near, before["size"], algorithm)
     except OSError:
         return "rewritten"
     return None if prefix == before.get("hash") else "rewritten"

@@ -4,8 +4,10 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import tarfile
+import tempfile
 import time
 
 __all__ = ["write"]
@@ -37,14 +39,26 @@ def contents(facts, examination):
         yield name, log(command)
 
 
-def write(path, facts, examination):
-    """A tar.gz of mode 0600, there whole or not at all. OSError."""
-    temporary = path + ".new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+def pack(file, facts, examination):
+    """The archive, into an open file."""
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
         for name, text in contents(facts, examination):
             data = text.encode("utf-8")
             member = tarfile.TarInfo("fim-doctor/" + name)
             member.size, member.mtime, member.mode = len(data), int(time.time()), 0o600
             archive.addfile(member, io.BytesIO(data))
-    os.rename(temporary, path)
+
+
+def write(path, facts, examination):
+    """A tar.gz of mode 0600, there whole or not at all, in the place of a file alone. OSError."""
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OSError(0, "it is there, and no regular file")
+    directory = os.path.dirname(os.path.abspath(path))
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".fim-doctor-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            pack(file, facts, examination)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,6 +1,7 @@
 """The verbs of policies: policy, explain, replay, maintenance."""
 
 import contextlib
+import glob
 import json
 import os
 import signal
@@ -48,11 +49,17 @@ def add_actions_option(verb):
                       "run:NAME=/COMMAND; nothing else is done; may be repeated")
 
 
+def usual(options, daemon):
+    """The default policies, if there are any: a daemon's, whatever else it is to watch; of
+    others where no path is named."""
+    asked = daemon or not options.paths
+    return [policy_file.DEFAULT] if asked and glob.glob(policy_file.DEFAULT + "/*.py") else []
+
+
 @contextlib.contextmanager
 def guarded(options, state=None):
-    """The policies at work, or None: those named; the default ones where no path is."""
-    usual = [policy_file.DEFAULT] if not options.paths and os.path.isdir(policy_file.DEFAULT) else []
-    places = options.policies or usual
+    """The policies at work, or None: those named, or the default ones. `state`: a daemon's."""
+    places = options.policies or usual(options, state is not None)
     guard = Guard(places, state, allowing=options.actions) if places else None
     try:
         if guard:

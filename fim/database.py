@@ -5,11 +5,13 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import struct
 import zlib
 
 from fim import _core
 from fim.errors import FimError
+from fim.private import is_ours, make as make_private
 
 __all__ = ["Approved", "Database", "Seal", "open_database"]
 
@@ -75,16 +77,19 @@ class SealedRows:
 
 
 def create(path):
-    """An empty file for nobody else's eyes."""
-    directory = os.path.dirname(path)
-    with contextlib.suppress(FileExistsError):
-        os.makedirs(directory, mode=0o700)
+    """An empty file for nobody else's eyes, where nobody else can put one."""
+    directory = os.path.dirname(path) or "."
+    make_private(directory)
+    if not is_ours(os.stat(directory)):
+        raise FimError("fim: %s: others can write there: chown and chmod 0700 it" % directory)
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def header_version(path):
     """The schema version from the file itself, before SQLite writes to anything."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise FimError("fim: %s: not a regular file: move it away" % path)
     with open(path, "rb") as file:
         header = file.read(HEADER.size)
     if not header:

@@ -53,7 +53,8 @@ class Guard:
     def __init__(self, places=(), state=None, patience=None, allowing=()):
         self.places = places
         self.files = policy_file.read(places)
-        self.worker = Worker(self.files, **({"patience": patience} if patience else {}))
+        self.worker = Worker(self.files, fit=self.here,
+                             **({"patience": patience} if patience else {}))
         self.transactions = Transactions()
         self.maintenance = Maintenance(state)
         self.actions = Actions(allowing, state)
@@ -66,21 +67,22 @@ class Guard:
         """What the policies declare."""
         return self.worker.plans
 
-    def watches(self):
-        """Of all policies."""
-        return [watch for plan in self.plans for watch in plan["watches"]]
-
-    def paths(self):
-        """What to watch here; patterns as what there is of them now."""
-        named = list(dict.fromkeys(watch["path"] for watch in self.watches()))
+    def here(self, plans):
+        """(what to watch here, what there is no directory for); PolicyError: nothing is here."""
+        named = dict.fromkeys(watch["path"] for plan in plans for watch in plan["watches"])
         found = [path for name in named
                  for path in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
         here = [path for path in found if os.path.isdir(os.path.dirname(path))]
-        self.absent = [path for path in found if path not in here]
         if not here:
+            files = self.files or self.worker.files
             raise PolicyError("fim: %s: it watches nothing that is here"
-                              % ", ".join(file.path for file in self.files))
-        return here
+                              % ", ".join(file.path for file in files))
+        return here, [path for path in found if path not in here]
+
+    def paths(self):
+        """What to watch here; patterns as what there is of them now."""
+        paths, self.absent = self.here(self.plans)
+        return paths
 
     def excludes(self):
         """Patterns as those of fim watch."""

@@ -2,6 +2,7 @@
 
 import json
 
+from fim.errors import FimError
 from fim.report import printable
 
 __all__ = ["Judged", "alert_line", "text_of"]
@@ -55,9 +56,22 @@ class Judged:
         """Into the stream."""
         for kind, members in outcomes:
             if kind == "policy" and members["state"] == "loaded":
-                self.monitor.extend(self.guard.paths(), self.guard.excludes())
-                self.monitor.spots.keep(self.guard.plans)
+                self.extend()
             self.monitor.emit(kind, members, text_of(kind, members))
+
+    def extend(self):
+        """Watch what the policies name now. What cannot be watched is said: it ends nothing."""
+        for path in self.trying(self.guard.paths) or ():
+            self.trying(self.monitor.extend, [path], self.guard.excludes())
+        self.monitor.spots.keep(self.guard.plans)
+
+    def trying(self, act, *arguments):
+        """What act() returns; None, and an `error` record, where it cannot be."""
+        try:
+            return act(*arguments)
+        except FimError as error:
+            members = {"where": "policy", "message": str(error).replace("fim: ", "", 1)}
+            self.monitor.emit("error", members, text_of("error", members))
 
     def put(self, lines):
         """To the sink; for people without what is only evidence."""

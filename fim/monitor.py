@@ -143,6 +143,11 @@ class Monitor:
         self.ready = True
         return self
 
+    def expect_open(self):
+        """UsageError: open() was not called."""
+        if self.sight is None:
+            raise UsageError("fim: the monitor is not open: open() it, or use it in a with statement")
+
     def settle(self):
         """Apply what came during the scan: it may have brought directories to read."""
         for turn in range(SETTLE_TURNS):
@@ -238,8 +243,11 @@ class Monitor:
 
     def extend(self, paths, exclude=()):
         """Watch these, too, while everything else goes on; nothing that is watched is let go."""
+        self.expect_open()
         self.exclude(exclude)
         added = [path for path in roots(paths) if path not in self.roots]
+        if not added:
+            return
         self.roots += added
         self.session.hold(True)
         try:
@@ -307,6 +315,7 @@ class Monitor:
 
     def gather(self, timeout_ms):
         """Read the rings; keep the lines for the next pump()."""
+        self.expect_open()
         try:
             self.lines.append(self.session.pump(timeout_ms))
         except OSError as error:

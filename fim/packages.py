@@ -7,7 +7,8 @@ import subprocess
 
 __all__ = ["PackageDatabase", "in_use", "of_this_host"]
 
-AT_ONCE = 500  # paths on one command line
+AT_ONCE = 100   # paths on one command line
+LONGEST = 4096  # bytes of a path that a tool takes; no package has a longer one
 VERIFY_LINE = re.compile(rb"^(?:([S5.?MDLUGTPC]{8,9})|missing)\s+(?:[a-z] )?(/.*)$")
 
 
@@ -19,9 +20,14 @@ def run(command):
     return done.stdout.splitlines()
 
 
+def askable(paths):
+    """Those that a tool can be asked about; a line of output holds no newline."""
+    return [path for path in paths if b"\n" not in path and len(path) < LONGEST]
+
+
 def parts(paths):
-    """Lists of as many as one command line takes; a line of output holds no newline."""
-    paths = [path for path in paths if b"\n" not in path]
+    """Lists of as many as one command line takes."""
+    paths = askable(paths)
     return [paths[at:at + AT_ONCE] for at in range(0, len(paths), AT_ONCE)]
 
 
@@ -71,7 +77,7 @@ class Rpm:
     def owners(self, paths):
         """{path: package}"""
         found = {}
-        for path in paths:
+        for path in askable(paths):
             lines = run(["rpm", "-qf", "--qf", "%{NAME}\n", path])
             if lines and b" " not in lines[0]:  # a name; otherwise "... is not owned by ..."
                 found[path] = lines[0].decode("ascii", "replace")

@@ -30,6 +30,8 @@ def roots(paths):
     found = []
     for path in paths:
         path = os.fspath(path)
+        if not path:
+            raise UsageError("fim: a path is empty: name . for this directory")
         if not answers(path):
             raise UsageError("fim: %s: its file system does not answer: is its server gone?" % path)
         directory, name = os.path.split(os.path.abspath(path))

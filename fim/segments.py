@@ -11,13 +11,13 @@ import re
 import stat
 
 from fim.errors import FimError
+from fim.private import is_ours, make as make_private
 
 __all__ = ["Segments"]
 
 PLAIN, PACKED, PARTIAL = "%08d.jsonl", "%08d.jsonl.gz", "%08d.jsonl.gz.new"
 NAME = re.compile(r"(\d{8})\.jsonl(\.gz)?")
 BLOCK = 1 << 20
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # nor waited for what a FIFO says
 
 
@@ -27,15 +27,14 @@ class Segments:
     def __init__(self, path, make=False):
         self.path = path
         if make:
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            make_private(path)
         self.directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFE)
         if make:
             self.check_owner()
 
     def check_owner(self):
         """Nobody else can put files here."""
-        status = os.fstat(self.directory)
-        if status.st_uid != os.geteuid() or status.st_mode & OTHERS_WRITE:
+        if not is_ours(os.fstat(self.directory)):
             self.close()
             raise FimError("fim: %s: others can write there: chown and chmod 0700 it" % self.path)
 

@@ -40,17 +40,19 @@ class Worker:
     plans        what the policies declare (fim.policy.Policy.plan), a list
     """
 
-    def __init__(self, files, patience=PATIENCE, live=True):
+    def __init__(self, files, patience=PATIENCE, live=True, fit=lambda plans: None):
         """Load the policies: PolicyError, when they are refused. `live`: the time of records is
-        now; that of a journal passes with its records."""
+        now; that of a journal passes with its records. `fit` raises PolicyError, when what
+        other policies declare cannot be in force here."""
         self.files = files
         self.live = live
+        self.fit = fit
         self.patience = patience
         self.batches = collections.deque()  # not judged, or waited for
         self.sent = 0                       # how many of them this child has
         self.done = 0                       # the number of the last that was judged
         self.number = 0
-        self.told = set()                   # what was said of batches that may be judged again
+        self.told = {}                      # what was said, by the batch: it may be judged again
         self.outcomes = [("policy", {"digest": self.digest(), "state": "loaded"})]
         self.skips, self.suspended = [], []
         self.doubts = set()                 # questions at which a process ended once
@@ -178,7 +180,7 @@ class Worker:
         del answer
         key = json.dumps([self.asking, outcome], sort_keys=True)
         if key not in self.told:
-            self.told.add(key)
+            self.told[key] = self.done + 1
             self.outcomes.append(tuple(outcome))
 
     def hear_done(self, number, answer):
@@ -188,8 +190,8 @@ class Worker:
         while self.batches and self.batches[0].number < (number + 1 if held is None else held):
             self.batches.popleft()
             self.sent -= 1
-        if not self.batches:
-            self.told.clear()
+        first = self.batches[0].number if self.batches else number + 1
+        self.told = {key: batch for key, batch in self.told.items() if batch >= first}
 
     HEARD = {"asking": hear_asking, "say": hear_say, "done": hear_done}
 
@@ -260,11 +262,13 @@ class Worker:
         child, files = self.successor
         try:
             plans = child.loaded()
+            if plans is None:
+                return
+            self.fit(plans)
         except (PolicyError, ValueError) as error:
             self.refuse(child, str(error))
             return
-        if plans is not None:
-            self.replace(child, files, plans)
+        self.replace(child, files, plans)
 
     def refuse(self, child, why):
         """The old ones stay."""

@@ -46,10 +46,18 @@ class Feed(threading.Thread):
                     return
                 piece = self.pieces.popleft()
             for outlet in self.outlets:
-                outlet.take(piece)
+                self.hand(outlet, piece)
             if not isinstance(piece, int):
                 with self.changed:
                     self.waiting -= len(piece)
+
+    @staticmethod
+    def hand(outlet, piece):
+        """To one of them; a defect of it is no reason for the others to get nothing."""
+        try:
+            outlet.take(piece)
+        except Exception as error:
+            outlet.fail(error)
 
     def close(self, seconds):
         """What waits goes to the spools, for so long at most."""

@@ -79,7 +79,7 @@ class Outlet:
             self.serve()
             self.change("stopped")
         except Exception as error:
-            self.change("failed", "%s: %s" % (type(error).__name__, error))
+            self.fail(error)
             raise
 
     def serve(self):
@@ -112,6 +112,10 @@ class Outlet:
     def finished(self):
         """Closed, and everything proven."""
         return self.closing.is_set() and self.proven >= self.spool.end() - 1
+
+    def fail(self, error):
+        """A defect, as the state."""
+        self.change("failed", "%s: %s" % (type(error).__name__, error))
 
     def change(self, status, error=None):
         """The state, for `fim status`."""

@@ -7,11 +7,13 @@ kept beside them: the name of the last one is the next number, also after a cras
 
 import bisect
 import collections
+import contextlib
 import fcntl
 import os
 import threading
 
 from fim.errors import FimError
+from fim.private import make
 
 __all__ = ["Place", "Spool"]
 
@@ -40,6 +42,12 @@ class Segment:
             file.truncate(self.size)
 
 
+def remove(segment):
+    """Its file; one that cannot be removed, or was, holds up no record."""
+    with contextlib.suppress(OSError):
+        os.unlink(segment.path)
+
+
 class Spool:
     """A bounded queue of lines in `directory`; a thread may write and another read."""
 
@@ -51,7 +59,7 @@ class Spool:
         self.segments = []
         self.tail = None
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
+            make(directory)
             self.guard = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self.guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.recover()
@@ -81,7 +89,7 @@ class Spool:
         if self.segments and self.segments[-1].first == self.number:
             return
         if self.segments and not self.segments[-1].lines:
-            os.unlink(self.segments.pop().path)
+            remove(self.segments.pop())
         self.segments.append(Segment(path, self.number))
 
     def append(self, lines):
@@ -122,7 +130,7 @@ class Spool:
         while len(self.segments) > 1 and self.bytes() > self.limit:
             oldest = self.segments.pop(0)
             self.dropped += oldest.lines
-            os.unlink(oldest.path)
+            remove(oldest)
 
     def bytes(self):
         """What is kept."""
@@ -162,9 +170,20 @@ class Spool:
                 if not lines.endswith(b"\n"):
                     cut = lines.rfind(b"\n") + 1
                     lines = lines[:cut] if cut else lines + file.readline()
-        except FileNotFoundError:  # dropped for want of room meanwhile
-            return place, b"", Place(place.number + 1, 0)
+        except FileNotFoundError:
+            return place, b"", self.behind(segment, place)
         return place, lines, Place(place.number + lines.count(b"\n"), place.offset + len(lines))
+
+    def behind(self, gone, place):
+        """The place behind a file that is not there. Either it was dropped for want of room
+        meanwhile, or somebody removed it: what of it was not read is lost."""
+        with self.lock:
+            if gone in self.segments:
+                if gone is self.segments[-1]:
+                    self.begin_segment()
+                self.segments.remove(gone)
+                self.dropped += gone.first + gone.lines - place.number
+            return Place(gone.first + gone.lines, 0)
 
     def discard(self, place):
         """What is before `place` has arrived."""
@@ -172,7 +191,8 @@ class Spool:
             if place.number == self.end() and self.segments[-1].lines:
                 self.begin_segment()
             while len(self.segments) > 1 and self.segments[1].first <= place.number:
-                os.unlink(self.segments.pop(0).path)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.segments.pop(0).path)
 
     def close(self):
         """Keep what is there for the next process."""

@@ -2,6 +2,7 @@
 """What alerts ask for: done where it is allowed and where it hits what it means, and only there."""
 import datetime
 import os
+import re
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import pytest
 from fim.actions import Actions, started
 from fim.errors import PolicyError, UsageError
 from fim.guard import Guard
+from fim.stream import path_members
 from streams import ATTACKS, lines_of
 
 ALERT = {"rule": "r", "severity": "high", "message": "said\n\x1b[2J"}
@@ -91,22 +93,46 @@ def test_held(sleeper):
     assert found == {"kill": "held"} and sleeper.poll() is None
 
 
+def file_of(path):
+    """As records have it."""
+    state = os.stat(str(path))
+    return {"dev": "%d:%d" % (os.major(state.st_dev), os.minor(state.st_dev)),
+            "ino": str(state.st_ino)}
+
+
 def test_copy(tmp_path):
     path = tmp_path / "evil x"
     path.write_bytes(b"evil")
-    file = {"ino": str(path.stat().st_ino)}
+    file = file_of(path)
     found, errors = asked(["copy"], "copy", state=str(tmp_path), path=str(path), file=file)
     kept, = (tmp_path / "kept").iterdir()
     assert found == {"copy": "begun"} and not errors and kept.read_bytes() == b"evil"
     assert kept.name.endswith("-evil_x") and kept.stat().st_mode & 0o777 == 0o600
     assert asked(["copy"], "copy", path=str(path), file=file)[0]["copy"].startswith("failed: only")
-    other = dict(file, ino="1")
-    found, _ = asked(["copy"], "copy", state=str(tmp_path), path=str(path), file=other)
-    assert found == {"copy": "failed: another file is there"}
+    for other in (dict(file, ino="1"), dict(file, dev="0:1"), {}):
+        found, _ = asked(["copy"], "copy", state=str(tmp_path), path=str(path), file=other)
+        assert found == {"copy": "failed: another file is there"}
     link = tmp_path / "link"
     link.symlink_to(path)
     found, _ = asked(["copy"], "copy", state=str(tmp_path), path=str(link), file=file)
     assert found["copy"].startswith("failed") and len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_copy_of_a_name_that_is_not_text(tmp_path):
+    path = os.fsencode(str(tmp_path)) + b"/evil \xff\xc3\xa9"
+    with open(path, "wb") as file:
+        file.write(b"evil")
+    found, errors = asked(["copy"], "copy", state=str(tmp_path), file=file_of(os.fsdecode(path)),
+                          **path_members("path", path))
+    kept, = (tmp_path / "kept").iterdir()
+    assert found == {"copy": "begun"} and not errors and kept.read_bytes() == b"evil"
+    assert re.fullmatch(r"[0-9]+-evil__+", kept.name)
+
+
+def test_copy_without_a_path(tmp_path):
+    """A record that names no file, such as one of a dentry that was disconnected."""
+    found, _ = asked(["copy"], "copy", state=str(tmp_path), path=None)
+    assert found == {"copy": "failed: no path is known"}
 
 
 def command(directory, text):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every kind of change is found, with before and after; what is accepted is what was shown."""
+import contextlib
 import json
 import os
 import socket
@@ -257,6 +258,39 @@ def test_a_part_is_compared(tree):
     assert status == NEW and set(findings) == {"dir/n"} and record["checked"] == 3
     status, out, said = tree.fim("check", "/etc")
     assert (status, out) == (15, "") and "/etc" in said
+
+
+def write_deep(tree, name, content):
+    """A file at a path that no system call takes whole."""
+    directory = os.open(tree.top, os.O_RDONLY)
+    for _ in range(60):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir("d" * 250, dir_fd=directory)
+        above, directory = directory, os.open("d" * 250, os.O_RDONLY, dir_fd=directory)
+        os.close(above)
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, dir_fd=directory)
+    os.write(file, content)
+    os.close(file)
+    os.close(directory)
+
+
+def test_what_lies_too_deep_for_a_path_is_a_file_like_others(tree):
+    write_deep(tree, "log", b"first\n")
+    write_deep(tree, "a", b"one\n")
+    tree.init("--growing", "*/dd*/log")
+    write_deep(tree, "log", b"more\n")
+    write_deep(tree, "a", b"more\n")
+    for number in range(3):
+        write_deep(tree, "new%d" % number, b"new\n")
+    for mode in ((), ("--quick",)):
+        status, findings, record = tree.check(*mode)
+        states = {os.path.basename(path): found["state"] for path, found in findings.items()}
+        assert states == {"a": "changed", "new0": "new", "new1": "new", "new2": "new"}
+        assert status == NEW | CHANGED and record["appended"] == 1
+    assert tree.fim("check")[0] == NEW | CHANGED  # the package database is asked, too
+    status, out, _ = tree.fim("accept", record["id"], "--reason", "mine")
+    assert status == 0 and out.startswith("4 accepted")
+    assert tree.check()[:2] == (0, {})
 
 
 def test_roots(tmp_path, tree):

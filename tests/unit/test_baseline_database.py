@@ -126,6 +126,36 @@ def test_no_baseline_yet(tmp_path):
 def test_the_state_is_for_nobody_else(tree):
     assert os.stat(tree.state).st_mode & 0o777 == 0o700
     assert os.stat(path_of(tree)).st_mode & 0o777 == 0o600
+    tree.state += "/x/y/z"
+    tree.init()
+    for level in ("", "/..", "/../.."):
+        assert os.stat(tree.state + level).st_mode & 0o777 == 0o700
+
+
+def test_a_state_that_others_can_write_is_refused(tree):
+    os.chmod(tree.state, 0o777)
+    os.unlink(path_of(tree))
+    status, out, said = tree.fim("init", tree.top)
+    assert (status, out) == (1, "") and "others can write" in said
+    assert not os.path.exists(path_of(tree))
+
+
+@pytest.mark.parametrize("make", (lambda path: os.symlink(path + ".theirs", path), os.mkfifo,
+                                  os.mkdir), ids=("link", "fifo", "directory"))
+def test_what_is_no_file_is_no_database(tree, make):
+    os.rename(path_of(tree), path_of(tree) + ".theirs")
+    before = digest(path_of(tree) + ".theirs")
+    make(path_of(tree))
+    for verb in (("check",), ("init", "--replace", tree.top), ("show",)):
+        status, out, said = tree.fim(*verb)
+        assert status in (1, ERROR) and not out and "not a regular file" in said
+    assert digest(path_of(tree) + ".theirs") == before
+
+
+def test_an_empty_path_is_not_this_directory(tree):
+    for verb in ("init", "check", "show"):
+        status, out, said = tree.fim(verb, "")
+        assert status in (1, 15) and not out and "a path is empty" in said
 
 
 def test_one_writes_at_a_time(tree, monkeypatch):

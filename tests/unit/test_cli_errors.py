@@ -35,6 +35,7 @@ BAD = {
     "no verb": ((), "no verb"),
     "another verb": (("wach", "/etc"), "wach"),
     "no path": (("watch",), "PATH"),
+    "an empty path": (("watch", ""), "empty"),
     "no policy": (("watch", "-c", "/no such/policy.py"), "/no such"),
     "no parent": (("watch", "/no such/directory/file"), "/no such/directory"),
     "another format": (("watch", "--format", "xml", "/etc"), "xml"),

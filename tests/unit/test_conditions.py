@@ -120,9 +120,13 @@ def test_facts_there_and_back():
     assert (found.traceable, found.headers, found.built_for) == ({"vfs_read"}, some.headers, "5.5")
 
 
+class Found:
+    """What an examination found."""
+
+    findings, coverage = [Finding(OK, "kernel", "5.5")], {}
+
+
 def test_bundle(tmp_path):
-    class Found:
-        findings, coverage = [Finding(OK, "kernel", "5.5")], {}
     path = str(tmp_path / "b.tgz")
     bundle.write(path, {"origin": {}}, Found)
     assert os.stat(path).st_mode & 0o777 == 0o600
@@ -132,6 +136,28 @@ def test_bundle(tmp_path):
     assert findings == [{"what": "kernel", "state": "ok", "answer": "5.5"}]
     assert sorted(names) == ["fim-doctor/" + name for name in (
         "coverage.json", "facts.json", "findings.json", "kernel.log", "unit.log")]
+
+
+def test_a_bundle_is_put_in_the_place_of_a_file_alone(tmp_path):
+    """Not of a pipe, nor through a link; nothing is left where it could not be written."""
+    path, other = tmp_path / "b.tgz", tmp_path / "other"
+    other.write_text("mine")
+    (tmp_path / "b.tgz.new").symlink_to(other)
+    path.write_text("the one before")
+    bundle.write(str(path), {"origin": {}}, Found)
+    assert tarfile.is_tarfile(str(path)) and other.read_text() == "mine"
+    before = sorted(os.listdir(str(tmp_path)))
+    with pytest.raises(TypeError):
+        bundle.write(str(path), {"origin": object()}, Found)
+    assert sorted(os.listdir(str(tmp_path))) == before and tarfile.is_tarfile(str(path))
+    path.unlink()
+    for make in (os.mkfifo, os.mkdir, lambda path: os.symlink(str(other), path)):
+        make(str(path))
+        kind = os.lstat(str(path)).st_mode
+        with pytest.raises(OSError, match="no regular file"):
+            bundle.write(str(path), {"origin": {}}, Found)
+        assert os.lstat(str(path)).st_mode == kind and other.read_text() == "mine"
+        os.rename(str(path), str(path) + str(kind))
 
 
 def test_installed_kernel(tmp_path, monkeypatch):

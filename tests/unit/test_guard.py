@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fim.errors import PolicyError
+from fim.errors import PolicyError, UsageError
 from fim.guard import Guard, exclude_patterns
 from fim.spots import Spots
 from fim.judged import Judged
@@ -103,6 +103,18 @@ def test_a_changed_file_is_loaded(guard, policy, monkeypatch):
     assert {members["message"] for kind, members in outcomes if kind == "alert"} == {"Said again."}
 
 
+def test_one_that_watches_nothing_here_is_refused(guard, policy):
+    """The one before stays, and is what a monitor that begins again takes."""
+    wait_for(guard, "policy")
+    paths = guard.paths()
+    policy.write_text("from fim.policy import Policy\npolicy = Policy('x')\n"
+                      "policy.watch('/no such/directory/file')\n")
+    guard.want()
+    assert "policy.py: it watches nothing" in wait_for(guard, "error")["message"]
+    assert guard.paths() == paths
+    assert "alert" in dict(guard.turn(lines_of(ATTACKS)) + guard.finish())
+
+
 def test_wanted_by_a_signal(guard):
     wait_for(guard, "policy")
     guard.want(1, None)
@@ -137,5 +149,28 @@ def test_between_monitor_and_sink(guard, text):
     judged.finish(b"")
     assert there.written == (b"" if text else lines)  # for people without the evidence
     assert [kind for kind, _, _ in there.emitted] == ["policy", "alert"]
-    assert there.extended == [(guard.paths(), guard.excludes())]
+    assert there.extended == [([path], guard.excludes()) for path in guard.paths()]
     assert there.emitted[1][2].startswith("ALERT medium rule: Said.  (content of /etc/passwd")
+
+
+def refuse(plans):
+    del plans
+    raise PolicyError("fim: policy.py: it watches nothing that is here")
+
+
+def test_a_path_that_cannot_be_watched_ends_nothing(guard, monkeypatch):
+    there = Lines()
+
+    def extend(paths, excludes):
+        if paths == ["/etc"]:
+            raise UsageError("fim: /etc: its file system does not answer")
+        there.extended.append(paths)
+    there.extend = extend
+    judged = Judged(there, guard, there.write, False)
+    judged.emit([("policy", {"digest": "x", "state": "loaded"})])
+    assert there.extended == [[path] for path in guard.paths() if path != "/etc"]
+    assert [(kind, members.get("message")) for kind, members, _ in there.emitted] == [
+        ("error", "/etc: its file system does not answer"), ("policy", None)]
+    monkeypatch.setattr(guard, "here", refuse)
+    judged.emit([("policy", {"digest": "x", "state": "loaded"})])
+    assert [kind for kind, _, _ in there.emitted[2:]] == ["error", "policy"]

@@ -117,6 +117,19 @@ def test_rpm(tmp_path, monkeypatch):
     assert states(packages.Rpm(), top) == dict(expected, same=("fim-try", "differs"))
 
 
+@pytest.mark.parametrize("kind", (packages.Dpkg(), packages.Rpm()), ids=lambda kind: kind.tool)
+def test_no_command_line_is_too_long(kind, monkeypatch):
+    """Whoever may make directories may make long paths, and many; those of packages are short."""
+    commands = []
+    monkeypatch.setattr(packages, "run", lambda command: commands.append(command) or [])
+    long, short = b"/usr" + 20 * (b"/" + 250 * b"*"), [b"/etc/%d" % number for number in range(450)]
+    assert kind.owners([long] * 500 + short + [long]) == {}
+    asked = [word for command in commands for word in command if word in set(short)]
+    assert sorted(asked) == sorted(short)
+    assert max(sum(map(len, command)) for command in commands) < 2**20 // 2
+    assert max(map(len, sum(commands, []))) < 2 * 4096
+
+
 def test_this_host_s_own():
     """The tool that installed Python's link to itself, or one that knows nothing of it."""
     known = packages.of_this_host()

@@ -125,6 +125,37 @@ def test_no_privileges(tmp_path):
     assert all(int(caps[name], 16) == 0 for name in ("CapPrm", "CapEff", "CapInh"))
 
 
+class Silent:
+    """A process that is told what it says."""
+
+    def __init__(self, *unused):
+        del unused
+
+    def load(self):
+        return []
+
+    def kill(self):
+        return 0
+
+
+def test_what_was_said_is_kept_while_it_may_be_said_again(monkeypatch):
+    """Something waits at every moment, and what waits is never long ago."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    for number in range(1, 1001):
+        worker.add_batch([b'{"seq": %d}\n' % number])
+        worker.hear_asking(["rule", number], {})
+        worker.hear_say(["alert", {"events": [number]}], {})
+        worker.hear_done(number, {"held": max(1, number - 2)})
+    assert len(worker.outcomes) == 1001 and len(worker.told) == len(worker.batches) == 3
+    worker.adopt(Silent())
+    for number in range(998, 1001):
+        worker.hear_asking(["rule", number], {})
+        worker.hear_say(["alert", {"events": [number]}], {})
+        worker.hear_done(number, {"held": None})
+    assert len(worker.outcomes) == 1001 and not worker.told and not worker.batches
+
+
 REFUSED = {
     "no python": ("policy = = 1\n", ":1:"),
     "no policy": ("x = 1\n", "no `policy`"),

@@ -348,6 +348,18 @@ def test_what_is_lost_is_told_once(tmp_path, monkeypatch):
     sinks.close(0.1)
 
 
+def test_a_defect_of_one_sink_is_its_own(tmp_path, monkeypatch):
+    """Its state says so; the others get everything."""
+    sinks = Sinks(["file://%s/%s" % (tmp_path, name) for name in ("one", "two")], str(tmp_path))
+    broken, well = sinks.outlets
+    monkeypatch.setattr(broken.spool, "append", lambda lines: 1 // 0)
+    for first in (1, 2):
+        sinks.take(records(1, first))
+    wait_for(lambda: well.state()["proven"] == 2)
+    assert broken.state()["state"] == "failed" and "ZeroDivisionError" in broken.state()["error"]
+    sinks.close()
+
+
 def test_a_disk_that_is_stuck(tmp_path, monkeypatch):
     """The caller goes on; what there is no room for is a hole of that size."""
     monkeypatch.setattr("fim.sinks.feed.ROOM", 50000)

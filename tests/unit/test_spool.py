@@ -86,6 +86,38 @@ def test_the_oldest_go_first_and_are_counted(tmp_path):
     assert all(text.startswith(b"%d:" % number) for number, text in found)
 
 
+@pytest.mark.parametrize("removed", ((0,), (1,), (0, 1)), ids=str)
+def test_files_that_somebody_removed_are_a_hole(tmp_path, removed):
+    """What was in them is counted, and what comes after it goes on."""
+    queue = Spool(str(tmp_path), 1 << 20)
+    queue.append(b"".join(map(line, range(1, 21))))
+    queue.append(b"".join(map(line, range(21, 41))))
+    left = set(range(1, 41)) - {20 * index + n for index in removed for n in range(1, 21)}
+    for index in sorted(removed, reverse=True):
+        os.unlink(queue.segments[index].path)
+    found, place = [], queue.oldest()
+    for _ in range(8):
+        place, lines, after = queue.read(place, 1 << 20)
+        found += enumerate(lines.split(b"\n")[:-1], place.number)
+        place = after
+    assert {number for number, _ in found} == left and queue.dropped == 40 - len(left)
+    queue.append(line(41))
+    assert drain(queue, place)[0] == [(41, line(41)[:-1])]
+    queue.discard(Place(42, 0))
+    assert queue.dropped == 40 - len(left) and len(os.listdir(str(tmp_path))) == 1
+    queue.close()
+
+
+def test_no_room_and_nothing_there_to_remove(tmp_path):
+    queue = Spool(str(tmp_path), 5000)
+    for number in range(1, 301):
+        queue.append(line(number))
+        for name in os.listdir(str(tmp_path)):
+            os.unlink(str(tmp_path / name))
+    assert queue.number == 301 and queue.dropped > 150
+    queue.close()
+
+
 def test_a_full_disk_is_a_hole(tmp_path, monkeypatch):
     """What could not be written is counted, and leaves its numbers empty."""
     queue = Spool(str(tmp_path), 1 << 20)
@@ -112,6 +144,14 @@ def test_one_process_at_a_time(tmp_path):
                           stderr=subprocess.PIPE)
     assert b"another fim" in done.stderr
     queue.close()
+
+
+def test_it_is_for_nobody_else(tmp_path):
+    Spool(str(tmp_path / "a" / "b"), 1 << 20).close()
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert path.stat().st_mode & 0o777 == 0o700
+    for path in (tmp_path / "a" / "b").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_no_place(tmp_path):
