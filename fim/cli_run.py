@@ -44,6 +44,7 @@ def add_verbs(verbs, add_output, add_watching):
                       help="a tree, a file, or a name that does not exist yet")
     cli_policy.add_policy_option(verb)
     cli_policy.add_actions_option(verb)
+    cli_sinks.add_output_sink(verb)
     add_watching(verb)
     add_journal(verb)
     verb.set_defaults(run=run, failed=ACT_ERROR)
@@ -155,6 +156,7 @@ def run(options):
     """fim run: until a signal."""
     stop = Stop()
     options.state = os.path.abspath(options.state)
+    cli_sinks.output_as_sink(options)
     with state_directory(options.state) as state, ready_file(options.ready_file) as ready, \
             cli_sinks.opened_sinks(options) as sinks, \
             cli_policy.guarded(options, options.state) as guard:

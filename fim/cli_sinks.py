@@ -3,13 +3,15 @@
 import contextlib
 import glob
 import os
+import urllib.parse
 
 from fim.errors import UsageError
 from fim.output import opened
 from fim.sinks import FORMATS, Sinks
 from fim.sinks.address import Address
 
-__all__ = ["add_options", "chosen_format", "excluded", "opened_sinks", "outputs"]
+__all__ = ["add_options", "add_output_sink", "chosen_format", "excluded", "opened_sinks",
+           "output_as_sink", "outputs"]
 
 SPOOL = "/var/lib/fim/sinks"
 
@@ -22,6 +24,22 @@ def add_options(verb):
                       "?format=ecs or other options, see fim(8); may be repeated")
     verb.add_argument("--spool", metavar="DIR", default=SPOOL,
                       help="where records wait until a sink has them (%s)" % SPOOL)
+
+
+def add_output_sink(verb):
+    """To a verb whose records go into its journal first."""
+    verb.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="of --output")
+    verb.add_argument("--output", metavar="FILE",
+                      help="append the records to FILE, too: --sink file://FILE by another name")
+
+
+def output_as_sink(options):
+    """Take --output for the sink that it is; FimError where it cannot be written now."""
+    if options.output is None:
+        return
+    with opened(options.output):
+        path = urllib.parse.quote(os.fsencode(os.path.abspath(options.output)))
+    options.sink.append("file://%s?format=%s" % (path, options.format))
 
 
 def chosen_format(options):

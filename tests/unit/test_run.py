@@ -128,6 +128,19 @@ def test_heartbeats_are_anchors(tmp_path):
     assert fim(*verify)[0] == 1
 
 
+def test_the_output_of_a_daemon(tmp_path):
+    """What is journaled is in FILE, too, as the format has it."""
+    output = str(tmp_path / "the output?")
+    with Run(tmp_path, "--output", output, "--format", "ecs", "--spool",
+             str(tmp_path / "sinks")) as run:
+        eventually(lambda: os.path.exists(output) and os.path.getsize(output))
+        run.stop()
+    with open(output) as lines:
+        assert json.loads(next(lines))["fim"]["kind"] == "start"
+    assert fim("run", "/etc", "--state", run.state, "--output", "/proc/none")[::2] == (
+        1, "fim: /proc/none: No such file or directory\n")
+
+
 def test_a_sink_that_nobody_answers(tmp_path):
     """Status says so, and what waits for it."""
     spool = str(tmp_path / "sinks")
