@@ -63,8 +63,8 @@ def accept(database, number, paths, by, reason):
     """Approve exactly what check `number` showed, at `paths` or all of it: (record, moved on).
     What is not any more as it was shown is left."""
     with database.changing():
-        scope = Scope.of_text(database.scope())
         database.sealed()
+        scope = Scope.of_text(database.scope())
         if database.check(number) is None:
             raise UsageError("fim: %d: no such check: fim check gives the number" % number)
         rows = database.findings(number)

@@ -1,5 +1,6 @@
 """The baseline: make it, and compare what is there with it."""
 
+import contextlib
 import errno
 import fnmatch
 import json
@@ -268,14 +269,25 @@ def check_roots(scope, paths):
     return roots
 
 
+@contextlib.contextmanager
+def unless_altered(database):
+    """Errors, but where somebody altered what is approved, that is the error."""
+    try:
+        yield
+    except (AttributeError, TypeError, UsageError, ValueError):
+        database.sealed()
+        raise
+
+
 def check(database, paths=(), quick=False, pace=0, progress=no_progress):
     """Compare what is there with what is approved; what differs is kept for accept()."""
     with database.reading():
-        scope = Scope.of_text(database.scope())
-        result = Check(check_roots(scope, paths), quick)
+        with unless_altered(database):
+            scope = Scope.of_text(database.scope())
+            result = Check(check_roots(scope, paths), quick)
+            survey = scope.survey(result.roots, quick, pace)
         result.baseline = scope.created
         result.digest = database.get("digest")
-        survey = scope.survey(result.roots, quick, pace)
         try:
             approved = database.sealed_rows()
             rows = approved.rows if not paths else (

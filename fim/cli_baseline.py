@@ -5,9 +5,10 @@ import os
 import pwd
 import resource
 
-from fim import approval, baseline, packages, portable, report
+from fim import approval, baseline, cli_policy, packages, portable, report
 from fim.database import open_database
-from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
+from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_POLICY, ANSWER_USAGE, FimError, UsageError
+from fim.guard import Guard
 from fim.output import complain, environment_error, opened
 from fim.progress import Progress
 from fim.report import printable
@@ -49,6 +50,7 @@ def add_init(verbs):
     verb = verbs.add_parser("init", help="approve what is there now: the baseline",
                             description="Examine everything at or below each PATH and approve it.")
     verb.add_argument("paths", nargs="*", metavar="PATH", help="a tree, a file, or a name to come")
+    cli_policy.add_policy_option(verb)
     verb.add_argument("--replace", action="store_true", help="also when there is a baseline")
     verb.add_argument("--hash", metavar="NAME", default="sha256",
                       help="sha256 (the default), sha512, or another that OpenSSL has")
@@ -72,13 +74,14 @@ def add_check(verbs):
     verb = verbs.add_parser("check", help="compare what is there with the baseline")
     verb.usage_status = ANSWER_USAGE
     verb.add_argument("paths", nargs="*", metavar="PATH", help="only this part of the baseline")
+    cli_policy.add_policy_option(verb)
     verb.add_argument("--quick", action="store_true",
                       help="read only files that stat does not clear: not the periodic comparison")
     verb.add_argument("--no-packages", action="store_true",
                       help="do not ask dpkg or rpm about what differs")
     verb.add_argument("--utc", action="store_true", help="text shows UTC, not local time")
     add_rate(verb)
-    verb.set_defaults(run=check, failed=ANSWER_ENVIRONMENT)
+    verb.set_defaults(run=check, failed=ANSWER_ENVIRONMENT, refused=ANSWER_POLICY)
     return verb
 
 
@@ -146,10 +149,22 @@ def globs(patterns):
     return [os.fsencode(pattern) for pattern in patterns]
 
 
+def declared(options):
+    """(paths, growing patterns) of the policies named; none where none is."""
+    if not options.policies:
+        return [], []
+    guard = Guard(options.policies)
+    try:
+        return guard.paths(), guard.growing()
+    finally:
+        guard.close()
+
+
 def examine(options, state):
     """fim init PATH..."""
-    scope = baseline.Scope(baseline.roots_of(options.paths), options.hash,
-                           globs(options.growing), options.one_file_system,
+    paths, growing = declared(options)
+    scope = baseline.Scope(baseline.roots_of(options.paths + paths), options.hash,
+                           globs(options.growing + growing), options.one_file_system,
                            diff=globs(options.diff), never=globs(options.never_show))
     with progress() as shown:
         seal, notices = baseline.initialise(state, scope, options.max_mb_per_s, options.replace,
@@ -160,8 +175,8 @@ def examine(options, state):
 
 def initialise(options):
     """fim init"""
-    if bool(options.paths) == bool(options.source):
-        raise UsageError("fim: init: name each PATH to approve, or --import FILE: "
+    if bool(options.paths or options.policies) == bool(options.source):
+        raise UsageError("fim: init: name each PATH to approve, or -c POLICY, or --import FILE: "
                          "see fim init --help")
     raise_file_limit()
     with database(options, make=True) as state, opened(options.output, options.format) as sink:
@@ -187,9 +202,10 @@ def add_packages(findings):
 def check(options):
     """fim check"""
     raise_file_limit()
+    paths = options.paths + declared(options)[0]
     with database(options) as state, opened(options.output, options.format) as sink:
         with progress(*state.totals()) as shown:
-            result = baseline.check(state, options.paths, options.quick, options.max_mb_per_s,
+            result = baseline.check(state, paths, options.quick, options.max_mb_per_s,
                                     shown)
         if not options.no_packages:
             add_packages(result.shown())

@@ -202,7 +202,14 @@ class Database:
         scope = self.get("scope")
         if scope is None:
             raise FimError("fim: %s: there is no baseline yet: fim init PATH..." % self.path)
+        if not isinstance(scope, str):
+            raise self.altered()
         return scope
+
+    def altered(self):
+        """The error that says so."""
+        return FimError("fim: %s: the approved side was altered, and not by fim: restore it, "
+                        "or fim init --replace" % self.path)
 
     def approved(self):
         """(path, facts) in the byte order of the paths."""
@@ -217,8 +224,7 @@ class Database:
     def expect(self, seal):
         """FimError, if what was read is not what was sealed."""
         if seal.hexdigest() != self.get("digest"):
-            raise FimError("fim: %s: the approved side was altered, and not by fim: restore it, "
-                           "or fim init --replace" % self.path)
+            raise self.altered()
 
     def seal(self):
         """Put the digest of what is approved now in; returns it."""
@@ -252,7 +258,11 @@ class Database:
 
     def totals(self):
         """(names, bytes of content) when it was made, for showing progress."""
-        return self.count(), int(self.get("content_bytes") or 0)
+        with told(self.path):
+            try:
+                return self.count(), int(self.get("content_bytes") or 0)
+            except ValueError:
+                raise self.altered()
 
     def approve(self, path, facts):
         """The approved facts of one path; None: it is not there."""

@@ -84,6 +84,12 @@ class Guard:
         paths, self.absent = self.here(self.plans)
         return paths
 
+    def growing(self):
+        """Patterns of what may be added to at the end: the watches that say so, and below."""
+        named = [watch["path"] for plan in self.plans for watch in plan["watches"]
+                 if watch["growing"]]
+        return [pattern for path in named for pattern in (path, path.rstrip("/") + "/*")]
+
     def excludes(self):
         """Patterns as those of fim watch."""
         return exclude_patterns(self.plans)

@@ -293,6 +293,29 @@ def test_what_lies_too_deep_for_a_path_is_a_file_like_others(tree):
     assert tree.check()[:2] == (0, {})
 
 
+def test_the_scope_of_a_policy(tmp_path, tree):
+    """What it watches here, and what it says of growing."""
+    policy = tmp_path / "policy.py"
+    policy.write_text("from fim.policy import Policy\npolicy = Policy('p')\n"
+                      "policy.watch(%r)\npolicy.watch(%r, growing=True)\n"
+                      "policy.watch('/no such directory/file')\n"
+                      % (tree.path("dir"), tree.path("other")))
+    policy.chmod(0o600)
+    tree.write("other/log", "first\n")
+    assert tree.fim("init", "-c", str(policy), tree.path("a"))[0] == 0
+    append(tree, "other/log")
+    append(tree, "dir/in")
+    append(tree, "a")
+    tree.write("b", "not watched")
+    status, findings, record = tree.check("-c", str(policy))
+    assert status == CHANGED and set(findings) == {"dir/in"} and record["appended"] == 1
+    assert set(tree.check()[1]) == {"dir/in", "a"}
+    policy.write_text("policy = = 1\n")
+    status, out, said = tree.fim("check", "-c", str(policy))
+    assert (status, out) == (17, "") and "policy.py:1" in said
+    assert tree.fim("init", "--replace", "-c", str(policy))[0] == 1
+
+
 def test_roots(tmp_path, tree):
     """A link as a root is itself and what it leads to; a name to come is waited for."""
     link, later = str(tmp_path / "link"), str(tmp_path / "later")

@@ -50,6 +50,11 @@ ALTERED = {
     "a row less": ("DELETE FROM approved WHERE rowid = 2",),
     "a row more": ("INSERT INTO approved SELECT x'2f78', facts FROM approved WHERE rowid = 2",),
     "the scope": ("UPDATE meta SET value = replace(value, 'tree', 'tre') WHERE key = 'scope'",),
+    "no scope": ("UPDATE meta SET value = 'x' WHERE key = 'scope'",),
+    "a scope that is none": ("UPDATE meta SET value = '[1]' WHERE key = 'scope'",),
+    "a scope of bytes": ("UPDATE meta SET value = x'00ff' WHERE key = 'scope'",),
+    "another member": ("UPDATE meta SET value = replace(value, 'growing', 'grow')",),
+    "another hash": ("UPDATE meta SET value = replace(value, 'sha256', 'sha') WHERE key = 'scope'",),
     "the digest": ("UPDATE meta SET value = '00' WHERE key = 'digest'",),
 }
 
@@ -64,6 +69,16 @@ def test_an_altered_baseline_is_refused(tree, case):
     status, out, said = tree.fim("accept", number, "--reason", "x")
     assert (status, out) == (1, "") and "altered" in said
     assert tree.fim("show", "--format", "json")[0] == 1
+
+
+@pytest.mark.parametrize("done, said", (
+    ("UPDATE meta SET value = 'x' WHERE key = 'content_bytes'", "altered"),
+    ("DROP TABLE meta", "no such table"), ("DROP TABLE approved", "no such table")))
+def test_what_stands_beside_it_is_altered(tree, done, said):
+    """One line, whatever it is."""
+    execute(tree, done)
+    status, out, line = tree.fim("check")
+    assert (status, out) == (ERROR, "") and said in line and line.count("\n") == 1
 
 
 def test_the_text_under_a_seal():
