@@ -36,7 +36,7 @@ EPILOG = """examples:
 exit status:
   watch    0, or 1 for usage or environment, with one line on standard error
   doctor   0 all well, 1 degraded, 2 blind; its errors are 15 (usage) and 18
-  check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15 and 18
+  check    0, or the sum of 1 new, 2 removed, 4 changed; its errors are 15, 17 (policy) and 18
   status   0 well, 1 degraded, 2 blind, 3 not running; its errors are 15 and 18
   verify   0, or the sum of 1 tampered, 2 incomplete; its errors are 15 and 18
   replay   0, or 1 when there are alerts; its errors are 15, 17 (policy) and 18
