@@ -14,7 +14,7 @@ import jsonschema
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCHEMA = os.path.join(ROOT, "fim", "dist", "record.schema.json")
-START_PATIENCE = 300.0  # an emulated machine compiles for a minute
+START_PATIENCE = 900.0  # an emulated machine compiles for minutes, a busy one for five
 PATIENCE = 60.0
 PAUSE = 0.02
 DIGITS = bytes.maketrans(b"123456789", b"000000000")
