@@ -167,20 +167,26 @@ def test_many_names_in_a_directory(tmp_path):
     assert [path for path, _ in pairs] == sorted(path for path, _ in pairs)
 
 
-def test_many_levels(tmp_path):
-    """Deeper than a path may be long, and than descriptors may be open."""
-    levels, here = 600, os.getcwd()
+def survey_of_levels(top, levels, name):
+    """Of a tree of so many, with a file at its end: removed again."""
+    here = os.getcwd()
     try:
-        os.chdir(str(tmp_path))
+        os.chdir(str(top))
         for _ in range(levels):
-            os.mkdir("directory")
-            os.chdir("directory")
+            os.mkdir(name)
+            os.chdir(name)
         with open("file", "w") as file:
             file.write("deep")
-        pairs, notices = survey(str(tmp_path))
+        return survey(str(top))
     finally:
         os.chdir(here)
-        shutil.rmtree(str(tmp_path / "directory"))
+        subprocess.check_call(["rm", "-rf", str(top / name)])
+
+
+def test_many_levels(tmp_path):
+    """Deeper than a path may be long, and than descriptors may be open."""
+    levels = 600
+    pairs, notices = survey_of_levels(tmp_path, levels, "directory")
     assert not notices and len(pairs) == levels + 2
     path, facts = pairs[-1]
     assert len(path) > 4096 and unpack(facts)["hash"] == hashlib.sha256(b"deep").digest()
@@ -398,16 +404,7 @@ def test_sanitized(tmp_path, sanitizer):
 
 def test_more_levels_than_a_stack_has_room_for(tmp_path):
     """Anybody can make such a tree: it is said where it was left."""
-    levels, here = 2200, os.getcwd()
-    try:
-        os.chdir(str(tmp_path))
-        for _ in range(levels):
-            os.mkdir("d")
-            os.chdir("d")
-        pairs, notices = survey(str(tmp_path))
-    finally:
-        os.chdir(here)
-        subprocess.check_call(["rm", "-rf", str(tmp_path / "d")])
+    pairs, notices = survey_of_levels(tmp_path, 2200, "d")
     (path, error, why), = notices
     assert error == errno.ENAMETOOLONG and why is None
     assert len(pairs) == path.count(b"/d") + 1 == 2048
