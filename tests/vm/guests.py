@@ -5,16 +5,18 @@ import os
 import selectors
 import sys
 
+import machine
+
 
 def run(machines, command, timeout):
     """The greatest exit status; lines of output begin with the number of their guest."""
     context = multiprocessing.get_context("fork")
     guests, outputs = [], {}
     try:
-        for number, machine in enumerate(machines, 1):
+        for number, guest in enumerate(machines, 1):
             ours, theirs = os.pipe()
             outputs[ours] = number
-            guests.append(context.Process(target=_one, args=(theirs, machine, command, timeout)))
+            guests.append(context.Process(target=_one, args=(theirs, guest, command, timeout)))
             guests[-1].start()
             os.close(theirs)
         _relay(outputs)
@@ -26,11 +28,12 @@ def run(machines, command, timeout):
     return max(abs(guest.exitcode) for guest in guests)  # of a killed one it is negative
 
 
-def _one(output, machine, command, timeout):
+def _one(output, guest, command, timeout):
     """One guest, its output and complaints into a pipe; the process of it ends with its status."""
+    machine.die_with_parent()
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
-    sys.exit(machine.run(command, timeout))
+    sys.exit(guest.run(command, timeout))
 
 
 def _relay(outputs):

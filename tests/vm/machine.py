@@ -1,8 +1,10 @@
 """Runs one command in one QEMU guest and brings back its output and its exit status."""
 
+import ctypes
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 QEMU = "qemu-system-x86_64"
 LOST = 125  # no status came back
 TIMED_OUT = 124
+PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 
 # A guest that starves while 5.10 counts ticks for a moment would panic: "IO-APIC + timer doesn't
 # work!". Where a hypervisor is seen the kernel does not count (arch/x86/kernel/kvm.c).
@@ -125,9 +128,15 @@ def _shared(tag, path, read_only):
             "readonly={2}".format(tag, path, read_only)]
 
 
+def die_with_parent():
+    """Whoever calls this gets SIGTERM when its parent is gone: a killed run leaves no guest."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _stream(words, timeout):
     """Run QEMU, passing on its output as it comes; true if it had to be stopped."""
-    qemu = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    qemu = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            preexec_fn=die_with_parent)
     stopped = []
     timer = threading.Timer(timeout or 0, lambda: (stopped.append(1), qemu.kill()))
     if timeout:
