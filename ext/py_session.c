@@ -287,6 +287,14 @@ static PyObject *session_py_unread(PyObject *self, PyObject *unused)
 	return PyLong_FromSize_t(((struct py_session *)self)->session.unread_count);
 }
 
+static PyObject *session_py_progress(PyObject *self, PyObject *unused)
+{
+	struct session *session = &((struct py_session *)self)->session;
+
+	(void)unused;
+	return PyLong_FromUnsignedLongLong(__atomic_load_n(&session->drains, __ATOMIC_RELAXED));
+}
+
 static PyMethodDef session_methods[] = {
 	{"tap", session_py_tap, METH_VARARGS,
 	 "tap(maps, pages, entries, learn_functions, learn_program)\n--\n\n"
@@ -312,8 +320,8 @@ static PyMethodDef session_methods[] = {
 	 "own(descriptor)\n--\n\nWhat we write there is not told."},
 	{"find_links", session_py_find_links, METH_NOARGS,
 	 "find_links()\n--\n\nSearch for the other names of watched files."},
-	{"find_older", session_py_find_older, METH_NOARGS,
-	 "find_older()\n--\n\nFind what is open for writing since before the monitor."},
+	{"find_older", session_py_find_older, METH_VARARGS,
+	 "find_older(tell=True)\n--\n\nFind what is open for writing since before the monitor, or its new hash."},
 	{"watch_nothing", session_py_watch_nothing, METH_NOARGS,
 	 "watch_nothing()\n--\n\nEmpty the hash of watched inodes."},
 	{"watch_canary", session_py_watch_canary, METH_VARARGS,
@@ -339,6 +347,8 @@ static PyMethodDef session_methods[] = {
 	 "limit(join, rate)\n--\n\nJoin repeats; tell at most so many records a second of a process."},
 	{"contents", session_py_contents, METH_NOARGS,
 	 "contents()\n--\n\nWhat to read since the last call: eight bytes of seq, a path, a NUL."},
+	{"progress", session_py_progress, METH_NOARGS,
+	 "progress()\n--\n\nA number that grows while a long call of another thread gets on."},
 	{"unread", session_py_unread, METH_NOARGS,
 	 "unread()\n--\n\nHow many directories are watched and not read yet."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,

@@ -21,10 +21,23 @@ static PyObject *call_long(PyObject *self, int call(struct session *session), co
 	return py_session_leave(self, error, what);
 }
 
-PyObject *session_py_find_older(PyObject *self, PyObject *unused)
+static int find_older_told(struct session *session)
 {
-	(void)unused;
-	return call_long(self, session_find_older, "open descriptors");
+	return session_find_older(session, true);
+}
+
+static int find_older_untold(struct session *session)
+{
+	return session_find_older(session, false);
+}
+
+PyObject *session_py_find_older(PyObject *self, PyObject *args)
+{
+	int tell = 1;
+
+	if (!PyArg_ParseTuple(args, "|p:find_older", &tell))
+		return NULL;
+	return call_long(self, tell ? find_older_told : find_older_untold, "open descriptors");
 }
 
 PyObject *session_py_find_links(PyObject *self, PyObject *unused)

@@ -193,6 +193,7 @@ struct session {
 	unsigned drop_count;
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
+	uint64_t drains; /* of the rings so far; read by other threads: all is well with a long call */
 	struct session_linked *linked; /* while the start scans */
 	size_t linked_count, linked_room;
 	struct session_twin twins[SESSION_TWINS];
@@ -291,8 +292,9 @@ int session_own(struct session *session, int descriptor);
 /* Search for the other names of watched files, where `find_links` was given. */
 int session_find_links(struct session *session);
 
-/* Find what is open for writing, or mapped so, since before the monitor. */
-int session_find_older(struct session *session);
+/* Find what is open for writing, or mapped so, since before the monitor (`tell`: in
+ * records), or since before the hash that is being filled. */
+int session_find_older(struct session *session, bool tell);
 
 /* Empty the hash: the programs stay attached and have nothing to say. */
 int session_watch_nothing(struct session *session);

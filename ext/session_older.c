@@ -30,7 +30,7 @@ static const struct {
 			   "mapped shared and writable before the monitor started"},
 };
 
-static void heard(struct session *session, struct older *older)
+static void heard(struct session *session, struct older *older, bool tell)
 {
 	struct bytes path = {NULL, 0};
 	uint32_t known;
@@ -43,6 +43,8 @@ static void heard(struct session *session, struct older *older)
 	    known & before[older->kind].flag || session_is_own(session, &older->id))
 		return;
 	inode_table_set_flags(&session->inodes, &older->id, before[older->kind].flag, 0);
+	if (!tell)
+		return;
 	session->counts[SESSION_OLDER]++;
 	inode_table_path(&session->inodes, &older->id, session->text[4], EVENT_PATH_SIZE, &path);
 	emit_found(session, path, &older->id, older->mode, before[older->kind].reason);
@@ -50,7 +52,7 @@ static void heard(struct session *session, struct older *older)
 
 // The rings must not fill meanwhile. 0 the child has ended, -ETIMEDOUT it hangs
 // at the process `at`.
-static int listen_to(struct session *session, int in, pid_t *at)
+static int listen_to(struct session *session, int in, pid_t *at, bool tell)
 {
 	struct pollfd fd = {in, POLLIN, 0};
 	struct older older;
@@ -66,7 +68,7 @@ static int listen_to(struct session *session, int in, pid_t *at)
 		if (read(in, &older, sizeof(older)) != sizeof(older))
 			return 0;
 		*at = (pid_t)older.pid;
-		heard(session, &older);
+		heard(session, &older, tell);
 		if (older.kind == OLDER_PROCESS)
 			error = session_drain(session);
 	}
@@ -123,14 +125,14 @@ static int end_of(pid_t child, bool hangs)
 }
 
 // All processes above `at`, as far as it goes.
-static int look_from(struct session *session, pid_t *at)
+static int look_from(struct session *session, pid_t *at, bool tell)
 {
 	int in = -1, status, error;
 	pid_t child = start_child(session, *at, &in);
 
 	if (child < 0)
 		return child;
-	error = listen_to(session, in, at);
+	error = listen_to(session, in, at, tell);
 	close(in);
 	status = end_of(child, error < 0);
 	return error == 0 && status ? -ECHILD : error;
@@ -148,13 +150,13 @@ static void emit_hung(struct session *session, pid_t pid, int silences)
 	buffer_deinit(&where);
 }
 
-static int look_at_all(struct session *session)
+static int look_at_all(struct session *session, bool tell)
 {
 	int error = -ETIMEDOUT;
 	pid_t at = 0;
 
 	for (int silences = 1; error == -ETIMEDOUT && silences <= SILENCES; silences++) {
-		error = look_from(session, &at);
+		error = look_from(session, &at, tell);
 		if (error == -ETIMEDOUT)
 			emit_hung(session, at, silences);
 	}
@@ -166,7 +168,7 @@ static void emit_not_looked(struct session *session, const char *why)
 	emit_error(session, bytes_of_string("looking for descriptors older than the monitor"), why);
 }
 
-int session_find_older(struct session *session)
+int session_find_older(struct session *session, bool tell)
 {
 	int error = session_scan_begin(session);
 
@@ -174,9 +176,9 @@ int session_find_older(struct session *session)
 		return error;
 	if (session->learn_probes[0] <= 0)
 		emit_not_looked(session, "no hook tells of a stat");
-	else if ((error = look_at_all(session)) < 0 && error != -ETIMEDOUT)
+	else if ((error = look_at_all(session, tell)) < 0 && error != -ETIMEDOUT)
 		emit_not_looked(session, strerror(-error));
-	if (session->counts[SESSION_NOT_LOOKED])
+	if (tell && session->counts[SESSION_NOT_LOOKED])
 		emit_withheld(session, "not looked at: open on a network file system or FUSE",
 			      bytes_of(NULL, 0), session->counts[SESSION_NOT_LOOKED], tap_now());
 	return session_scan_end(session);

@@ -25,6 +25,7 @@ int session_drain(struct session *session)
 {
 	int error = 0;
 
+	__atomic_add_fetch(&session->drains, 1, __ATOMIC_RELAXED);
 	for (unsigned i = 0; error >= 0 && i < SESSION_TAPS; i++)
 		if (session->taps[i])
 			error = tap_drain(session->taps[i], 0);

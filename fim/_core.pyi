@@ -49,8 +49,8 @@ class Survey:
 
     def __init__(self, roots: Tuple[bytes, ...], algorithm: str, workers: int,
                  quick: bool = False, one_file_system: bool = False,
-                 bytes_per_second: int = 0) -> None:
-        """Starts. `quick`: only what stat says, the head of the facts. ValueError: OpenSSL
+                 bytes_per_second: int = 0, exclude: Tuple[bytes, ...] = ()) -> None:
+        """Starts. `exclude`: shell patterns, as Session.exclude() takes them. `quick`: only what stat says, the head of the facts. ValueError: OpenSSL
         does not have the algorithm, or does not allow it."""
 
     def next(self, timeout_ms: int) -> Optional[List[Tuple[bytes, bytes]]]:
@@ -59,8 +59,12 @@ class Survey:
     def read(self) -> int:
         """How many bytes of content were read so far."""
 
+    def excluded(self) -> int:
+        """How many names were left out by a pattern, not counting what is below; once it is over."""
+
     def notices(self) -> List[Tuple[bytes, int, Optional[str]]]:
-        """What was not looked at: (path, errno, why not). RuntimeError before it is over."""
+        """What was not looked at: (path, errno, why not); EXCLUDED of a directory from which
+        names were left out. RuntimeError before it is over."""
 
     def close(self) -> None:
         """End the threads."""
@@ -114,9 +118,10 @@ class Session:
         """Search the rest of their file systems for the names that are not known of files
         scanned since the session was made with `find_links`."""
 
-    def find_older(self) -> None:
+    def find_older(self, tell: bool = True) -> None:
         """Look at the descriptors and mappings of all processes, once everything is scanned:
-        the close of those that can write to what is watched is told even if nothing else is."""
+        the close of those that can write to what is watched is told even if nothing else is.
+        Without `tell` there is no `found` record of it: the monitor is older, its hash is new."""
 
     def count_names(self, path: bytes, limit: int) -> int:
         """How many names the tree at `path` has that watch() would enter, counted without
@@ -177,6 +182,10 @@ class Session:
 
     def tried(self) -> int:
         """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""
+
+    def progress(self) -> int:
+        """A number that grows while a scan or a search gets on: the one method that another
+        thread may call meanwhile."""
 
     def unread(self) -> int:
         """How many directories are watched and not read yet: moved in, and moved on."""

@@ -137,7 +137,7 @@ def add_watching(verb):
     verb.add_argument("--ring-pages", metavar="N", type=positive, default=RING_PAGES,
                       help="pages of each CPU's ring, a power of two (%d)" % RING_PAGES)
     verb.add_argument("--map-entries", metavar="N", type=positive,
-                      help="room for watched inodes at the start (twice what is there)")
+                      help="room for watched inodes at the start (half as much again as is there, or more)")
     verb.add_argument("--one-file-system", action="store_true", help="enter no mount below a PATH")
     verb.add_argument("--find-links", action="store_true",
                       help="search the rest of their file systems for other names of files below")

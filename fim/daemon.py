@@ -15,12 +15,14 @@ from fim.host import boot_id
 from fim.judged import Judged
 from fim.monitor import VERSION
 from fim.output import complain
+from fim.pulse import Pulse
 from fim.stream import Stream
 
 __all__ = ["Daemon", "Dark"]
 
 PUMP_MS = 100
 STATUS_SECONDS = 5.0
+START_SECONDS = 900.0  # as TimeoutStartSec in dist/fim.service
 LAST_PATIENCE = 10.0  # seconds for the journal at the end
 WAS_STOPPED = "fim was not running"
 KEEP_RUNNING = "keep it running: systemctl enable --now fim"
@@ -82,7 +84,8 @@ class Daemon:
         self.service, self.stop, self.ready = service, stop, ready
         self.heartbeat, self.look = Every(heartbeat), Every(STATUS_SECONDS)
         self.retry = retry
-        self.watchdog = Every((service.patience or 3600) / 3)
+        self.starting = 0  # until then
+        self.pulse = Pulse(service, self.progress)
         self.monitor = self.judged = None
         self.sinks = sinks
         self.contents = contents
@@ -108,6 +111,7 @@ class Daemon:
             except (FimError, OSError) as error:
                 self.lose_sight(str(error))
             self.wait()
+        self.pulse.close()
         self.service.tell("STOPPING=1")
         self.comparison.close()
         if self.monitor is None and self.stream.seq:
@@ -131,6 +135,7 @@ class Daemon:
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
+        self.starting = time.monotonic() + START_SECONDS
         self.monitor = monitor = self.make(self.reason)
         self.judged = Judged(monitor, self.guard, lambda lines: self.put(monitor, lines), False)
         if self.contents:
@@ -260,8 +265,14 @@ class Daemon:
             self.beat()
         if self.look.due():
             self.status.note(self)
-        if self.watchdog.due():
-            self.service.tell("WATCHDOG=1")
+        self.pulse.turn()
+
+    def progress(self):
+        """Of a scan, a start; for the pulse, in a thread of its own."""
+        monitor = self.monitor
+        if monitor and not monitor.ready and time.monotonic() < self.starting:
+            return time.monotonic()  # it compiles
+        return monitor.session.progress() if monitor else 0
 
     def compare(self):
         """With the baseline. That it is ended with us is no failure."""

@@ -30,13 +30,19 @@ ARGUMENTS = ("redacted", "all", "none")
 MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted")
 
 
+def room(there):
+    """Slots for so many inodes and half as many more. The kernel's buckets, 16 bytes each, are
+    the next power of two: fewer slots than that cost as much as the bytes of more."""
+    return 1 << (there * 3 // 2).bit_length()
+
+
 class Monitor:
     """Watches paths; a context manager, and an iterator of `Record`.
 
     paths            trees, files, or names that do not exist yet
     timeout          seconds without a record after which iteration ends (None: never)
     ring_pages       pages of the ring of each CPU, a power of two
-    map_entries      room for watched inodes (None: twice what is there); it grows by itself
+    map_entries      room for watched inodes (None: half as much again as is there, or more); it grows by itself
     one_file_system  enter no mount below a path
     find_links       search the rest of their file systems for other names of watched files
     attempts         tell failed attempts, too: `result` "failure" and its `errno`
@@ -156,9 +162,9 @@ class Monitor:
                 return
 
     def entries(self):
-        """Room for twice what is there now."""
+        """Room for one and a half to three times what is there now."""
         there = sum(self.session.count_names(os.fsencode(path), MAX_ENTRIES) for path in self.roots)
-        return min(max(MIN_ENTRIES, 2 * there), MAX_ENTRIES)
+        return min(max(MIN_ENTRIES, room(there)), MAX_ENTRIES)
 
     def load(self, entries):
         """One set of attached programs."""
@@ -217,6 +223,11 @@ class Monitor:
         except OSError as error:
             raise FimError("fim: looking at %s: %s" % (os.fsdecode(error.filename),
                                                        error.strerror))
+
+    def fill(self):
+        """Put everything in a larger hash; what is open by then, it has not seen opened."""
+        if self.scanned():
+            self.session.find_older(False)
 
     def scanned(self):
         """One try; False when the hash has no room."""
@@ -288,7 +299,7 @@ class Monitor:
         """Fill the larger hash, then let go of the smaller one."""
         self.session.hold(True)
         try:
-            self.replace(successor, self.scanned)
+            self.replace(successor, self.fill)
         finally:
             self.session.hold(not self.ready)
 

@@ -47,17 +47,23 @@ def test_too_small_for_what_is_there(watcher, tree):
 
 def test_too_small_for_what_comes(watcher, tree, workloads):
     """What could not be followed meanwhile is said; afterwards all is watched, by the path
-    that it has by then."""
+    that it has by then, and what was written to before has its close."""
     os.rename(tree, tree + "-renamed")
     tree += "-renamed"
     below = os.path.join(tree, "below")
     os.mkdir(below)
+    written = open(make(os.path.join(tree, "written"), ""), "w")
+    written.write("x")
+    written.flush()
     watcher.settle()
     workloads.run("create", below, FILES)
     records = watcher.settle()
     gaps = [record for record in records if record["kind"] == "gap"]
     assert len([op for op, _ in acts(records) if op == "create"]) == FILES, gaps
     wait_for_growth(watcher, gaps)
+    watcher.settle()
+    written.close()
+    assert acts(watcher.events()) == [("close", written.name)]
     check_sample(watcher, below, "f%02d", 10)
 
 

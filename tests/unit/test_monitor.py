@@ -5,6 +5,7 @@ import pytest
 import fim
 from fim import _core
 from fim.errors import UsageError
+from fim.monitor import room
 
 
 @pytest.mark.parametrize("act", ("pump", "extend"))
@@ -26,3 +27,10 @@ def test_a_session_without_rings(act):
 def test_an_empty_path(path):
     with pytest.raises(UsageError, match="empty"):
         fim.Monitor(path)
+
+
+@pytest.mark.parametrize("there", (0, 1, 2, 43690, 43691, 87381, 1000000, 11184810))
+def test_room_in_the_hash(there):
+    """Half as much again, by all of the buckets that the kernel makes for it."""
+    slots = room(there)
+    assert slots >= 1.5 * there and slots & slots - 1 == 0 and (slots <= 3 * there or there < 2)
