@@ -47,18 +47,34 @@ static int copy_roots(struct survey *survey, PyObject *roots)
 	return -1;
 }
 
+static int copy_patterns(struct survey *survey, PyObject *patterns)
+{
+	for (Py_ssize_t i = 0; patterns && i < PyTuple_Size(patterns); i++) {
+		char *pattern;
+
+		if (PyBytes_AsStringAndSize(PyTuple_GetItem(patterns, i), &pattern, NULL) < 0)
+			return -1;
+		if (exclude_add(&survey->exclude, pattern) < 0) {
+			PyErr_NoMemory();
+			return -1;
+		}
+	}
+	return 0;
+}
+
 static int survey_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 {
 	static char *names[] = {"roots", "algorithm", "workers", "quick", "one_file_system",
-				"bytes_per_second", NULL};
+				"bytes_per_second", "exclude", NULL};
 	struct survey *survey = &((struct py_survey *)object)->survey;
 	const char *algorithm;
-	PyObject *roots;
+	PyObject *roots, *patterns = NULL;
 	int quick = 0, one = 0, error;
 	unsigned long long pace = 0;
 
-	if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!sI|ppK:Survey", names, &PyTuple_Type,
-					 &roots, &algorithm, &survey->workers, &quick, &one, &pace))
+	if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!sI|ppKO!:Survey", names, &PyTuple_Type,
+					 &roots, &algorithm, &survey->workers, &quick, &one, &pace,
+					 &PyTuple_Type, &patterns))
 		return -1;
 	if (survey->roots || survey->workers == 0) {
 		PyErr_SetString(PyExc_ValueError, "Survey: made twice, or without workers");
@@ -68,7 +84,8 @@ static int survey_tp_init(PyObject *object, PyObject *args, PyObject *keywords)
 	survey->examine.pace.bytes_per_second = pace;
 	survey->one_file_system = one;
 	survey->examine.kind = core_digest_kind(algorithm);
-	if (!survey->examine.kind || copy_roots(survey, roots) < 0)
+	if (!survey->examine.kind || copy_roots(survey, roots) < 0 ||
+	    copy_patterns(survey, patterns) < 0)
 		return -1;
 	error = survey_start(survey);
 	if (error < 0)
@@ -191,6 +208,12 @@ static PyObject *survey_py_read(PyObject *object, PyObject *unused)
 		__atomic_load_n(&self->survey.examine.pace.read, __ATOMIC_RELAXED));
 }
 
+static PyObject *survey_py_excluded(PyObject *object, PyObject *unused)
+{
+	(void)unused;
+	return PyLong_FromUnsignedLongLong(((struct py_survey *)object)->survey.excluded);
+}
+
 static PyObject *survey_py_notices(PyObject *object, PyObject *unused)
 {
 	struct py_survey *self = (struct py_survey *)object;
@@ -237,6 +260,8 @@ static PyMethodDef survey_methods[] = {
 	{"read", survey_py_read, METH_NOARGS, "read()\n--\n\nHow many bytes of content were read."},
 	{"notices", survey_py_notices, METH_NOARGS,
 	 "notices()\n--\n\nWhat was not looked at: (path, errno, why)."},
+	{"excluded", survey_py_excluded, METH_NOARGS,
+	 "excluded()\n--\n\nHow many names were left out by a pattern, once it is over."},
 	{"close", survey_py_close, METH_NOARGS, "close()\n--\n\nEnd the threads."},
 	{NULL, NULL, 0, NULL},
 };

@@ -312,6 +312,7 @@ void survey_end(struct survey *survey)
 		survey->notices = next;
 	}
 	mount_table_deinit(&survey->mounts);
+	exclude_deinit(&survey->exclude);
 	free(survey->roots);
 	free(survey->threads);
 	free(survey->ring);

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "examine.h"
+#include "exclude.h"
 #include "mount_table.h"
 
 #define SURVEY_BATCH 64
@@ -30,6 +31,7 @@ struct survey_directory {
 	int fd;
 	unsigned int users; /* atomic */
 	bool top;           /* no directory: its names are the roots */
+	bool told;          /* that names in it were left out */
 	struct bytes path;  /* in the same allocation, a NUL behind */
 };
 
@@ -49,7 +51,9 @@ struct survey_batch {
 	unsigned int left; /* atomic: entries not examined and workers not through */
 };
 
-/* What was not looked at: an error, or why not. */
+/* What was not looked at: an error, or why not; of a directory from which names
+ * were left out by a pattern SURVEY_EXCLUDED, once. */
+#define SURVEY_EXCLUDED "excluded names"
 struct survey_notice {
 	struct survey_notice *next;
 	int error;
@@ -60,6 +64,7 @@ struct survey_notice {
 struct survey {
 	struct examine_options examine;
 	struct mount_table mounts;
+	struct exclude exclude; /* ours */
 	bool one_file_system;
 	char **roots; /* sorted, ours, up to NULL */
 
@@ -77,6 +82,7 @@ struct survey {
 	unsigned int crowded;     /* the walker waits for so few; 0: it does not */
 	int error;                /* of the walker or a worker: the survey is void */
 	struct survey_notice *notices;
+	uint64_t excluded; /* names left out, with all below them; the walker's until it is over */
 
 	pthread_t *threads; /* the walker, then the workers */
 	unsigned int started, workers;

@@ -145,6 +145,32 @@ static int notice(struct walk *walk, const struct survey_directory *directory, c
 	return failed;
 }
 
+// By a pattern; a root that is below what one matches as well.
+static bool is_excluded(struct walk *walk, const struct survey_directory *directory,
+			const char *name)
+{
+	const struct exclude *exclude = &walk->survey->exclude;
+	struct buffer path = {0};
+	bool found;
+
+	if (!exclude->count)
+		return false;
+	add_path(directory, name, &path);
+	found = !path.error && (directory->top ? exclude_covers : exclude_matches)(
+					exclude, buffer_bytes(&path));
+	buffer_deinit(&path);
+	return found;
+}
+
+static int leave_out(struct walk *walk, struct survey_directory *directory)
+{
+	bool told = directory->told || directory->top;
+
+	walk->survey->excluded++;
+	directory->told = true;
+	return told ? 0 : survey_notice(walk->survey, directory->path, 0, SURVEY_EXCLUDED);
+}
+
 // What is mounted on `name`, NULL: nothing. Asked of the table: a stat of a mount point
 // whose server is gone never returns, one of an automount point may mount it.
 static const struct mount *mounted_on(struct walk *walk, const struct survey_directory *directory,
@@ -253,8 +279,10 @@ static int walk_item(struct walk *walk, struct survey_directory *directory, char
 
 	if (kind == ITEM_CONTENTS) {
 		name[strlen(name) - 1] = '\0';
-		return walk_directory(walk, directory, name);
+		return is_excluded(walk, directory, name) ? 0 : walk_directory(walk, directory, name);
 	}
+	if (is_excluded(walk, directory, name))
+		return leave_out(walk, directory);
 	mount = kind == ITEM_DIRECTORY ? mounted_on(walk, directory, name) : NULL;
 	if (mount && kept_out(walk, mount))
 		hint = EXAMINE_SHUT;

@@ -20,6 +20,7 @@ __all__ = ["ACCEPTABLE", "Check", "Scope", "absolute", "check", "examined", "ini
 WAIT_MS = 200
 DATABASE_FILES = ("", "-wal", "-shm", "-journal")
 GROWS = {"size", "mtime", "ctime", "hash"}
+EXCLUDED = "excluded names"  # SURVEY_EXCLUDED of ext/survey.h
 ACCEPTABLE = ("new", "removed", "changed", "moved")
 SHOWN_STATES = ACCEPTABLE + ("unreadable",)
 
@@ -55,15 +56,16 @@ def roots_of(paths):
 class Scope:
     """What a baseline is of, and how it is made; as text in the database, under its seal."""
 
-    PATHS = ("roots", "growing", "diff", "never")  # bytes
+    PATHS = ("roots", "growing", "diff", "never", "exclude")  # bytes
 
     def __init__(self, roots, algorithm="sha256", growing=(), one_file_system=False,
-                 created=None, machine=None, diff=(), never=()):
+                 created=None, machine=None, diff=(), never=(), exclude=()):
         self.roots = list(roots)
         self.algorithm = algorithm
         self.growing = list(growing)
         self.diff = list(diff)
         self.never = list(never)
+        self.exclude = list(exclude)
         self.one_file_system = one_file_system
         self.created = created or now_text()
         self.machine = machine or json.loads(host.describe())
@@ -93,7 +95,7 @@ class Scope:
         try:
             return _core.Survey(tuple(roots), self.algorithm, len(os.sched_getaffinity(0)),
                                 quick=quick, one_file_system=self.one_file_system,
-                                bytes_per_second=pace)
+                                bytes_per_second=pace, exclude=tuple(self.exclude))
         except ValueError as error:
             raise UsageError("fim: hash %s" % error)
 
@@ -111,7 +113,13 @@ def batches(survey, progress):
 
 def notices_of(survey):
     """What was not looked at, in order; the walk and the examination may both have met it."""
-    return sorted(set(survey.notices()), key=lambda notice: notice[:2])
+    return sorted({notice for notice in survey.notices() if notice[2] != EXCLUDED},
+                  key=lambda notice: notice[:2])
+
+
+def excluded_in(survey):
+    """Paths that stand for what was left out by a pattern: one in each directory of such."""
+    return [path + b"/" for path, _, why in survey.notices() if why == EXCLUDED]
 
 
 def no_progress(names, read):
@@ -160,6 +168,7 @@ class Check:
         self.ended = None
         self.checked = 0
         self.appended = 0
+        self.excluded = 0  # names, not counting what is below
         self.findings = []  # also those that explain others
         self.notices = []
         self.baseline = None  # when it was made
@@ -177,7 +186,7 @@ class Check:
         """The members of the `check` record."""
         members = {"id": str(self.number), "baseline_digest": self.digest,
                    "mode": "quick" if self.quick else "full", "checked": self.checked,
-                   "appended": self.appended, "started": self.started, "ended": self.ended}
+                   "appended": self.appended, "excluded": self.excluded, "started": self.started, "ended": self.ended}
         members.update(self.counts())
         return members
 
@@ -249,13 +258,13 @@ def mark_unreadable(result):
             finding.state = "unreadable"
 
 
-def conclude(result, excluded):
-    """Relate the findings; ours are none, and explain their directory."""
+def conclude(result, ours, excluded):
+    """Relate the findings; ours are none, and explain their directory, as excluded names do."""
     mark_unreadable(result)
-    ours = [finding for finding in result.findings if finding.path in excluded]
+    own = [finding.path for finding in result.findings if finding.path in ours]
     result.findings = relate([finding for finding in result.findings
-                              if finding.path not in excluded])
-    explain(result.findings, [finding.path for finding in ours])
+                              if finding.path not in ours])
+    explain(result.findings, own + excluded)
     result.ended = now_text()
 
 
@@ -294,13 +303,15 @@ def check(database, paths=(), quick=False, pace=0, progress=no_progress):
                 row for row in approved.rows
                 if any(is_below(row[0], root) for root in result.roots))
             collect(result, scope, rows, survey, progress)
-            result.notices = notices_of(survey)
+            result.notices, result.excluded = notices_of(survey), survey.excluded()
+            excluded = excluded_in(survey)
         except ValueError:
+            excluded = []
             approved.exhaust()  # no facts: somebody altered them, which expect() says
         finally:
             survey.close()
         database.expect(approved.seal)
-    conclude(result, database_files(database))
+    conclude(result, database_files(database), excluded)
     for finding in result.findings if scope.diff else ():
         finding.diff = texts.difference_of(database, scope, finding)
     with database.changing():

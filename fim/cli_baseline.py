@@ -54,6 +54,9 @@ def add_init(verbs):
     verb.add_argument("--replace", action="store_true", help="also when there is a baseline")
     verb.add_argument("--hash", metavar="NAME", default="sha256",
                       help="sha256 (the default), sha512, or another that OpenSSL has")
+    verb.add_argument("--exclude", metavar="PATTERN", action="append", default=[],
+                      help="names not wanted, such as '*.swp'; paths where it has a slash; with "
+                      "all that is below them; may be repeated")
     verb.add_argument("--growing", metavar="GLOB", action="append", default=[],
                       help="files to which adding at the end is no change, such as /var/log/*.log")
     verb.add_argument("--diff", metavar="GLOB", action="append", default=[],
@@ -150,22 +153,23 @@ def globs(patterns):
 
 
 def declared(options):
-    """(paths, growing patterns) of the policies named; none where none is."""
+    """(paths, growing, excluded patterns) of the policies named; none where none is."""
     if not options.policies:
-        return [], []
+        return [], [], []
     guard = Guard(options.policies)
     try:
-        return guard.paths(), guard.growing()
+        return guard.paths(), guard.growing(), guard.excludes()
     finally:
         guard.close()
 
 
 def examine(options, state):
     """fim init PATH..."""
-    paths, growing = declared(options)
+    paths, growing, exclude = declared(options)
     scope = baseline.Scope(baseline.roots_of(options.paths + paths), options.hash,
                            globs(options.growing + growing), options.one_file_system,
-                           diff=globs(options.diff), never=globs(options.never_show))
+                           diff=globs(options.diff), never=globs(options.never_show),
+                           exclude=globs(options.exclude + exclude))
     with progress() as shown:
         seal, notices = baseline.initialise(state, scope, options.max_mb_per_s, options.replace,
                                             shown)

@@ -141,6 +141,8 @@ class Report:
         said += ": nothing differs" if not total else ": %d differ" % total
         if check.appended:
             said += ", %d only grew" % check.appended
+        if check.excluded:
+            said += ", %d excluded" % check.excluded
         return "check %d: %s" % (check.number, said)
 
     def text(self):

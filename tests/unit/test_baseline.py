@@ -214,6 +214,36 @@ def test_growing_files(tree):
         "log2": "cut", "log3": "rewritten", "log4": None}
 
 
+def test_excluded_names(tree):
+    """By name and by path, with what is below; when it is made and whenever it is compared."""
+    for name in ("x.swp", "dir/y.swp", "cache/a", "cache/deep/b", "cached"):
+        tree.write(name)
+    tree.init("--exclude", "*.swp", "--exclude", tree.path("cache"))
+    assert tree.check()[:2] == (0, {}) and tree.check()[2]["excluded"] == 3
+    for name in ("x.swp", "z.swp", "dir/y.swp", "cache/a", "cache/deep/c", "cached"):
+        tree.write(name, "another")
+    status, findings, record = tree.check()
+    assert (status, set(findings)) == (CHANGED, {"cached"}) and record["excluded"] == 4
+    assert ", 4 excluded" in tree.fim("check", "--no-packages")[1].splitlines()[0]
+    assert tree.fim("check", "--no-packages", tree.path("cache", "deep"))[0] == 0
+    assert tree.fim("show", tree.path("cached"))[0] == 0
+
+
+def test_what_a_policy_excludes(tree, tmp_path):
+    """From its own watch alone, as when it is watched."""
+    tree.write("dir/x.swp")
+    tree.write("other/x.swp")
+    policy = tmp_path / "policy.py"
+    policy.write_text("from fim.policy import Policy\npolicy = Policy('p')\n"
+                      "policy.watch(%r, exclude=['*.swp'])\npolicy.watch(%r)\n"
+                      % (tree.path("dir"), tree.path("other")))
+    policy.chmod(0o600)
+    assert tree.fim("init", "-c", str(policy))[0] == 0
+    for name in ("dir", "other"):
+        tree.write(name + "/x.swp", "another")
+    assert set(tree.check("-c", str(policy))[1]) == {"other/x.swp"}
+
+
 def test_accept_takes_what_was_shown(tree):
     tree.init()
     tree.write("n", "shown")

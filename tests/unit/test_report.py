@@ -97,7 +97,7 @@ def whole_day():
 
 
 CHECK = {"id": "1", "baseline_digest": "d", "mode": "full", "checked": 1908, "new": 1, "removed": 0,
-         "changed": 2, "moved": 0, "unreadable": 0, "appended": 0,
+         "changed": 2, "moved": 0, "unreadable": 0, "appended": 0, "excluded": 0,
          "started": at("04:30:00"), "ended": at("04:31:00")}
 ACCEPT = {"check": "1", "by": "alice", "reason": FORMULA, "paths": ["/etc/passwd", "/etc/x"],
           "baseline_digest": "d", "time": at("04:40:00")}

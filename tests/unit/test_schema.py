@@ -52,7 +52,7 @@ OTHERS = {
     "finding": {"check": "3", "path": "/etc/x", "state": "changed", "file": FACTS,
                 "changed": {"mode": {"before": "0600", "after": "0644"}}},
     "check": {"id": "3", "baseline_digest": DIGEST, "mode": "full", "checked": 9, "new": 0,
-              "removed": 0, "changed": 1, "moved": 0, "unreadable": 0, "appended": 0,
+              "removed": 0, "changed": 1, "moved": 0, "unreadable": 0, "appended": 0, "excluded": 0,
               "started": TIME, "ended": TIME},
     "accept": {"check": "3", "paths": ["/etc/x"], "by": "root", "reason": "an upgrade",
                "baseline_digest": DIGEST},
@@ -82,6 +82,7 @@ WRONG = {
     "process.parent": "bash", "path_b64": "=", "known_paths": [],
 }
 OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"},
+            "check": {"excluded"},
             "alert": {"effect", "effects", "changed", "not_told", "actions"}}
 
 

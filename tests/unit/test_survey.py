@@ -380,7 +380,7 @@ def test_used_badly(tmp_path):
         started.next(1)
 
 
-SOURCES = ("survey survey_walk examine content digest xattr facts buffer mount_table mount_path "
+SOURCES = ("survey survey_walk exclude examine content digest xattr facts buffer mount_table mount_path "
            "mount_kind").split()
 
 
