@@ -6,25 +6,44 @@
 
 #include "mount_table.h"
 
+// They are in the order of their nodes: where this one is, or would be.
+static size_t place_of(const struct inode_table *table, uint32_t node)
+{
+	size_t low = 0, high = table->root_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (table->roots[middle].node < node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static struct inode_root *find(const struct inode_table *table, uint32_t node)
 {
-	for (size_t i = 0; i < table->root_count; i++)
-		if (table->roots[i].node == node)
-			return &table->roots[i];
-	return NULL;
+	size_t place = place_of(table, node);
+
+	if (place == table->root_count || table->roots[place].node != node)
+		return NULL;
+	return &table->roots[place];
 }
 
 static struct inode_root *add(struct inode_table *table, uint32_t node)
 {
+	size_t place = place_of(table, node);
 	struct inode_root *roots = realloc(
 		table->roots, (table->root_count + 1) * sizeof(*roots));
 
 	if (!roots)
 		return NULL;
 	table->roots = roots;
-	roots[table->root_count] = (struct inode_root){.node = node};
+	memmove(&roots[place + 1], &roots[place], (table->root_count++ - place) * sizeof(*roots));
+	roots[place] = (struct inode_root){.node = node};
 	table->store.nodes[node].flags |= INODE_ROOT;
-	return &roots[table->root_count++];
+	return &roots[place];
 }
 
 int inode_root_set(struct inode_table *table, uint32_t node, struct bytes path)
@@ -54,7 +73,7 @@ void inode_root_drop(struct inode_table *table, uint32_t node)
 	table->store.nodes[node].flags &= ~INODE_ROOT;
 	root = find(table, node);
 	free(root->path);
-	*root = table->roots[--table->root_count];
+	memmove(root, root + 1, (char *)&table->roots[table->root_count--] - (char *)(root + 1));
 }
 
 void inode_root_drop_all(struct inode_table *table)

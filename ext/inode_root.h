@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * inode_root.h - the inodes of the table whose path is fixed text.  There are
- * few, so they are a plain array.  Only inode_table.c and inode_walk.c use it.
+ * inode_root.h - the inodes of the table whose path is fixed text: what was asked
+ * for, and directories with other names of watched files.  An array in the order
+ * of their nodes.  Only inode_table.c and inode_walk.c use it.
  */
 #ifndef FIM_INODE_ROOT_H
 #define FIM_INODE_ROOT_H
