@@ -66,7 +66,7 @@ class Tree:
     """A watched tree, changed by acts; `told` says whether the next one is."""
 
     def __init__(self, root):
-        self.root, self.told = root, True
+        self.root, self.told, self.moment = root, True, now()
         self.driver = Driver("reconcile_driver")
 
     def ask(self, verb, text=b"", count=False):
@@ -78,8 +78,15 @@ class Tree:
         return self.ask("w", self.root)
 
     def stamp(self, *paths):
+        """As of now; the records that follow are of this moment, as the kernel's are."""
+        self.moment = now()
         for path in paths:
-            self.ask("s", path)
+            self.ask("s", "%d%s" % (self.moment + 1, path))
+
+    def when(self):
+        """The time of the next record."""
+        self.moment += 1
+        return self.moment
 
     def tell(self, op, st, path, path2=None, flags=0, nlink=None):
         """The record of an act that was just done."""
@@ -90,7 +97,7 @@ class Tree:
         walks = {"path": core_record.walk(path.encode())}
         if path2:
             walks["path2"] = core_record.walk(path2.encode())
-        self.ask("r", core_record.record(op, file=file_of(st, nlink), time=now(), flags=flags,
+        self.ask("r", core_record.record(op, file=file_of(st, nlink), time=self.when(), flags=flags,
                                          dir=places[0], dir2=places[1], **walks))
 
     def gone(self, st, nlink):

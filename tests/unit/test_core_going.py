@@ -19,7 +19,7 @@ def is_in_hash(tree, path):
 def push(tree, op, path, **more):
     """The record of an act on what is at this path, in a directory that may be anybody's."""
     tree.ask("r", core_record.record(
-        op, file=file_of(os.lstat(path)), time=now(), path=core_record.walk(path.encode()),
+        op, file=file_of(os.lstat(path)), time=tree.when(), path=core_record.walk(path.encode()),
         dir=tuple(ids(os.lstat(os.path.dirname(path))).values()), **more))
 
 

@@ -39,11 +39,12 @@ static struct fim_id id_of(const char *path)
 	return id;
 }
 
-/* As a hook does: the entry is there, and has the time. */
-static void stamp(struct session *session, const char *path)
+/* As a hook does: the entry is there, and has the record's time, "TIME/PATH"; "/PATH": now. */
+static void stamp(struct session *session, const char *text)
 {
-	struct fim_watched value = {.stamp = tap_now()};
-	struct fim_id id = id_of(path);
+	uint64_t time = strtoull(text, NULL, 10);
+	struct fim_watched value = {.stamp = time ? time : tap_now()};
+	struct fim_id id = id_of(strchr(text, '/'));
 
 	bpf_map_update(session->taps[0]->maps.watched, &id, &value);
 }
