@@ -155,11 +155,22 @@ static bool is_gone(struct reconcile *r, const struct fim_id *id)
 	return !path.data || (lstat(path.data, &st) < 0 && errno == ENOENT);
 }
 
+// It was renamed, and the record is on its way: what is in it this sweep does not learn.
+static void read_later(struct reconcile *r, const struct fim_id *dir)
+{
+	uint32_t flags = 0;
+
+	r->numbers.undecided++;
+	inode_table_known(&r->session->inodes, dir, &flags);
+	if (!(flags & INODE_NAMES_ONLY))
+		session_unread(r->session, dir);
+}
+
 // A record has told where it is.
 static void read_after_all(struct reconcile *r, const struct fim_id *dir)
 {
 	if (r->found_again++ >= FOUND_AGAIN) {
-		r->numbers.undecided++;
+		read_later(r, dir);
 		return;
 	}
 	keep(r, &r->dirs, dir);
@@ -179,7 +190,7 @@ static bool step_orphans(struct reconcile *r)
 		if (look_find(r, &id, &found))
 			read_after_all(r, &id);
 		else if (!is_gone(r, &id))
-			r->numbers.undecided++;
+			read_later(r, &id);
 		else if (lose_child(r, &id))
 			return true;
 	}

@@ -149,6 +149,25 @@ def test_whose_content_may_be_another(tree):
     assert tree.driver.ask(b"n") == b""
 
 
+def test_renamed_when_it_was_to_be_read(tree):
+    """By an act whose record is on its way: it is read by its new name, though the gap is closed."""
+    since, made = fill(tree), tree.root + "/made"
+    tree.told = False
+    for path in (made, made + "/d"):
+        tree.mkdir(path)
+    tree.create(made + "/d/in-it")
+    tree.ask("g", struct.pack("=Q", since))
+    while made not in [record.get("path") for record in tree.ask("q")]:
+        time.sleep(0.002)
+    time.sleep(0.012)  # what it has seen in there is settled with the next slice
+    tree.told = True
+    tree.rename(made + "/d", made + "/e")
+    tree.ask("q")
+    time.sleep(0.012)
+    tree.ask("p")
+    assert tree.known() == walk(tree.root)
+
+
 class Acts:
     """Acts chosen by chance on what is there."""
 
