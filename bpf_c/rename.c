@@ -14,7 +14,7 @@
 fim_inline void fim_left_behind(struct fim_scratch *s, struct fim_watched *from,
 				struct dentry *dentry)
 {
-	struct inode *inode = fim_whiteout_made(s->event.time, fim_dentry_inode(dentry));
+	struct inode *inode = fim_whiteout_made(s->event.time, dentry);
 	struct fim_id id = s->event.file.id;
 	unsigned long ino = 0;
 

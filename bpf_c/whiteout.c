@@ -48,14 +48,16 @@ int fim_special_inode(struct pt_regs *ctx, struct inode *inode, umode_t mode, de
 	return 0;
 }
 
-/* The one that this thread has made in place of a name of `moved`, or 0. What overlayfs
- * leaves in its upper layer is on another file system than the merged file. */
-fim_inline struct inode *fim_whiteout_made(__u64 now, struct inode *moved)
+/* The one that this thread has made in place of the name `left`, or 0. What overlayfs
+ * leaves in its upper layer is on another file system than the merged file, and has a
+ * name there; what a rename leaves has none yet, or (tmpfs) that one. */
+fim_inline struct inode *fim_whiteout_made(__u64 now, struct dentry *left)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct fim_whiteout *made = whiteouts.lookup(&thread);
 	struct super_block *sb = 0, *moved_sb = 0;
 	struct inode *inode = 0;
+	struct dentry *name;
 	umode_t mode = 0;
 	dev_t rdev = 0;
 
@@ -66,9 +68,12 @@ fim_inline struct inode *fim_whiteout_made(__u64 now, struct inode *moved)
 	whiteouts.delete(&thread);
 	if (!inode)
 		return 0;
+	name = fim_inode_alias(inode);
+	if (name && fim_dentry_parent(name) != fim_dentry_parent(left))
+		return 0;
 	FIM_READ(mode, &inode->i_mode);
 	FIM_READ(rdev, &inode->i_rdev);
 	FIM_READ(sb, &inode->i_sb);
-	FIM_READ(moved_sb, &moved->i_sb);
+	FIM_READ(moved_sb, &fim_dentry_inode(left)->i_sb);
 	return sb == moved_sb && fim_is_whiteout(mode, rdev) ? inode : 0;
 }

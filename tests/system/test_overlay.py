@@ -272,6 +272,17 @@ def test_the_upper_layer_is_watched_too(overlays, watching):
     assert sorted(events[5]["known_paths"]) == sorted([room.join("newer"), room.upper("newer")])
 
 
+def test_a_rename_after_a_whiteout(overlays, watching):
+    """What overlayfs has left in its layer is not what a later rename leaves, by the same thread
+    and on the same file system."""
+    room, path = Room(watching, overlays["both"], next(numbers)), overlays["both"].upper + "/plain"
+    make(path)
+    os.unlink(room.join("d/x"))
+    os.rename(path, path + "er")
+    _, events = room.told()
+    assert [event["op"] for event in events] == ["create", "modify", "close", "unlink", "rename"]
+
+
 def test_another_overlay_of_the_same_layer(overlays, watching):
     """It shares the lower files and is not watched: none of its acts is told."""
     room = Room(watching, overlays["stranger"], next(numbers))
