@@ -25,7 +25,7 @@ fim_inline int fim_ask(__u64 stack, struct dentry *dentry, __u32 op, __u32 valid
 	struct fim_question question = {};
 	struct fim_id id = {};
 
-	if (!fim_find(inode, &id)) {
+	if (fim_is_absent(inode) || !fim_find(inode, &id)) {
 		// One that was not answered is not to take this one's answer.
 		if (questions.lookup(&thread) && !fim_overridden_credentials())
 			questions.delete(&thread);

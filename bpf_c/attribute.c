@@ -29,7 +29,7 @@ fim_inline int fim_remember(void *object, struct inode *inode)
 	struct fim_id id = {};
 	__u64 thread;
 
-	if (!fim_find(inode, &id) || fim_underneath(&id))
+	if (fim_is_absent(inode) || !fim_find(inode, &id) || fim_underneath(&id))
 		return 0;
 	before.object = (__u64)object;
 	fim_fill_file(inode, &before.file);
@@ -97,7 +97,7 @@ fim_inline int fim_attributes_set(struct pt_regs *ctx, struct dentry *dentry,
 	struct fim_scratch *s;
 	int recalled;
 
-	if (!operations)
+	if (!operations || fim_is_absent(inode))
 		return 0;
 	self = fim_find(inode, &id);
 	if (!self || fim_underneath(&id))
@@ -134,9 +134,12 @@ fim_inline int fim_xattr_act(struct pt_regs *ctx, __u32 op, struct dentry *dentr
 {
 	struct inode *inode = fim_dentry_inode(dentry);
 	struct fim_id id = {};
-	struct fim_watched *self = fim_find(inode, &id);
+	struct fim_watched *self;
 	struct fim_scratch *s;
 
+	if (fim_is_absent(inode))
+		return 0;
+	self = fim_find(inode, &id);
 	if (!self || fim_underneath(&id))
 		return 0;
 	s = fim_begin_change(op, self);

@@ -41,9 +41,12 @@ fim_inline __u32 fim_watch_copy(struct fim_id *id, struct fim_copying *copy)
 	struct fim_watched value = {};
 	int error;
 
-	value.flags = copy->flags;
+	value.flags = copy->flags | FIM_WATCH_COUNTED;
 	value.spots = copy->spots;
+	fim_reckon(id->ino, 1);
 	error = watched.insert(id, &value);
+	if (error)
+		fim_reckon(id->ino, -1);
 	if (!error)
 		fim_count(FIM_COUNTER_INSERTED);
 	if (!error || error == -EEXIST)

@@ -33,7 +33,7 @@ fim_inline int fim_expect_name(struct inode *dir, struct dentry *dentry, __u32 o
 	struct fim_pending entry = {};
 	struct fim_id id = {};
 
-	if (!fim_find(dir, &id))
+	if (fim_is_absent(dir) || !fim_find(dir, &id))
 		return 0;
 	entry.dentry = dentry;
 	entry.op = op;
@@ -74,6 +74,8 @@ int fim_inode_link(struct pt_regs *ctx, struct dentry *existing, struct inode *d
 	struct fim_id id = {};
 
 	if (fim_copied_up(ctx, existing, dentry))
+		return 0;
+	if (fim_is_absent(inode) && fim_is_absent(dir))
 		return 0;
 	if (!fim_find(inode, &id) && !fim_find(dir, &id))
 		return 0;

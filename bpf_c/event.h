@@ -225,6 +225,7 @@ enum fim_watch_flag {
 	FIM_WATCH_NAMES = 2,   /* a directory: its names are reported, those wanted inherited */
 	FIM_WATCH_CANARY = 4,  /* the monitor's own scratch */
 	FIM_WATCH_OPEN_BEFORE = 8, /* a descriptor older than the monitor may change it */
+	FIM_WATCH_COUNTED = 16, /* it counts in its slot (maps.h: absent); the kernel's own */
 	FIM_WATCH_ABOVE = 64,  /* a directory above: alone, only its own renaming counts */
 };
 
@@ -264,7 +265,18 @@ struct fim_settings {
 	__u32 scanner_tid;   /* thread whose getattr calls are learned from, 0 none */
 	__u32 mnt_ns_offset; /* of the inode number in struct mnt_namespace, 0 unknown */
 	__u32 mark;          /* enum fim_watch_flag that what the scanner stats is given */
-	__u32 pad;
+	__u32 serve;         /* 1: the slots of fim_absent are to serve */
+};
+
+/* Slots of inode numbers: how many keys of the hash have, or had, a number of that slot;
+ * and FIM_ABSENT once the slots serve (bpf_c/absent.c). Exactly that: no key has. */
+#define FIM_ABSENT (1u << 30)
+#define FIM_ABSENT_BITS 18
+#define FIM_ABSENT_SLOTS 16 /* in a block */
+#define FIM_ABSENT_BLOCKS ((1u << FIM_ABSENT_BITS) / FIM_ABSENT_SLOTS)
+
+struct fim_absent {
+	__u32 count[FIM_ABSENT_SLOTS];
 };
 
 /* What the kernel saw the scanner's thread stat: identities by its own numbers.
@@ -280,6 +292,7 @@ struct fim_learned {
 	struct fim_id slot[FIM_LEARN_SLOTS];
 	__u32 mnt_ns[FIM_MNT_NS_BYTES / 4]; /* head of the thread's struct mnt_namespace */
 	__u32 generation[FIM_LEARN_SLOTS]; /* of the inode in the slot */
+	__u64 serving; /* blocks of slots that serve so far */
 };
 
 _Static_assert(sizeof(struct fim_id) == 16, "fim_id");
@@ -291,6 +304,6 @@ _Static_assert(sizeof(struct fim_watched) == 16, "fim_watched");
 _Static_assert(sizeof(struct fim_who) == 16, "fim_who");
 _Static_assert(sizeof(struct fim_wanted) == 80, "fim_wanted");
 _Static_assert(sizeof(struct fim_settings) == 16, "fim_settings");
-_Static_assert(sizeof(struct fim_learned) == 232, "fim_learned");
+_Static_assert(sizeof(struct fim_learned) == 240, "fim_learned");
 
 #endif

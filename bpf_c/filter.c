@@ -2,9 +2,9 @@
  *
  * filter.c - is this inode watched, and the record that starts if it is.
  *
- * Every hook asks fim_find once per inode it touches and leaves at once when
- * the answer is no; everything dearer comes after. The other files use what
- * stands here.
+ * Every hook asks fim_is_absent (absent.c), then fim_find, once per inode it touches
+ * and leaves at once when the answer is no; everything dearer comes after. The other
+ * files use what stands here.
  */
 
 fim_inline void fim_count(__u32 counter)
@@ -87,14 +87,20 @@ fim_inline __u32 fim_inherit(struct fim_watched *parent, struct fim_id *dir,
 	key.ino = id->ino;
 	key.dev = id->dev;
 	known = watched.lookup(&key);
+	child.flags |= FIM_WATCH_COUNTED;
 	if (known) {
 		// Perhaps for less, or left by a file that had this number.
+		if (!(known->flags & FIM_WATCH_COUNTED))
+			fim_reckon(key.ino, 1);
 		known->flags |= child.flags;
 		known->spots &= child.spots;
 		return 0;
 	}
 	child.stamp = bpf_ktime_get_ns(); // should the record be lost
+	fim_reckon(key.ino, 1);
 	error = watched.insert(&key, &child);
+	if (error)
+		fim_reckon(key.ino, -1);
 	if (error == -EEXIST)
 		return 0; // the scanner or another CPU was faster
 	fim_count(error ? FIM_COUNTER_INSERT_FAILED : FIM_COUNTER_INSERTED);

@@ -77,9 +77,13 @@ fim_inline int fim_learn(struct dentry *dentry)
 	l = learned.lookup(&zero);
 	if (!l)
 		return 0;
+	if (set->serve)
+		fim_serve(l);
 	self = fim_find(inode, &id);
 	if (self)
-		self->flags |= set->mark;
+		self->flags |= set->mark & ~FIM_WATCH_COUNTED;
+	else if (set->mark & FIM_WATCH_COUNTED)
+		fim_reckon(id.ino, 1); // the monitor may insert it next
 	if (!fim_learn_id(l, inode, &id))
 		return 0;
 	l->slot[l->calls & (FIM_LEARN_SLOTS - 1)] = id;

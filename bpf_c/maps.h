@@ -133,6 +133,10 @@ struct fim_modifier {
  * an LRU would forget a watched inode in silence. */
 BPF_TABLE("hash", struct fim_id, struct fim_watched, watched, FIM_WATCHED_ENTRIES);
 
+/* By number alone, whether an inode may be watched (absent.c). Only hooks change it, by
+ * adding, so that nothing is lost between CPUs; the monitor has them do it. */
+BPF_ARRAY(absent, struct fim_absent, FIM_ABSENT_BLOCKS);
+
 /* Names watched for themselves -> 1. Asked only where a directory is watched
  * for its names. */
 BPF_TABLE("hash", struct fim_wanted, __u32, wanted, 4096);

@@ -35,12 +35,17 @@ fim_inline int fim_renamed(struct pt_regs *ctx, struct dentry *dentry,
 {
 	struct inode *inode = fim_dentry_inode(dentry);
 	struct inode *other = fim_dentry_inode(target);
+	struct inode *dir = fim_dentry_inode(fim_dentry_parent(dentry));
+	struct inode *dir2 = fim_dentry_inode(fim_dentry_parent(target));
 	struct fim_id id = {}, dir_id = {}, dir2_id = {}, other_id = {};
 	struct fim_watched *from, *to, *self, *over;
 	struct fim_scratch *s;
 
-	from = fim_find(fim_dentry_inode(fim_dentry_parent(dentry)), &dir_id);
-	to = fim_find(fim_dentry_inode(fim_dentry_parent(target)), &dir2_id);
+	if (fim_is_absent(dir) && fim_is_absent(dir2) && fim_is_absent(inode) &&
+	    fim_is_absent(other))
+		return 0;
+	from = fim_find(dir, &dir_id);
+	to = fim_find(dir2, &dir2_id);
 	self = fim_find_any(inode, &id);
 	over = fim_find(other, &other_id);
 	if ((!fim_either(from, to) && !fim_either(self, over)) || fim_underneath(&dir_id))

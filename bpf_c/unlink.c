@@ -21,10 +21,13 @@ int fim_d_delete(struct pt_regs *ctx, struct dentry *dentry)
 	struct inode *inode = fim_dentry_inode(dentry);
 	struct inode *dir = fim_dentry_inode(fim_dentry_parent(dentry));
 	struct fim_id id = {}, dir_id = {};
-	struct fim_watched *self = fim_find(inode, &id);
-	struct fim_watched *parent = fim_find(dir, &dir_id);
+	struct fim_watched *self, *parent;
 	struct fim_scratch *s;
 
+	if (fim_is_absent(inode) && fim_is_absent(dir))
+		return 0;
+	self = fim_find(inode, &id);
+	parent = fim_find(dir, &dir_id);
 	if (!fim_either(self, parent) || fim_underneath(&dir_id))
 		return 0;
 	s = fim_begin(S_ISDIR(fim_inode_mode(inode)) ? FIM_OP_RMDIR : FIM_OP_UNLINK,
@@ -39,16 +42,21 @@ int fim_d_delete(struct pt_regs *ctx, struct dentry *dentry)
 
 int fim_clear_inode(struct pt_regs *ctx, struct inode *inode)
 {
-	unsigned int nlink = 1;
 	struct fim_id id = {}, own = {};
+	struct fim_watched *entry;
+	unsigned int nlink = 1;
+	__u32 counted;
 
 	FIM_READ(nlink, &inode->i_nlink);
-	if (nlink || !fim_find_any(inode, &id))
+	if (nlink || fim_is_absent(inode))
 		return 0;
-	if (fim_inode_own_id(inode, &own) == FIM_BTRFS_MAGIC)
+	entry = fim_find_any(inode, &id);
+	if (!entry || fim_inode_own_id(inode, &own) == FIM_BTRFS_MAGIC)
 		return 0;
+	counted = entry->flags & FIM_WATCH_COUNTED;
 	id.over = 0;
-	watched.delete(&id);
+	if (!watched.delete(&id) && counted)
+		fim_reckon(id.ino, -1);
 	fim_count(FIM_COUNTER_REMOVED);
 	return 0;
 }

@@ -59,7 +59,7 @@ fim_inline int fim_file_underneath(struct file *file)
 #endif
 }
 
-/* The inode of a regular file open for writing, or 0. */
+/* The inode of a regular file open for writing that may be watched, or 0. */
 fim_inline struct inode *fim_written_inode(struct file *file)
 {
 	struct inode *inode;
@@ -69,7 +69,7 @@ fim_inline struct inode *fim_written_inode(struct file *file)
 	if (!(mode & FMODE_WRITE))
 		return 0;
 	inode = fim_file_inode(file);
-	return S_ISREG(fim_inode_mode(inode)) ? inode : 0;
+	return !fim_is_absent(inode) && S_ISREG(fim_inode_mode(inode)) ? inode : 0;
 }
 
 /* An inode that was let go before its close leaves an entry behind: the generation
@@ -154,7 +154,7 @@ fim_inline int fim_modified(struct pt_regs *ctx, struct file *file)
 	struct fim_id id = {};
 	__u64 *known, start;
 
-	if (!S_ISREG(fim_inode_mode(inode)))
+	if (fim_is_absent(inode) || !S_ISREG(fim_inode_mode(inode)))
 		return 0;
 	self = fim_find(inode, &id);
 	if (!self)

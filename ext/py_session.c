@@ -101,9 +101,9 @@ static PyObject *session_py_tap(PyObject *self, PyObject *args)
 	struct session *session;
 	int program, error;
 
-	if (!PyArg_ParseTuple(args, "(iiiiiii)KK(zz)i:tap", &maps.watched, &maps.sequence,
+	if (!PyArg_ParseTuple(args, "(iiiiiiii)KK(zz)i:tap", &maps.watched, &maps.sequence,
 			      &maps.counters, &maps.settings, &maps.learned, &maps.events,
-			      &maps.wanted, &pages, &entries, &functions[0], &functions[1], &program) ||
+			      &maps.wanted, &maps.absent, &pages, &entries, &functions[0], &functions[1], &program) ||
 	    !(session = py_session_enter(self)))
 		return NULL;
 	error = session_tap(session, &maps, pages, entries, functions, program);

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "bpf_map.h"
 #include "tree.h"
 
@@ -56,7 +57,8 @@ int scan_identify(struct scan *scan, int at, const char *name, int flags,
 		return -errno;
 	*mode = st->st_mode;
 	*ret = (struct fim_id){.ino = st->st_ino, .dev = scan_kernel_dev(st->st_dev)};
-	if (!scan_learn(scan, ret))
+	scan->uncounted = !scan_learn(scan, ret);
+	if (scan->uncounted)
 		scan->unlearned++;
 	else if (!ret->over && ret->dev != scan_kernel_dev(st->st_dev))
 		scan->subvolume = is_btrfs(at, name);
@@ -72,17 +74,27 @@ struct fim_id scan_key(const struct fim_id *id)
 }
 
 // An overlay is watched from the first of its inodes on (bpf_c/overlay.c).
-static void insert_overlay(struct scan *scan, uint32_t over)
+static int insert_overlay(struct scan *scan, uint32_t over)
 {
 	struct fim_id key = {.dev = over};
 	struct fim_watched value = {0};
 	int error;
 
 	if (over == scan->over)
-		return;
-	error = bpf_map_insert(scan->watched, &key, &value);
+		return 0;
+	error = absent_let_all(scan->absent);
+	if (error == 0)
+		error = bpf_map_insert(scan->watched, &key, &value);
 	if (error == 0 || error == -EEXIST)
 		scan->over = over;
+	return error == -EEXIST ? 0 : error;
+}
+
+// What hooks have counted they do not take back if it is gone by now, and made anew here.
+static int update(const struct scan *scan, const struct fim_id *key, struct fim_watched *value)
+{
+	value->flags &= ~FIM_WATCH_COUNTED;
+	return bpf_map_update(scan->watched, key, value);
 }
 
 // By another name it may lie in fewer: what is wanted by any is told.
@@ -94,7 +106,7 @@ static int narrow(struct scan *scan, const struct fim_id *key)
 	    !(value.spots & ~scan->bears))
 		return 0;
 	value.spots &= scan->bears;
-	return bpf_map_update(scan->watched, key, &value);
+	return update(scan, key, &value);
 }
 
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
@@ -103,9 +115,11 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 	struct fim_id key = scan_key(id);
 	int error;
 
-	if (id->over && !scan->subvolume)
-		insert_overlay(scan, id->over);
-	error = bpf_map_insert(scan->watched, &key, &value);
+	error = id->over && !scan->subvolume ? insert_overlay(scan, id->over) : 0;
+	if (error == 0 && scan->uncounted)
+		error = absent_let_all(scan->absent);
+	if (error == 0)
+		error = bpf_map_insert(scan->watched, &key, &value);
 	if (error == -EEXIST && flags != 0 &&
 	    bpf_map_lookup(scan->watched, &key, &value) == 0 &&
 	    (value.flags & flags) != flags) {
@@ -116,7 +130,7 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 			value.spots = scan->bears;
 		}
 		value.flags |= flags;
-		return bpf_map_update(scan->watched, &key, &value);
+		return update(scan, &key, &value);
 	}
 	if (error == -EEXIST)
 		return narrow(scan, &key);

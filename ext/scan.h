@@ -38,6 +38,7 @@ struct scan_entry {
 struct scan {
 	int watched; /* maps */
 	int learned;
+	struct absent *absent; /* NULL: nothing is inserted */
 	void *context;
 	/* Every inode, a directory before what is in it. Not 0 ends the scan. */
 	int (*entry)(void *context, const struct scan_entry *entry);
@@ -63,6 +64,7 @@ struct scan {
 	uint64_t scanned;   /* inodes */
 	uint64_t unlearned; /* identities taken from stat */
 	uint32_t generation; /* of the last one identified, 0 not known */
+	bool uncounted;     /* so is its slot (absent.h) */
 };
 
 #define SCAN_PUMP 128

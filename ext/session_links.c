@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "decode.h"
 #include "session_parts.h"
@@ -177,6 +179,7 @@ int session_find_links(struct session *session)
 	if (error < 0)
 		return error;
 	keep_incomplete(session);
+	error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0); // no key is inserted
 	for (size_t i = 1; error == 0 && i <= session->linked_count; i++)
 		if (i == session->linked_count || session->linked[i].dev != session->linked[start].dev) {
 			error = search_files(session, &session->linked[start], i - start);

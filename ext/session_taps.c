@@ -72,6 +72,7 @@ int session_tap(struct session *session, const struct tap_maps *maps, size_t pag
 		return error;
 	}
 	tap->number = ++session->taps_made;
+	tap->absent = (struct absent){.map = maps->absent};
 	tap->order = &session->order;
 	tap->on_gap = session_on_gap;
 	tap->context = session;

@@ -65,9 +65,23 @@ int session_scan_begin(struct session *session)
 	return session_learn(session);
 }
 
+// What this thread stats from now on is learned, and counted: it may be inserted.
+static int learn_of_us(struct session *session)
+{
+	return session_scanner(session, (uint32_t)syscall(__NR_gettid), FIM_WATCH_COUNTED);
+}
+
+static void serve(struct session *session)
+{
+	struct tap *tap = session_newest(session);
+
+	if (!tap->absent.tried && session->learn_probes[0] > 0)
+		absent_serve(&tap->absent, tap->maps.settings, tap->maps.learned);
+}
+
 int session_learn(struct session *session)
 {
-	int error = session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
+	int error = learn_of_us(session);
 
 	if (error < 0)
 		return error;
@@ -77,7 +91,8 @@ int session_learn(struct session *session)
 		session->learn_probes[i] = probe_attach(session->learn_functions[i],
 							session->learn_program);
 	find_mnt_ns(session);
-	return session_scanner(session, (uint32_t)syscall(__NR_gettid), 0);
+	serve(session);
+	return learn_of_us(session);
 }
 
 void session_unlearn(struct session *session)

@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "absent.h"
 #include "order.h"
 #include "ring.h"
 
@@ -30,6 +31,7 @@ struct tap_maps {
 	int learned;
 	int events;
 	int wanted;
+	int absent;
 };
 
 struct tap_gap {
@@ -46,6 +48,7 @@ typedef void tap_on_gap(void *context, const struct tap_gap *gap);
 struct tap {
 	unsigned number; /* told to the order with each record */
 	struct tap_maps maps;
+	struct absent absent;
 	size_t pages; /* of a ring */
 	struct ring *rings;
 	unsigned ring_count;

@@ -205,6 +205,7 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 	*ret = (struct scan){
 		.watched = maps->watched,
 		.learned = session->learn_probes[0] > 0 ? maps->learned : -1,
+		.absent = &session_newest(session)->absent,
 		.context = visit,
 		.flags = visit_flags,
 		.spots = session->spots.first ? visit_spots : NULL,

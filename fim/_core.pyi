@@ -82,10 +82,11 @@ class Session:
         """`host` and `labels` are JSON objects; `seed` is 16 random bytes. Of processes'
         `arguments`, 0: secrets redacted, 1: all, 2: none."""
 
-    def tap(self, maps: Tuple[int, int, int, int, int, int, int], pages: int, entries: int,
+    def tap(self, maps: Tuple[int, int, int, int, int, int, int, int], pages: int, entries: int,
             learn_functions: Sequence[Optional[str]], learn_program: int) -> None:
         """Read from one more set of attached programs. `maps` are the descriptors of
-        watched, sequence, counters, settings, learned, events and wanted; they stay the caller's."""
+        watched, sequence, counters, settings, learned, events, wanted and absent; they stay
+        the caller's."""
 
     def switch(self) -> None:
         """The second set takes over; detach the first before the next pump()."""

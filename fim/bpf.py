@@ -16,14 +16,14 @@ from fim.switches import switched_off
 
 __all__ = ["Attachment", "attach", "exit_stages", "source", "stages"]
 
-SOURCES = ("overlay.c", "spot.c", "filter.c", "copy_up.c", "whiteout.c", "create.c", "unlink.c",
-           "rename.c", "write.c", "mapping.c", "device.c", "attribute.c", "answer.c", "mount.c",
-           "identity.c", "walk.c", "actor.c")
+SOURCES = ("overlay.c", "spot.c", "absent.c", "filter.c", "copy_up.c", "whiteout.c", "create.c",
+           "unlink.c", "rename.c", "write.c", "mapping.c", "device.c", "attribute.c", "answer.c",
+           "mount.c", "identity.c", "walk.c", "actor.c")
 ATTEMPT_SOURCES = ("attempt.c", "sys_exit.c")  # joined only when attempts are asked for
 HEADERS = ("event.h", "kernel.h", "maps.h")
 # `stages` is held only because a program array is emptied when its last
 # descriptor closes (Linux: bpf_map_put_uref).
-MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted",
+MAPS = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted", "absent",
         "spot_ops", "spot_actors", "spot_counts", "stages")
 NO_BCC = 3
 LOADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loader.py")

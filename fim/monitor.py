@@ -27,7 +27,8 @@ GROWTH = 4
 PUMP_MS = 100
 SETTLE_TURNS, SETTLE_MS = 100, 20  # at most so often, so long each
 ARGUMENTS = ("redacted", "all", "none")
-MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted")
+MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted",
+             "absent")
 
 
 def room(there):

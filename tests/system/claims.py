@@ -30,9 +30,9 @@ def unit_of(item):
 
 
 def rank(unit):
-    """Sorts the long ones to the front."""
+    """Sorts the long ones to the front, and overlayfs to the end: that has a second monitor."""
     module = unit.split("-")[0]
-    return LONG.index(module) if module in LONG else len(LONG)
+    return unit.endswith("-overlay"), LONG.index(module) if module in LONG else len(LONG)
 
 
 class Claims:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -21,14 +22,15 @@ NOBODY = 65534
 PROTECTED = "/proc/sys/fs/protected_hardlinks"
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 IMMUTABLE = 0x10
-ROOM = "attempts"
+TURNS = itertools.count()  # what is for all of this module is made twice: overlayfs comes last
 WITHOUT_FLAGS = (PLACES["tmpfs"], PLACES["overlay"])
 
 
 @pytest.fixture(scope="module")
 def rooms(base):
     """{type: a directory that only root may write to}"""
-    found = {kind: os.path.join(path, "outside", ROOM) for kind, path in base.items()}
+    room = "attempts-%d" % next(TURNS)
+    found = {kind: os.path.join(path, "outside", room) for kind, path in base.items()}
     for path in found.values():
         os.makedirs(path)
     return found
@@ -37,7 +39,7 @@ def rooms(base):
 @pytest.fixture(scope="module")
 def lone(scratch):
     """A directory of which one name is watched."""
-    path = str(scratch / "attempts-lone")
+    path = str(scratch / ("attempts-lone-%d" % next(TURNS)))
     furnish(path)
     os.chmod(path, 0o711)
     return path
@@ -47,7 +49,7 @@ def lone(scratch):
 def tried(rooms, lone, scratch):
     """A monitor that tells attempts; `first` is what it said of its start."""
     paths = list(rooms.values()) + [lone + "/secret"]
-    with Watcher(scratch / "attempts", paths, "--attempts") as watcher:
+    with Watcher(scratch / ("attempts-%d" % next(TURNS)), paths, "--attempts") as watcher:
         watcher.wait_ready()
         watcher.first = watcher.settle()
         yield watcher

@@ -116,6 +116,24 @@ class Run:
         struct.pack_into(form, memory, at, value & ((1 << 8 * struct.calcsize(form)) - 1))
 
 
+class Counted(Run):
+    """On an object that nobody watches, whose number is that of something watched."""
+
+    VALUES = 0x30000
+
+    def __init__(self, code, maps):
+        self.absent = maps["absent"]
+        super().__init__(code)
+
+    def call(self, helper):
+        """A look-up in `absent` finds a slot that counts."""
+        asked = self.registers[1] & 0xffffffff
+        super().call(helper)
+        if HELPERS.get(helper) == "look-up" and asked == self.absent:
+            self.memory[self.VALUES] = bytearray(SIZE)
+            self.registers[0] = self.VALUES
+
+
 class Spotted(Run):
     """On a watched object that lies in the blind spot of bit 1, done by root.
 
@@ -124,7 +142,7 @@ class Spotted(Run):
     """
 
     VALUES = 0x30000
-    PLACES = {"watched": 0, "spot_ops": 64, "spot_actors": 128, "spot_counts": 192}
+    PLACES = {"watched": 0, "spot_ops": 64, "spot_actors": 128, "spot_counts": 192, "absent": 256}
 
     def __init__(self, code, maps, operations, actors):
         self.maps = {number: name for name, number in maps.items()}

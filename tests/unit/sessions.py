@@ -15,7 +15,8 @@ HASH, ARRAY, PERF_EVENT_ARRAY, PERCPU_ARRAY = 1, 2, 4, 6
 ENTRIES = 10000
 # (type, bytes of a key, of a value, entries) in the order of tap(); `learned` is left out
 MAPS = ((HASH, 16, 16, ENTRIES), (PERCPU_ARRAY, 4, 8, 1), (PERCPU_ARRAY, 4, 8, 8),
-        (ARRAY, 4, 16, 1), None, (PERF_EVENT_ARRAY, 4, 4, 1024), (HASH, 80, 4, 16))
+        (ARRAY, 4, 16, 1), None, (PERF_EVENT_ARRAY, 4, 4, 1024), (HASH, 80, 4, 16),
+        (ARRAY, 4, 64, 16384))
 
 
 def make_map(shape):
