@@ -114,7 +114,7 @@ def test_blind_and_not_gone(tmp_path):
 
 def test_heartbeats_are_anchors(tmp_path):
     with Run(tmp_path) as run:
-        eventually(lambda: run.has("heartbeat", 4))
+        eventually(lambda: run.has("heartbeat", 8))  # a busy machine has several in a batch
         run.stop()
     path = str(tmp_path / "collected")
     beats = [record for record in run.records() if record["kind"] == "heartbeat"]
@@ -123,7 +123,7 @@ def test_heartbeats_are_anchors(tmp_path):
     verify = ("verify", "--state", run.state, "--anchors", path)
     assert fim(*verify)[0] == 0
     lines = journals.load(run.state + "/journal", 1)
-    journals.store(run.state + "/journal", 1, lines[:journals.chain_after(lines, 4) + 1])
+    journals.store(run.state + "/journal", 1, lines[:journals.chain_after(lines, 1) + 1])
     assert fim("verify", "--state", run.state)[0] == 0
     assert fim(*verify)[0] == 1
 
