@@ -133,8 +133,9 @@ struct fim_modifier {
  * an LRU would forget a watched inode in silence. */
 BPF_TABLE("hash", struct fim_id, struct fim_watched, watched, FIM_WATCHED_ENTRIES);
 
-/* By number alone, whether an inode may be watched (absent.c). Only hooks change it, by
- * adding, so that nothing is lost between CPUs; the monitor has them do it. */
+/* By number alone, whether an inode may be watched (absent.c). Hooks change it by adding, so
+ * that nothing is lost between CPUs; the monitor writes zeroes alone, when it is to serve no
+ * more. */
 BPF_ARRAY(absent, struct fim_absent, FIM_ABSENT_BLOCKS);
 
 /* Names watched for themselves -> 1. Asked only where a directory is watched

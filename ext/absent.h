@@ -18,8 +18,8 @@ struct absent {
 
 /* Once, by the thread that the maps `settings` and `learned` are about, while it learns. */
 void absent_serve(struct absent *absent, int settings, int learned);
-/* A key goes into the hash that was not counted, or more inodes than keys are watched:
- * from now on any may be. -errno */
+/* A key goes into the hash that was not counted, or an overlay is watched: from now on
+ * any inode may be. -errno */
 int absent_let_all(struct absent *absent);
 
 #endif

@@ -103,7 +103,8 @@ static PyObject *session_py_tap(PyObject *self, PyObject *args)
 
 	if (!PyArg_ParseTuple(args, "(iiiiiiii)KK(zz)i:tap", &maps.watched, &maps.sequence,
 			      &maps.counters, &maps.settings, &maps.learned, &maps.events,
-			      &maps.wanted, &maps.absent, &pages, &entries, &functions[0], &functions[1], &program) ||
+			      &maps.wanted, &maps.absent, &pages, &entries, &functions[0],
+			      &functions[1], &program) ||
 	    !(session = py_session_enter(self)))
 		return NULL;
 	error = session_tap(session, &maps, pages, entries, functions, program);

@@ -2,7 +2,13 @@
 
 import threading
 
-__all__ = ["Growth"]
+__all__ = ["Growth", "room"]
+
+
+def room(there):
+    """Slots for so many inodes and half as many more. The kernel's buckets, 16 bytes each, are
+    the next power of two: fewer slots than that cost as much as the bytes of more."""
+    return 1 << (there * 3 // 2).bit_length()
 
 
 class Growth:

@@ -9,7 +9,7 @@ import uuid
 from fim import _core, attempts, bpf, hooks, host
 from fim.errors import FimError, KernelError, UsageError
 from fim.facts import name_text
-from fim.growth import Growth
+from fim.growth import Growth, room
 from fim.kernel import Kernel
 from fim.records import Record
 from fim.roots import roots
@@ -29,12 +29,6 @@ SETTLE_TURNS, SETTLE_MS = 100, 20  # at most so often, so long each
 ARGUMENTS = ("redacted", "all", "none")
 MAP_ORDER = ("watched", "sequence", "counters", "settings", "learned", "events", "wanted",
              "absent")
-
-
-def room(there):
-    """Slots for so many inodes and half as many more. The kernel's buckets, 16 bytes each, are
-    the next power of two: fewer slots than that cost as much as the bytes of more."""
-    return 1 << (there * 3 // 2).bit_length()
 
 
 class Monitor:

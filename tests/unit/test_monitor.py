@@ -5,7 +5,7 @@ import pytest
 import fim
 from fim import _core
 from fim.errors import UsageError
-from fim.monitor import room
+from fim.growth import room
 
 
 @pytest.mark.parametrize("act", ("pump", "extend"))
