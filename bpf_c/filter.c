@@ -18,19 +18,24 @@ fim_inline void fim_count(__u32 counter)
 /* The entry of an inode in the allow-list, or 0; its identity in `id`. */
 fim_inline struct fim_watched *fim_find_any(struct inode *inode, struct fim_id *id)
 {
+	struct fim_watched *overlay, *entry;
 	struct fim_id key = {};
+	__u32 only = 0;
 
 	if (!inode)
 		return 0;
 	fim_inode_id(inode, id);
 	if (id->over) {
 		key.dev = id->over;
-		if (!watched.lookup(&key))
+		overlay = watched.lookup(&key);
+		if (!overlay)
 			return 0; // an overlay that nobody watches
+		only = overlay->flags;
 	}
 	key.ino = id->ino;
 	key.dev = id->dev;
-	return watched.lookup(&key);
+	entry = watched.lookup(&key);
+	return entry && (only & ~entry->flags) ? 0 : entry;
 }
 
 /* The same for what is watched itself, not only above what is. */

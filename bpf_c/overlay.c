@@ -13,7 +13,8 @@
  *
  * A merged inode counts only where its overlay is watched, which is an entry
  * {0, its device} of the allow-list: another overlay that shares a layer is
- * another file system.
+ * another file system. Where that entry is the canary's, what the canary makes
+ * counts and nothing else.
  *
  * Joined before the others: they use fim_inode_id.
  */

@@ -73,21 +73,25 @@ struct fim_id scan_key(const struct fim_id *id)
 	return (struct fim_id){.ino = id->ino, .dev = id->dev};
 }
 
-// An overlay is watched from the first of its inodes on (bpf_c/overlay.c).
-static int insert_overlay(struct scan *scan, uint32_t over)
+// An overlay is watched from the first of its inodes on; where the canary alone needs it,
+// the hooks are told so (bpf_c/overlay.c).
+static int insert_overlay(struct scan *scan, uint32_t over, uint32_t canary)
 {
 	struct fim_id key = {.dev = over};
-	struct fim_watched value = {0};
+	struct fim_watched value = {.flags = canary};
 	int error;
 
 	if (over == scan->over)
 		return 0;
 	error = absent_let_all(scan->absent);
 	if (error == 0)
-		error = bpf_map_insert(scan->watched, &key, &value);
-	if (error == 0 || error == -EEXIST)
+		error = canary ? bpf_map_insert(scan->watched, &key, &value)
+			       : bpf_map_update(scan->watched, &key, &value);
+	if (error == -EEXIST)
+		return 0;
+	if (error == 0 && !canary)
 		scan->over = over;
-	return error == -EEXIST ? 0 : error;
+	return error;
 }
 
 // What hooks have counted they do not take back if it is gone by now, and made anew here.
@@ -115,7 +119,9 @@ int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 	struct fim_id key = scan_key(id);
 	int error;
 
-	error = id->over && !scan->subvolume ? insert_overlay(scan, id->over) : 0;
+	error = id->over && !scan->subvolume
+			? insert_overlay(scan, id->over, flags & FIM_WATCH_CANARY)
+			: 0;
 	if (error == 0 && scan->uncounted)
 		error = absent_let_all(scan->absent);
 	if (error == 0)

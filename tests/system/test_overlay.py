@@ -13,6 +13,8 @@ import subprocess
 import pytest
 
 from conftest import PLACES
+from fim import places
+from listener import listening
 from watcher import Watcher
 from workload import append, make
 
@@ -297,3 +299,21 @@ def test_another_overlay_of_the_same_layer(overlays, watching):
         append(beside.join(name))
     told, _ = beside.told()
     assert told == [(op, name) for name in ("a", "d/x") for op in WRITTEN]
+
+
+@pytest.mark.parametrize("earnest", [False, True])
+def test_an_overlay_where_the_canary_sings(attachment, overlays, monkeypatch, earnest):
+    """It shares a layer with a watched one; it is watched only if somebody said so."""
+    stranger, usual = overlays["stranger"].merged, places.place
+    monkeypatch.setattr(places, "place", lambda kind, *others: (
+        stranger if kind == "overlay" else usual(kind, *others)))
+    room = "%s/r%d" % (stranger, next(numbers))
+    roots = [overlays["same"].merged] + [stranger] * earnest
+    with listening(attachment, *roots, canary_seconds=None) as listener:
+        states = {cells["overlay"]["state"] for record in listener.settle()
+                  if record["kind"] == "coverage" for cells in record["operations"].values()}
+        append(room + "/a")
+        make(room + "/d/new")
+        told = {path for _, path in listener.acts()}
+    assert "covered" in states
+    assert told == ({room + "/a", room + "/d/new"} if earnest else set())
