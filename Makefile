@@ -9,11 +9,14 @@ SUITES ?= bullseye bookworm trixie sid
 DISKS = --disk ext4 --disk xfs --disk btrfs
 # The system ring is divided among so many guests; each takes one core.
 GUESTS ?= 2
+CPUS ?= 2
 TESTS ?= tests/system
+# Those that fill the table of what is seen.
+SEEN = $(patsubst %,tests/system/test_%.py,acts attribute content device mount older rename ways)
 # ring(kernel, directory of what was claimed, tests, file for the table): fails if a test failed
 # or was run by nobody.
-ring = rm -rf $(2) && mkdir -p $(2) && { $(VM) $(1) $(DISKS) --guests $(GUESTS) --share $(2) \
-	--timeout 5000 -- env FIM_TEST_CLAIMS=/mnt/share $(PYTEST) $(3); ran=$$?; \
+ring = rm -rf $(2) && mkdir -p $(2) && { $(VM) $(1) $(DISKS) --guests $(GUESTS) --cpus $(CPUS) \
+	--share $(2) --timeout 5000 -- env FIM_TEST_CLAIMS=/mnt/share $(PYTEST) $(3); ran=$$?; \
 	$(PYTHON) tests/system/claims.py $(2) $(4) && [ $$ran = 0 ]; }
 
 Q = $(if $(V),,@)
@@ -27,11 +30,11 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix coverage fuzz bench \
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix test-kernels coverage fuzz bench \
 	bench-baseline bench-million bench-journal bench-sinks streams clean packages-run packages-test
 
 help: ## this list
-	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	$(Q)sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 packages-run:
 	$(Q)sh fim/dist/packages.sh run
@@ -84,15 +87,18 @@ test-installed: packages-test deb ## the Debian package's life in a machine that
 	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \
 		env FIM_TEST_INSTALLED=1 FIM_TEST_FILESYSTEMS=ext4 $(PYTEST) tests/system/test_installed.py
 
-test-matrix: packages-test build build/packages ## the system ring, or TESTS of it, on each of SUITES with its own user space
-	$(Q)failed=; for suite in $(SUITES); do echo "$$suite:"; \
-		$(call ring,--suite $$suite --userland,build/ring/$$suite,$(TESTS)) || \
-		failed="$$failed $$suite"; done; [ -z "$$failed" ] || { echo "failed on$$failed"; exit 1; }
+test-on-%: packages-test build build/packages ## the system ring, or TESTS of it, on a suite's kernel and user space: test-on-trixie
+	$(Q)$(call ring,--suite $* --userland,build/ring/$*,$(TESTS))
+
+test-matrix: ## the same on each of SUITES
+	$(Q)$(MAKE) -k $(addprefix test-on-,$(SUITES))
+
+test-kernels: packages-test build build/packages ## what is seen on Debian 11's and 13's kernel and user space, 8 CPUs, side by side
+	$(Q)$(MAKE) -k -j2 -O GUESTS=1 CPUS=8 TESTS="$(SEEN)" test-on-bullseye test-on-trixie
 
 coverage: packages-test build ## operation x way x file system: the table, and build/coverage.json
 	$(Q)$(MAKE) -s -C tests/system/workloads
-	$(Q)$(call ring,$(KERNEL),build/ring/coverage,$(addprefix tests/system/test_,acts.py attribute.py \
-		content.py device.py mount.py older.py rename.py ways.py),build/coverage.json)
+	$(Q)$(call ring,$(KERNEL),build/ring/coverage,$(SEEN),build/coverage.json)
 
 bench: packages-test build ## guest instructions per operation, a start, inode table, rendering
 	$(Q)$(MAKE) -s -f tests/bench/inode_table.mk

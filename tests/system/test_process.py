@@ -3,8 +3,13 @@
 import os
 import shutil
 
+import pytest
+
 import expected
 from workload import TIMES
+
+PID_MAX, LAST_PID = "/proc/sys/kernel/pid_max", "/proc/sys/kernel/ns_last_pid"
+HIGH = 4000000
 
 
 def created(room, report, **members):
@@ -31,6 +36,30 @@ def test_a_millisecond_long(any_room, workloads):
         born = expected.nanoseconds(event["process"]["start"])
         age = expected.nanoseconds(event["time"]) - born
         assert 0 < age < act["to"] - act["from"] + expected.CLOCK_SLACK_NS
+
+
+def write(path, number):
+    with open(path, "w") as file:
+        file.write(str(number))
+
+
+@pytest.fixture
+def high_numbers():
+    """Processes are numbered from HIGH on, as on hosts of many CPUs."""
+    with open(PID_MAX) as file:
+        usual = int(file.read())
+    write(PID_MAX, 1 << 22)
+    write(LAST_PID, HIGH)
+    yield
+    write(PID_MAX, usual)
+
+
+@pytest.mark.usefixtures("high_numbers")
+def test_a_number_beyond_16_bits(any_room, workloads):
+    report = workloads.run("create", any_room.path)
+    events = any_room.events()
+    expected.check(events, created(any_room, report))
+    assert events[0]["process"]["pid"] > HIGH
 
 
 def test_a_user(any_room, workloads):

@@ -27,7 +27,7 @@ CONSOLE = "console=ttyS0 panic=-1 no_timer_check"
 # oops in kprobe_int3_handler (a kprobe on ftrace has no instruction to step over). Each guest
 # then takes one core, which it shares out by itself.
 CPUS = 2
-FAST = ["-accel", "tcg,thread=single", "-smp", str(CPUS), "-cpu", "qemu64,+rdrand",
+FAST = ["-accel", "tcg,thread=single", "-cpu", "qemu64,+rdrand",
         "-append", CONSOLE + " mitigations=off"]
 # Guest time counts guest instructions, so figures repeat on a busy host.
 COUNTING = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-cpu", "max",
@@ -47,9 +47,10 @@ class Machine:
     """One guest; `log` is where its console output stays, `root` is overlay or plain."""
 
     def __init__(self, kernel, log, root="overlay", root_tree="/", disks=(), share=None,
-                 icount=False, systemd=False):
+                 icount=False, systemd=False, cpus=CPUS):
         self.kernel, self.log, self.root, self.root_tree = kernel, log, root, root_tree
         self.disks, self.share, self.icount, self.systemd = disks, share, icount, systemd
+        self.cpus = cpus
 
     def run(self, command, timeout=None):
         """The command's exit status; LOST or TIMED_OUT if the guest gave none."""
@@ -84,7 +85,7 @@ class Machine:
         words = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                  "-m", "2G", "-rtc", "base=utc", "-serial", "file:" + self.log,
                  "-kernel", self.kernel.boot, "-initrd", os.path.join(work, "initramfs")]
-        words += COUNTING if self.icount else FAST
+        words += COUNTING if self.icount else FAST + ["-smp", str(self.cpus)]
         words += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
         words += _port("output", "/dev/stdout") + _port("status", os.path.join(work, "status"))
         words += _disk("kernel", self.kernel.image, "on")

@@ -37,6 +37,8 @@ def parser():
     p.add_argument("--guests", metavar="N", type=int, default=1,
                    help="so many guests at once; each line of output has its guest's number, and "
                    "the status is the greatest")
+    p.add_argument("--cpus", metavar="N", type=int, default=machine.CPUS,
+                   help="CPUs of a guest, all of which share one core of this machine")
     p.add_argument("--icount", action="store_true", help="one CPU, time counts instructions")
     p.add_argument("--systemd", action="store_true",
                    help="systemd is booted, and the command is a service of it")
@@ -62,7 +64,7 @@ def machine_of(options, kernel, number):
     root = options.root or ("plain" if options.vmlinuz else "overlay")
     return machine.Machine(kernel, options.log or default_log(kernel, number), root,
                            options.root_tree, sorted(set(options.disk)), options.share,
-                           options.icount, options.systemd)
+                           options.icount, options.systemd, options.cpus)
 
 
 def main():
