@@ -1,8 +1,8 @@
 """The process that policies run in: no privileges, no network, no children, bounded memory and
 time. It reads records from its standard input and writes what the rules said.
 
-Lines in: {"policies": [[path, source]], "skips": [[rule, seq]], "suspended": [rule]}; then
-records, in batches between {"batch": number} and {"end": nanoseconds, "last": bool}.
+Lines in: {"policies": [[path, source]], "skips": [[rule, seq]], "suspended": [rule], "digests":
+bool}; then records, in batches between {"batch": number} and {"end": nanoseconds, "last": bool}.
 Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [rule, seq]},
 {"say": [kind, members]}, {"done": number, "held": the first batch that something waits in}.
 """
@@ -165,7 +165,7 @@ class Box:
             except BaseException as error:  # SystemExit, too
                 self.tell(refused=(path,) + place_of(error, path))
                 return False
-        self.judge = Judge(policies, self.ask, self.note)
+        self.judge = Judge(policies, self.ask, self.note, head["digests"])
         self.tell(plan=[policy.plan() for policy in policies])
         self.output.flush()
         return True
@@ -217,8 +217,8 @@ class Box:
     def held(self):
         """The first batch to keep, so that who judges from there on sees changes whole or not
         at all; None: nothing waits."""
-        waiting = self.judge.composer.waiting()
-        first, cut = None, waiting.batch if waiting else None
+        waiting = [record.batch for record in self.judge.waiting()]
+        first, cut = None, min(waiting) if waiting else None
         while waiting and first != cut:
             first = cut
             cut = min([cut] + [begin for begin, end in self.spans if end >= cut])

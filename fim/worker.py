@@ -40,13 +40,15 @@ class Worker:
     plans        what the policies declare (fim.policy.Policy.plan), a list
     """
 
-    def __init__(self, files, patience=PATIENCE, live=True, fit=lambda plans: None):
+    def __init__(self, files, patience=PATIENCE, live=True, fit=lambda plans: None,
+                 digests=False):
         """Load the policies: PolicyError, when they are refused. `live`: the time of records is
         now; that of a journal passes with its records. `fit` raises PolicyError, when what
-        other policies declare cannot be in force here."""
+        other policies declare cannot be in force here. `digests`: `content` records may come."""
         self.files = files
         self.live = live
         self.fit = fit
+        self.digests = digests
         self.patience = patience
         self.batches = collections.deque()  # not judged, or waited for
         self.sent = 0                       # how many of them this child has
@@ -61,7 +63,7 @@ class Worker:
         self.successor = None               # (child, files) while it loads
         self.retry_at, self.pause = None, 1.0
         self.heard = self.ticked = time.monotonic()
-        self.child = Child(files)
+        self.child = Child(files, digests=digests)
         try:
             self.plans = self.child.load()
         except BaseException:
@@ -238,7 +240,7 @@ class Worker:
     def revive(self):
         """Another one, if there is none and it is time."""
         if self.child is None and time.monotonic() >= self.retry_at:
-            self.adopt(Child(self.files, self.skips, self.suspended))
+            self.adopt(Child(self.files, self.skips, self.suspended, self.digests))
 
     def adopt(self, child):
         """What was not judged, or waits, goes to this one."""
@@ -253,7 +255,7 @@ class Worker:
         """Begin to load other policies; those in force stay until they are loaded."""
         if self.successor:
             self.successor[0].kill()
-        self.successor = (Child(files), files)
+        self.successor = (Child(files, digests=self.digests), files)
 
     def succeed(self):
         """A step of that, without waiting."""
