@@ -98,10 +98,11 @@ class Guard:
         """For every record."""
         return {name: text for plan in self.plans for name, text in plan["labels"].items()}
 
-    def turn(self, lines=b""):
-        """Hand lines over; what to write because of these or earlier ones."""
+    def turn(self, lines=b"", of=""):
+        """Hand lines over; what to write because of these or earlier ones. `of`: by whom they
+        are numbered, if not by the stream."""
         outcomes = self.maintenance.turn() + self.look() + self.actions.errors()
-        return outcomes + self.settled(self.worker.turn(lines)) + self.marked(
+        return outcomes + self.settled(self.worker.turn(lines, of)) + self.marked(
             self.transactions.turn())
 
     def finish(self, lines=b""):

@@ -21,6 +21,15 @@ def evidence_members(record):
     return {key: members[key] for key in KEPT if members.get(key) is not None}
 
 
+def comparison_members(record):
+    """The members of a finding: which comparison it is of, in whose stream `events` are, and what
+    the package database said of the file there."""
+    if record.kind != "finding":
+        return {}
+    members = {"check": record.check, "events_stream": record.stream}
+    return dict(members, package=record.package.as_dict()) if record.package else members
+
+
 def digest_members(content):
     """The members of what was read of a file (a `content` record, or None)."""
     return {key: content.as_dict()[key] for key in ("hash", "hash_state")
@@ -33,6 +42,7 @@ def alert_members(policy, rule, message, thing, count):
     members = {"rule": rule.name, "policy": policy.name, "severity": rule.severity,
                "tags": rule.tags, "message": message, "path": thing.path}
     members.update(evidence_members(record))
+    members.update(comparison_members(record))
     if rule.kind == "change":
         if thing.by:
             members["process"] = thing.by.as_dict()["process"]

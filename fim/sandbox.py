@@ -120,6 +120,12 @@ def load(path, source):
     return policy
 
 
+def number_of(thing):
+    """Of a raw record, or of the last of a change; a comparison has numbers of its own."""
+    record = thing if isinstance(thing, Record) else thing.record
+    return "%s of check %s" % (record.seq, record.check) if record.check else record.seq
+
+
 class Printed(io.TextIOBase):
     """What rules print, the beginning of it."""
 
@@ -172,7 +178,7 @@ class Box:
 
     def ask(self, rule, function, argument):
         """Call one function of the operator's; None when it fails, which is said."""
-        number = argument.events[-1] if hasattr(argument, "events") else argument.seq
+        number = number_of(argument)
         if rule.name in self.suspended or (rule.name, number) in self.skips:
             return None
         self.tell(asking=(rule.name, number))
