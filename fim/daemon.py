@@ -12,7 +12,7 @@ from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
 from fim.host import boot_id
-from fim.judged import Judged
+from fim.judged import Judged, text_of
 from fim.monitor import VERSION
 from fim.output import complain
 from fim.pulse import Pulse
@@ -115,6 +115,7 @@ class Daemon:
         self.service.tell("STOPPING=1")
         self.comparison.close()
         if self.monitor is None and self.stream.seq:
+            self.tell(self.guard.finish() if self.guard and self.dark else ())
             self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
@@ -211,7 +212,29 @@ class Daemon:
         end = time.monotonic() + self.retry
         while self.stop.reason is None and time.monotonic() < end:
             self.turn()
+            self.judge()
             time.sleep(PUMP_MS / 1000)
+
+    # --- policies, of what is not the monitor's ---
+
+    def judge(self, lines=b"", of=""):
+        """What they say of it; while nothing is seen, of what was found."""
+        if self.guard:
+            self.tell(self.guard.turn(lines, of))
+
+    def tell(self, outcomes):
+        """Into the stream."""
+        if self.monitor:
+            self.judged.emit(outcomes)
+            return
+        for kind, members in outcomes:
+            self.emit(kind, members, text_of(kind, members))
+
+    def compared(self, lines):
+        """Lines of the comparison, which numbers them itself."""
+        self.put(self.comparison, lines)
+        if lines:
+            self.judge(lines, "the comparison")
 
     # --- contents ---
 
@@ -276,7 +299,7 @@ class Daemon:
 
     def compare(self):
         """With the baseline. That it is ended with us is no failure."""
-        failure = self.comparison.turn(lambda lines: self.put(self.comparison, lines))
+        failure = self.comparison.turn(self.compared)
         if failure and self.stop.reason is None:
             complain("fim: the comparison with the baseline failed: %s" % failure)
             self.emit("error", {"where": "check", "message": failure}, "check: %s" % failure)

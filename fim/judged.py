@@ -18,10 +18,11 @@ def alert_line(members):
     by = "  by %s %s[%s]" % (process.get("user"), process.get("exe"), process.get("pid")) if (
         process) else ""
     acts = "".join(" [%s: %s]" % item for item in sorted(members.get("actions", {}).items()))
-    return "ALERT %s %s: %s  (%s of %s, records %s)%s%s%s" % (
+    check = " of check %s" % members["check"] if members.get("check") else ""
+    return "ALERT %s %s: %s  (%s of %s, records %s%s)%s%s%s" % (
         members["severity"], members["rule"], members["message"],
         members.get("effect") or members.get("op"), members["path"],
-        ",".join(map(str, members["events"])), by, held, acts)
+        ",".join(map(str, members["events"])), check, by, held, acts)
 
 
 def text_of(kind, members):

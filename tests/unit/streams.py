@@ -39,6 +39,17 @@ def lines_of(path):
         return file.read()
 
 
+def content_of(event, before, after, count=1):
+    """The `content` record that fim run has of a file after an event; `before` None: unknown."""
+    record = {key: event[key] for key in ("v", "stream", "time", "host", "labels", "path")}
+    file = {key: event["file"][key] for key in ("dev", "ino", "size", "mtime", "ctime")}
+    changed = {"hash": {"before": before, "after": after}} if after and before != after else None
+    return dict(record, kind="content", seq=10**6 + event["seq"], event=event["seq"], count=count,
+                file=file, hash=after and {"sha256": after}, reason=None if after else "too large",
+                hash_state="stable" if after else "skipped", changed=changed,
+                against="observed" if before else None)
+
+
 def acts(path):
     """{mark: [Record]} of a stream."""
     import fim

@@ -140,6 +140,21 @@ class Lines:
         self.extended.append((paths, excludes))
 
 
+@pytest.mark.parametrize("digests", [False, True])
+def test_who_takes_digests_waits_for_them(policy, digests):
+    policy.write_text(SOURCE.replace('"/etc", ', '"/etc", content="sha256", '))
+    guard = Guard([str(policy)], digests=digests)
+    guard.worker.live = False  # the stream is old
+    try:
+        outcomes = guard.worker.judge(lines_of(ATTACKS))
+        assert [kind for kind, _ in outcomes].count("alert") == (0 if digests else 1)
+        ((kind, alert),) = [outcome for outcome in outcomes + guard.finish()
+                            if outcome[0] == "alert"]
+        assert alert["path"] == "/etc/passwd" and "hash" not in alert
+    finally:
+        guard.close()
+
+
 @pytest.mark.parametrize("text", [False, True])
 def test_between_monitor_and_sink(guard, text):
     there = Lines()

@@ -112,7 +112,10 @@ def direct():
 
 
 def test_an_append_is_one_change(direct):
-    assert alike(direct["user"], "/etc/passwd") == [(["content"], [])]
+    assert alike(direct["user"], "/etc/passwd") == [(["content"], ["size"])]
+    change = next(change for change in direct["user"] if change.path == "/etc/passwd")
+    modify = next(record for record in acts(ATTACKS)["user"] if record.op == "modify")
+    assert change.before("size") == modify.file.size < change.after("size") == change.file.size
 
 
 def test_put_in_the_place_of_another(direct):

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from core_build import ROOT
-from streams import ATTACKS, DAY
+from streams import ATTACKS, DAY, content_of
 from test_layers import interpreters
 
 POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
@@ -37,7 +37,8 @@ def written(tmp_path):
 def test_policy_says_what_reaches_the_kernel():
     status, said, errors = fim("policy", PASSWORDS)
     assert (status, errors) == (0, "")
-    assert "watch     /etc; operations: all; not *.swp; content by sha256" in said
+    assert ("watch     /etc; operations: all; not *.swp; content by sha256 in fim run, not in "
+            "fim watch\n") in said
     assert "rule      password_database (high, line 12)" in said
 
 
@@ -106,6 +107,26 @@ def test_replay(written):
     assert (status, errors) == (1, "") and "ALERT high password_database: " in said
     status, said, _ = fim("replay", DAY, "-c", PASSWORDS)
     assert (status, said) == (0, "")
+
+
+def test_replay_with_digests(written, tmp_path):
+    """Equal content in a journal of fim run is no alert; it is counted."""
+    path = written("from fim.policy import Policy\npolicy = Policy('p')\n"
+                   "watch = policy.watch('/etc', content='sha256')\n"
+                   "@policy.rule(watch / 'profile', on='content')\n"
+                   "def rule(change):\n    return '%s' % change.before('hash')\n")
+    with open(DAY, "rb") as file:
+        lines = file.readlines()
+    at = next(at for at, line in enumerate(lines, 1)
+              if b'"op":"close"' in line and b'"path":"/etc/profile"' in line)
+    event = json.loads(lines[at - 1].decode())
+    for after, expected, said in (("a" * 64, 0, "count=1 reason=written with equal content (sha256)"),
+                                  ("b" * 64, 1, "ALERT medium rule: " + "a" * 64)):
+        stream = tmp_path / "stream"
+        content = json.dumps(content_of(event, "a" * 64, after, count=2)).encode()
+        stream.write_bytes(b"".join(lines[:at] + [content + b"\n"] + lines[at:]))
+        status, out, _ = fim("replay", str(stream), "-c", path)
+        assert (status, out.count("\n")) == (expected, 1) and said in out
 
 
 @pytest.mark.parametrize("python", [path for _, path in interpreters()])

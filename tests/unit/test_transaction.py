@@ -59,6 +59,19 @@ def outcomes(transactions):
     return found
 
 
+def test_a_finding_says_what_its_package_has(transactions):
+    """No transaction goes on; what it does not explain is an alert at once."""
+    has = {"package": {"name": "p", "state": "content_matches"}}
+    wrong = [alert("/x", "content", "owner", **has), alert("/x", "content", package={
+        "name": "p", "state": "differs"}), alert("/x", "content")]
+    assert [transactions.take(one) for one in wrong] == [[("alert", one)] for one in wrong]
+    assert transactions.turn() == []
+    assert [transactions.take(alert("/x", "content", "times", **has)) for _ in "12"] == [[], []]
+    assert transactions.turn() == [("withheld", {"reason": "found as its package has it",
+                                                 "count": 2})]
+    assert transactions.turn() == transactions.finish() == []
+
+
 @pytest.mark.skipif(test_packages.NO_DPKG, reason="no dpkg here, or not root")
 def test_what_the_package_has_is_no_alert(tmp_path, monkeypatch, lock, transactions):
     top = str(tmp_path / "top")
