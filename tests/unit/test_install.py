@@ -128,6 +128,20 @@ def test_kernel_programs_are_the_packages_own(tree):
     os.rename(place + "../rename.c", place + "rename.c")
 
 
+@pytest.mark.parametrize("list_of_digests", [None, "", "rename.c\n", "\xff\n"])
+def test_no_list_of_digests_is_no_way_around_it(tree, list_of_digests):
+    """Removed, emptied or not one: nothing is compiled."""
+    path = tree + PYTHON_DIR + "/fim/bpf_c/SHA256SUMS"
+    os.rename(path, tree + "/kept")
+    if list_of_digests is not None:
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(list_of_digests)
+    status, said = source_of(tree)
+    os.rename(tree + "/kept", path)
+    assert status == 1 and said.count("\n") == 1 and "install fim again" in said
+    assert source_of(tree) == (0, "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="others' files are no danger to who is not root")
 @pytest.mark.parametrize("name", ["actor.c", ""])
 def test_kernel_programs_are_roots_alone(tree, name):
