@@ -58,7 +58,7 @@ class Outlet:
         return {"sink": self.address.text, "state": self.status, "since": self.since,
                 "error": self.error, "number": self.spool.number - 1, "sent": self.sent,
                 "proven": self.proven, "spool_bytes": self.spool.bytes(),
-                "dropped": self.spool.dropped, "failures": self.failures,
+                "dropped": self.spool.dropped, "dropped_at": self.spool.dropped_at, "failures": self.failures,
                 "unproven": self.unproven}
 
     def close(self, deadline):

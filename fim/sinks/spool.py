@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 
 from fim.errors import FimError
 from fim.private import make
@@ -55,7 +56,7 @@ class Spool:
         self.directory = directory
         self.limit = limit
         self.lock = threading.Lock()
-        self.dropped = 0   # lines lost for want of room
+        self.dropped, self.dropped_at = 0, None  # lines lost for want of room; when last
         self.segments = []
         self.tail = None
         try:
@@ -99,14 +100,19 @@ class Spool:
             try:
                 self.write(lines, count)
             except OSError:
-                self.dropped += count
+                self.lose(count)
             self.number += count
             self.make_room()
+
+    def lose(self, count):
+        """So many lines will not be read."""
+        self.dropped += count
+        self.dropped_at = time.time() if count else self.dropped_at
 
     def skip(self, count):
         """So many lines were lost before they came here."""
         with self.lock:
-            self.dropped += count
+            self.lose(count)
             self.number += count
 
     def write(self, lines, count):
@@ -129,7 +135,7 @@ class Spool:
         """Let the oldest go."""
         while len(self.segments) > 1 and self.bytes() > self.limit:
             oldest = self.segments.pop(0)
-            self.dropped += oldest.lines
+            self.lose(oldest.lines)
             remove(oldest)
 
     def bytes(self):
@@ -182,7 +188,7 @@ class Spool:
                 if gone is self.segments[-1]:
                     self.begin_segment()
                 self.segments.remove(gone)
-                self.dropped += gone.first + gone.lines - place.number
+                self.lose(gone.first + gone.lines - place.number)
             return Place(gone.first + gone.lines, 0)
 
     def discard(self, place):

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -37,6 +38,7 @@ def line(number, size=50):
 
 def test_lines_come_as_they_went(tmp_path):
     queue = Spool(str(tmp_path), 1 << 20)
+    assert queue.dropped_at is None
     expected = []
     for turn in range(40):
         lines = [line(turn * 10 + i, random.randrange(4, 200)) for i in range(random.randrange(1, 9))]
@@ -81,6 +83,7 @@ def test_the_oldest_go_first_and_are_counted(tmp_path):
     for number in range(1, 301):
         queue.append(line(number))
     assert queue.bytes() <= 5000 + 1000 and queue.dropped > 150
+    assert 0 <= time.time() - queue.dropped_at < 60
     found, _ = drain(queue, place)
     assert [number for number, _ in found] == list(range(queue.dropped + 1, 301))
     assert all(text.startswith(b"%d:" % number) for number, text in found)
