@@ -48,11 +48,12 @@ def eventually(question):
 class Run:
     """A `fim run` that sees nothing."""
 
-    def __init__(self, base, *options, environment=None):
+    def __init__(self, base, *options, environment=None, within=()):
         self.base = str(base)
         self.state = self.base + "/state"
         self.options = options
         self.environment = environment or {}
+        self.within = list(within)  # the start of its command line
         self.process = None
 
     def __enter__(self):
@@ -62,7 +63,7 @@ class Run:
             shutil.chown(self.base, 65534, 65534)
         command = [sys.executable, "-m", "fim", "run", self.base, "--state", self.state,
                    "--heartbeat", "0.2", "--retry", "0.5"] + list(self.options)
-        self.process = subprocess.Popen(before + command, cwd=ROOT, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen(self.within + before + command, cwd=ROOT, stderr=subprocess.PIPE,
                                         env=dict(os.environ, **self.environment))
         return self
 
