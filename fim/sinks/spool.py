@@ -1,8 +1,10 @@
 """Records on disk until they are proven to have arrived: bounded, numbered, in order.
 
-A directory of files, each named by the number of its first line; a line's number
-is that plus its place. So the files need no other framing, and nothing has to be
-kept beside them: the name of the last one is the next number, also after a crash.
+A directory of files, each named by the number of its first line and by the spool's id;
+a line's number is that plus its place. So the files need no other framing, and nothing
+has to be kept beside them: the name of the last one is the next number, also after a
+crash. The id is random, and there for as long as there is a file: where somebody removed
+them all numbers begin at 1 again, and with another id they are not taken for the first ones.
 """
 
 import bisect
@@ -10,6 +12,7 @@ import collections
 import contextlib
 import fcntl
 import os
+import re
 import threading
 import time
 
@@ -19,7 +22,8 @@ from fim.private import make
 __all__ = ["Place", "Spool"]
 
 SEGMENT = 1 << 20
-NAME = "%020d.json"
+NAME = "%020d-%s.json"
+NAMED = re.compile(r"(\d{20})-([0-9a-f]{16})\.json$")
 
 # The next line: its number, and where it begins in its file.
 Place = collections.namedtuple("Place", "number offset")
@@ -71,18 +75,19 @@ class Spool:
 
     def recover(self):
         """Go on where an earlier process stopped."""
-        names = sorted(name for name in os.listdir(self.directory)
-                       if name.endswith(".json") and name[:-5].isdigit())
-        for name in names:
-            segment = Segment(os.path.join(self.directory, name), int(name[:-5]))
+        found = sorted(filter(None, map(NAMED.match, os.listdir(self.directory))),
+                       key=lambda name: name.group())
+        for name in found:
+            segment = Segment(os.path.join(self.directory, name.group()), int(name.group(1)))
             segment.recover()
             self.segments.append(segment)
-        self.number = self.end() if names else 1
+        self.number = self.end() if found else 1
+        self.id = found[-1].group(2) if found else os.urandom(8).hex()
         self.begin_segment()
 
     def begin_segment(self):
         """A new file for what comes; what has no line is not kept."""
-        path = os.path.join(self.directory, NAME % self.number)
+        path = os.path.join(self.directory, NAME % (self.number, self.id))
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         if self.tail is not None:
             os.close(self.tail)

@@ -74,6 +74,7 @@ def test_it_goes_on_after_a_kill(tmp_path):
     again.close()
     third = Spool(str(tmp_path), 1 << 20)
     assert third.oldest() == Place(32, 0)
+    assert third.id == again.id == queue.id and len(queue.id) == 16
     third.close()
 
 
@@ -147,6 +148,20 @@ def test_one_process_at_a_time(tmp_path):
                           stderr=subprocess.PIPE)
     assert b"another fim" in done.stderr
     queue.close()
+
+
+def test_another_one_has_another_id(tmp_path):
+    """There as long as one of its files is; what else lies there is none of them."""
+    first = Spool(str(tmp_path), 1 << 20)
+    first.append(line(1))
+    first.close()
+    for name in ("00000000000000000009.json", "status.json"):
+        (tmp_path / name).write_bytes(b"x")
+    for path in tmp_path.glob("*-*.json"):
+        path.unlink()
+    second = Spool(str(tmp_path), 1 << 20)
+    assert second.number == 1 and second.id != first.id
+    second.close()
 
 
 def test_it_is_for_nobody_else(tmp_path):
