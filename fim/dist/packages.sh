@@ -9,7 +9,7 @@ set -eu
 apt_of() {
 	case $1 in
 	run) echo gcc libc6-dev make python3-dev python3-setuptools python3-bpfcc ;;
-	test) echo python3-pytest python3-hypothesis python3-jsonschema python3-pyflakes clang inotify-tools auditd aide strace \
+	test) echo python3-pytest python3-hypothesis python3-jsonschema python3-pyflakes python3-yaml clang inotify-tools auditd aide strace \
 		stress-ng btrfs-progs mmdebstrap rsyslog rsyslog-openssl rsyslog-relp rsyslog-pgsql postgresql \
 		iproute2 openssl rpm mandoc systemd logrotate vim \
 		"$(apt_clang_runtime)" ;;

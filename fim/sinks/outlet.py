@@ -32,7 +32,7 @@ class Outlet:
     def __init__(self, address, spool):
         self.address = address
         self.spool = spool
-        self.channel = CHANNELS[address.kind, address.how](address)
+        self.channel = CHANNELS[address.kind, address.how](address, spool.id)
         self.document = documents(address.format)
         self.more = threading.Event()
         self.closing = threading.Event()
@@ -56,9 +56,9 @@ class Outlet:
     def state(self):
         """As plain data."""
         return {"sink": self.address.text, "state": self.status, "since": self.since,
-                "error": self.error, "number": self.spool.number - 1, "sent": self.sent,
+                "error": self.error, "spool": self.spool.id, "number": self.spool.number - 1, "sent": self.sent,
                 "proven": self.proven, "spool_bytes": self.spool.bytes(),
-                "dropped": self.spool.dropped, "failures": self.failures,
+                "dropped": self.spool.dropped, "dropped_at": self.spool.dropped_at, "failures": self.failures,
                 "unproven": self.unproven}
 
     def close(self, deadline):

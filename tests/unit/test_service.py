@@ -5,6 +5,7 @@ A systemd in namespaces of its own on this host's kernel: where that has no kpro
 says that it is blind, and the service is up all the same.
 """
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -23,6 +24,7 @@ state() { systemctl show -p "$2" "$1" | cut -d= -f2; }
 service() { say "$1" "$(state fim.service ActiveState) $(state fim.service NRestarts)"; }
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export DEBIAN_FRONTEND=noninteractive
+say hidden "$(sh /job/without_compiler.sh | tr '\\n' ' ')"
 dpkg -i /job/old.deb
 say version "$(fim --version)"
 say enabled "$(systemctl is-enabled fim.service fim-check.timer | tr '\\n' ' ')"
@@ -73,6 +75,7 @@ def facts(tmp_path_factory):
     place = tmp_path_factory.mktemp("job")
     old = os.path.join(ROOT, make("deb")[-1])
     os.link(old, str(place / "old.deb"))
+    shutil.copy(os.path.join(HERE, "without_compiler.sh"), str(place))
     subprocess.check_call(["dpkg-deb", "-R", old, str(place / "tree")])
     control = place / "tree" / "DEBIAN" / "control"
     control.write_text(control.read_text().replace("Version: " + VERSION, "Version: 99"))
@@ -95,6 +98,14 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces want root")
 def test_nothing_starts_by_itself(facts):
     assert dict(facts)["enabled"] == "disabled disabled "
     assert dict(facts)["version"] == "fim " + VERSION
+
+
+@ROOT_ONLY
+def test_nothing_could_be_built(facts):
+    """No compiler, no make and no pip, from before the installation to the end."""
+    hidden = dict(facts)["hidden"].split()
+    for tool in ("gcc", "make"):
+        assert [path for path in hidden if tool in os.path.basename(path)], hidden
 
 
 @ROOT_ONLY

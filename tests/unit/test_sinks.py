@@ -2,6 +2,8 @@
 """Every sink: what went in comes out, numbered, whatever the collector does."""
 import json
 import os
+import re
+import shutil
 import socket
 import ssl
 import struct
@@ -144,7 +146,8 @@ def through_journald(tmp_path, form, lines, count):
     entries = [journal_fields(entry) for entry in collector.take(count)]
     sinks.close()
     assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} == {b"fim"}
-    assert {entry["FIM_KIND"] for entry in entries} == {b"error"}
+    assert {entry["FIM_KIND"] for entry in entries} <= {b"error", b"event"}
+    assert {entry["FIM_SPOOL"].decode() for entry in entries} == {sinks.state()[0]["spool"]}
     return [(int(entry["FIM_NUMBER"]), entry["MESSAGE"]) for entry in entries]
 
 
@@ -312,6 +315,25 @@ def test_it_goes_on_after_a_restart_of_ours(tmp_path, quick):
     assert [number for number, _ in got] == [1, 2, 3, 4, 5]
     assert [json.loads(body.decode())["seq"] for _, body in got] == [1, 2, 3, 4, 5]
     second.close()
+
+
+def test_numbers_that_begin_anew_are_of_another_spool(tmp_path, quick):
+    """Removed while nothing ran: the collector sees that these are not the numbers it had."""
+    seen = []
+    for _ in range(3):
+        collector = Unix(str(tmp_path / "log"))
+        sinks = Sinks(["syslog:unix://%s/log" % tmp_path], str(tmp_path / "sinks"))
+        sinks.take(records(2))
+        seen += [re.search(rb'number="(\d+)" spool="(\w+)"', message).groups()
+                 for message in collector.take(2)]
+        sinks.close()
+        collector.socket.close()
+        os.unlink(str(tmp_path / "log"))
+        if len(seen) == 4:
+            shutil.rmtree(str(tmp_path / "sinks"))
+    assert [number for number, _ in seen] == [b"1", b"2", b"3", b"4", b"1", b"2"]
+    spools = [spool for _, spool in seen]
+    assert len(set(spools[:4])) == 1 and len(set(spools[4:])) == 1 and spools[0] != spools[5]
 
 
 def test_what_no_datagram_holds_is_said(tmp_path):
