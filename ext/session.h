@@ -154,7 +154,7 @@ struct session_way {
 	bool subvolume; /* to files of its own, else to those of a layer */
 };
 #define SESSION_REMOVED 1024
-#define SESSION_OWN 4
+#define SESSION_OWN 64
 
 struct session {
 	struct inode_table inodes;
@@ -286,7 +286,8 @@ int session_exclude(struct session *session, const char *pattern);
 /* What is scanned at or below `path` from now on lies in these blind spots (spots.h). */
 int session_spot(struct session *session, const char *path, uint32_t bits);
 
-/* What we do to this file, or in this directory, is not to be told. Within a scan. */
+/* What we do to this file, or in this directory at any depth, is not to be told. Within a
+ * scan. -EMFILE: these are too many. */
 int session_own(struct session *session, int descriptor);
 
 /* Search for the other names of watched files, where `find_links` was given. */

@@ -112,8 +112,9 @@ class Session:
         the whole path when the pattern has a slash."""
 
     def own(self, descriptor: int) -> None:
-        """What this process does to the file `descriptor`, or in the directory that it is, is
-        withheld, said once, and counted as `self`. To be called within a scan."""
+        """What this process does to the file `descriptor`, or in the directory that it is and at
+        any depth below, is withheld, said once, and counted as `self`. To be called within a
+        scan. OSError(EMFILE): these are too many."""
 
     def find_links(self) -> None:
         """Search the rest of their file systems for the names that are not known of files

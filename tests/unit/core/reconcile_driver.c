@@ -3,6 +3,7 @@
  * reconcile_driver.c - a session on maps of its own, whose hooks are the test: a
  * frame is a verb and its text; the answer is the lines that came of it.
  */
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -94,11 +95,18 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	struct fim_id id;
 	uint64_t since;
 	uint32_t cursor = 0;
+	int own, error;
 
 	switch (verb) {
 	case 'w':
 		return session_scan_begin(session) || session_watch(session, text.data) ||
 		       session_scan_end(session);
+	case 'O': /* this file, or what is in this directory, is ours */
+		own = open(text.data, O_PATH | O_CLOEXEC);
+		error = session_scan_begin(session) || session_own(session, own) ||
+			session_scan_end(session);
+		close(own);
+		return error;
 	case 's':
 		stamp(session, text.data);
 		return 0;
