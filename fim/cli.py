@@ -181,7 +181,7 @@ def watch(options):
                      if path in monitor.missing else "fim: %s: not on this host" % path)
         with cli_sinks.outputs(options, form) as sink, ready_file(options.ready_file) as ready:
             writer = Judged(monitor, guard, sink.write, form == "text")
-            monitor.open(sink.descriptor)
+            monitor.open(*sink.own)
             for operation, why in sorted(not_seen(monitor.coverage).items()):
                 complain("fim: %s is not seen: %s" % (operation, why))
             with contextlib.suppress(OSError):

@@ -171,7 +171,7 @@ def run(options):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
         observed = Observed(state, spool.asides, now_text)
-        Daemon(make, (state,), spool, status.Status(state), observed, comparison, Service(), stop,
+        Daemon(make, (state,) + sinks.own(), spool, status.Status(state), observed, comparison, Service(), stop,
                ready, options.heartbeat, options.retry, (sinks,), contents_of(options),
                guard).run()
     return 0

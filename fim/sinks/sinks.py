@@ -47,6 +47,11 @@ class Sinks:
         if lines and self.outlets:
             self.feed.put(lines)
 
+    def own(self):
+        """Descriptors of the directories in which records wait, as long as it is not closed: what
+        we do there is no change to tell, what others do is."""
+        return tuple(one.spool.guard for one in self.outlets)
+
     def state(self):
         """Of each, as plain data, for `fim status`."""
         return [one.state() for one in self.outlets]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every sink: what went in comes out, numbered, whatever the collector does."""
+import argparse
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from collectors import HEAD, TcpCollector, parsed, records, wait_for
 from core_build import ROOT
+from fim import cli_sinks
 from fim.errors import FimError, UsageError
 from fim.sinks import FORMATS, Sinks, connection, outlet
 from fim.sinks.address import Address
@@ -438,3 +440,16 @@ def test_losses_are_records(tmp_path):
         jsonschema.Draft7Validator(json.load(file)).validate(record)
     assert record["count"] == 7 and "syslog:" in message
     sinks.close()
+
+
+def test_the_spools_are_ours_and_not_excluded(tmp_path):
+    """What others do there is told: none of its names is one that nobody wants."""
+    texts = ["syslog:udp://127.0.0.1:9", "file://%s/out[1]" % tmp_path]
+    sinks = Sinks(texts, str(tmp_path / "spool"))
+    try:
+        found = {os.path.realpath("/proc/self/fd/%d" % descriptor) for descriptor in sinks.own()}
+    finally:
+        sinks.close()
+    assert found == {entry.path for entry in os.scandir(str(tmp_path / "spool"))} and len(found) == 2
+    options = argparse.Namespace(sink=texts, spool=str(tmp_path / "spool"))
+    assert cli_sinks.excluded(options) == ["%s/out[[]1]" % tmp_path]
