@@ -85,7 +85,7 @@ LAYERS = {
     "content": {"_core", "facts", "stream"},
     "ending": set(),
     "pulse": set(),
-    "daemon": {"ending", "errors", "facts", "host", "judged", "monitor", "output", "pulse",
+    "daemon": {"coverage", "ending", "errors", "facts", "host", "judged", "monitor", "output", "pulse",
                "stream"},
     "cli_run": {"cli_policy", "cli_sinks", "comparison", "content", "daemon", "database", "errors",
                 "host", "journal", "monitor", "observed", "output", "ready", "seal", "segments",
