@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The daemon's turns, with a monitor that only says what it is told to: no kernel."""
-import os
+import json
 import time
 
 import pytest
@@ -10,6 +10,7 @@ from fim.daemon import Daemon
 from fim.journal import Journal, Limits
 from fim.segments import Segments
 from fim.spool import Spool
+from fim.verify import Verifier, anchors
 
 PATIENCE = 30.0
 WELL = {"chmod": {"ext4": {"state": "covered", "hook": "h", "why": None}}}
@@ -23,11 +24,11 @@ class Anything:
 
 
 class Monitor(Anything):
-    """Sees everything at once; each pump is one of `turns`, and the last one raises it."""
+    """Sees everything at once; pump() is each of `acts`, with what it returns, then the end."""
 
-    def __init__(self, daemon, coverage=WELL, turns=3):
+    def __init__(self, daemon, coverage=WELL, acts=()):
         self.session, self.ready, self.roots, self.blind = Anything(), True, [], None
-        self.coverage, self.turns, self.daemon = coverage, turns, daemon
+        self.coverage, self.acts, self.daemon = coverage, list(acts), daemon
         self.emitted = []
 
     def counts(self):
@@ -37,9 +38,9 @@ class Monitor(Anything):
         return b""
 
     def pump(self, milliseconds):
-        self.turns -= 1
-        if self.turns < 0:
-            self.daemon.stop.reason = "SIGTERM"
+        if self.acts:
+            return self.acts.pop(0)()
+        self.daemon.stop.reason = "SIGTERM"
         return b""
 
     def emit(self, kind, members, message):
@@ -84,9 +85,9 @@ def daemon(spool):
                   lambda: None, heartbeat=3600, retry=0)
 
 
-def seeing(daemon, coverage=WELL):
-    """Start, see for some turns, stop: the monitor, and what it told."""
-    monitor = Monitor(daemon, coverage)
+def seeing(daemon, coverage=WELL, acts=()):
+    """Start, see for some turns, stop: the monitor, which has what it told."""
+    monitor = Monitor(daemon, coverage, acts)
     daemon.make = lambda reason: monitor
     daemon.stop.reason = None
     daemon.see()
@@ -109,3 +110,28 @@ def test_what_is_not_seen_is_said_once(daemon, capsys):
     seeing(daemon, WELL)
     seeing(daemon, LACKING)
     assert capsys.readouterr().err.splitlines() == said
+
+
+def until_segment(spool, number):
+    """Wait for the journal's thread."""
+    end = time.monotonic() + PATIENCE
+    while spool.journal is None or spool.journal.number < number:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return b""
+
+
+def test_a_new_segment_is_told_of_at_once(daemon, spool):
+    """By where the one before has ended, long before the next heartbeat is due."""
+    first, second = journals.records(1, 20), journals.records(21, 3)
+    monitor = seeing(daemon, acts=(
+        lambda: until_segment(spool, 1), lambda: b"", lambda: first,
+        lambda: until_segment(spool, 2), lambda: b"", lambda: second, lambda: b"", lambda: b""))
+    beats = [members["head"] for members in monitor.of("heartbeat")]
+    assert [head["segment"] for head in beats if head] == [1, 2]
+    last = beats[-1]
+    assert (last["stream"], last["seq"], last["journal"]) == (journals.STREAM, 20, spool.journal.id)
+    assert spool.close(PATIENCE)
+    kept = [json.dumps({"kind": "heartbeat", "host": {"machine_id": journals.MACHINE},
+                        "head": head}) for head in beats if head]
+    assert list(Verifier(spool.journal.segments, anchors(kept)).run()) == []
