@@ -16,7 +16,8 @@
 #include "json.h"
 #include "session_parts.h"
 
-#define ENTRIES 10000
+#define ENTRIES 100000
+#define STRANGERS 60000
 
 static int map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries)
 {
@@ -80,6 +81,16 @@ static void put_all(struct session *session, struct buffer *out)
 	}
 }
 
+/* Keys that no name leads to, stamped now: more than a slice can read. */
+static void put_strangers(struct session *session)
+{
+	struct fim_watched value = {.stamp = tap_now()};
+	struct fim_id id = {.dev = 1};
+
+	for (id.ino = 1; id.ino <= STRANGERS; id.ino++)
+		bpf_map_update(session->taps[0]->maps.watched, &id, &value);
+}
+
 static int pump(struct session *session)
 {
 	int error = session_pump(session, 5, false);
@@ -113,6 +124,18 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	case 'd': /* the inode is gone */
 		memcpy(&id, text.data, sizeof(id));
 		bpf_map_delete(session->taps[0]->maps.watched, &id);
+		return 0;
+	case 'm':
+		put_strangers(session);
+		return 0;
+	case 'y': /* whether keys are being read */
+		json_bool(out, reconcile_reads_keys(session));
+		return 0;
+	case 'x': /* the key looked at last is removed by the kernel */
+		bpf_map_delete(session->taps[0]->maps.watched, &session->reconcile->key);
+		return 0;
+	case 'X': /* or by us */
+		apply_drop_key(session, &session->reconcile->key);
 		return 0;
 	case 'k':
 		id = id_of(text.data);
