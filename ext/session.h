@@ -18,6 +18,7 @@
 
 #include "buffer.h"
 #include "exclude.h"
+#include "ids.h"
 #include "inode_table.h"
 #include "mount_table.h"
 #include "order.h"
@@ -191,6 +192,9 @@ struct session {
 	size_t going_count, going_room;
 	struct session_drop drops[SESSION_DROPS];
 	unsigned drop_count;
+	struct inode_cursor key_at; /* the inode whose key is looked for next */
+	struct ids keyless;         /* those that had none at the last look ... */
+	uint64_t keyless_since;     /* ... which was then */
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
 	uint64_t drains; /* of the rings so far; read by other threads: all is well with a long call */
@@ -302,6 +306,11 @@ int session_watch_nothing(struct session *session);
 
 /* session_canary.c: put the canary's directory in the hash. Within a scan. */
 int session_watch_canary(struct session *session, const char *path);
+
+/* session_keys.c: look for the keys of the next `count` inodes; how many of those looked
+ * for at the last call somebody has taken out of the hash. `over`: the last inode was
+ * among them, the next call begins anew. */
+uint64_t session_check_keys(struct session *session, unsigned count, bool *over);
 
 /* Wait at most `timeout_ms`, read the rings, render what is old enough; with
  * `final` everything there is. The lines are in session->out. */

@@ -49,6 +49,26 @@ static void check(struct reconcile *r, const struct fim_id *id)
 	keep(r, &r->again, id);
 }
 
+static uint32_t key_flags(uint32_t flags)
+{
+	if (!(flags & INODE_DIR))
+		return 0;
+	return flags & INODE_NAMES_ONLY ? FIM_WATCH_NAMES : FIM_WATCH_INHERIT;
+}
+
+// Where stamps tell nothing the key itself may be gone: somebody has taken it out. It is
+// there before the inode is looked at.
+static void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t flags)
+{
+	struct fim_watched value;
+	struct traits_of found;
+
+	if (!r->whole || sweep_key(r, id, &value) || !look_find(r, id, &found))
+		return;
+	if (scan_insert(&r->scan, id, key_flags(flags)) == -ENOSPC)
+		r->session->need_room = true;
+}
+
 static bool step_known(struct reconcile *r)
 {
 	struct fim_id id;
@@ -58,6 +78,7 @@ static bool step_known(struct reconcile *r)
 		return false;
 	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !sweep_is_stamped(r, &id))
 		return true;
+	restore_key(r, &id, flags);
 	if (flags & INODE_DIR)
 		sweep_directory(r, &id);
 	if (!(flags & INODE_NAMES_ONLY) && !r->rescan)

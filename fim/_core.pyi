@@ -151,6 +151,11 @@ class Session:
         is known of it, a slice with each pump(): `reconcile` records, then `gap_closed`, whose
         `gap` is the number of that record."""
 
+    def keys(self, count: int) -> Tuple[int, bool]:
+        """Look for the next `count` inodes in the kernel's hash: how many of those that were not
+        there at the last call somebody has taken out, and whether the last inode was among
+        the next ones. To be called a second or more apart."""
+
     def observed(self, cursor: int) -> Tuple[int, bytes]:
         """What is known of every name, in parts, for earlier() of a later session: start with
         0, go on with the cursor returned, until that is 0."""

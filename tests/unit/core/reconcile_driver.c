@@ -106,6 +106,8 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	struct fim_id id;
 	uint64_t since;
 	uint32_t cursor = 0;
+	uint64_t altered;
+	bool over;
 	int own, error;
 
 	switch (verb) {
@@ -133,6 +135,15 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 		return 0;
 	case 'x': /* the key looked at last is removed by the kernel */
 		bpf_map_delete(session->taps[0]->maps.watched, &session->reconcile->key);
+		return 0;
+	case 'K': /* [how many keys are gone, whether that were all] */
+		altered = session_check_keys(session, ENTRIES, &over);
+		buffer_format(out, "[%llu, %s]\n", (unsigned long long)altered,
+			      over ? "true" : "false");
+		return 0;
+	case 'W': /* everything is to be compared */
+		session_emit(session, "blind", bytes_of(NULL, 0), bytes_of(NULL, 0));
+		reconcile_whole(session, session->stream.seq, 0);
 		return 0;
 	case 'X': /* or by us */
 		apply_drop_key(session, &session->reconcile->key);
