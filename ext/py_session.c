@@ -352,6 +352,8 @@ static PyMethodDef session_methods[] = {
 	 "progress()\n--\n\nA number that grows while a long call of another thread gets on."},
 	{"unread", session_py_unread, METH_NOARGS,
 	 "unread()\n--\n\nHow many directories are watched and not read yet."},
+	{"keys", session_py_keys, METH_VARARGS,
+	 "keys(count)\n--\n\nLook for the next keys: (how many are gone, whether the last was one)."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,
 	 "wants_room()\n--\n\nWhether the hash is, or soon will be, full."},
 	{NULL, NULL, 0, NULL},

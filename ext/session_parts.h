@@ -135,7 +135,7 @@ bool withhold_event(struct session *session, struct fim_event *event);
 /* Whether a name is one that --exclude means. */
 bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);
-/* Whether it is a file that we write to, or in a directory of such. */
+/* Whether it is a file that we write to, or in a directory of such at any depth. */
 bool session_is_own(const struct session *session, const struct fim_id *id);
 /* Tell what was counted. */
 void withhold_tell(struct session *session, uint64_t now, bool final);

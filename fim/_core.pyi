@@ -112,8 +112,9 @@ class Session:
         the whole path when the pattern has a slash."""
 
     def own(self, descriptor: int) -> None:
-        """What this process does to the file `descriptor`, or in the directory that it is, is
-        withheld, said once, and counted as `self`. To be called within a scan."""
+        """What this process does to the file `descriptor`, or in the directory that it is and at
+        any depth below, is withheld, said once, and counted as `self`. To be called within a
+        scan. OSError(EMFILE): these are too many."""
 
     def find_links(self) -> None:
         """Search the rest of their file systems for the names that are not known of files
@@ -149,6 +150,11 @@ class Session:
         CLOCK_MONOTONIC (`blind`, a gap of one's own). Everything watched is compared with what
         is known of it, a slice with each pump(): `reconcile` records, then `gap_closed`, whose
         `gap` is the number of that record."""
+
+    def keys(self, count: int) -> Tuple[int, bool]:
+        """Look for the next `count` inodes in the kernel's hash: how many of those that were not
+        there at the last call somebody has taken out, and whether the last inode was among
+        the next ones. To be called a second or more apart."""
 
     def observed(self, cursor: int) -> Tuple[int, bytes]:
         """What is known of every name, in parts, for earlier() of a later session: start with

@@ -171,7 +171,7 @@ def run(options):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
         observed = Observed(state, spool.asides, now_text)
-        Daemon(make, (state,), spool, status.Status(state), observed, comparison, Service(), stop,
+        Daemon(make, (state,) + sinks.own(), spool, status.Status(state), observed, comparison, Service(), stop,
                ready, options.heartbeat, options.retry, (sinks,), contents_of(options),
                guard).run()
     return 0
@@ -201,9 +201,9 @@ def lines(members, verdict, complaints):
     for reason, count in sorted(members.get("blind_spots", {}).items()):
         yield "%-22s %d: %s" % ("left out in the kernel", count, reason)
     for sink in members.get("sinks", ()):
-        yield ("%-22s %s, %s: %d of %d sent, %d proven, %d dropped, %d bytes wait"
+        yield ("%-22s %s, %s: %d of %d sent, %d proven, %d dropped, %d bytes wait, %d echoes"
                % ("sink", sink["sink"], sink["state"], sink["sent"], sink["number"],
-                  sink["proven"], sink["dropped"], sink["spool_bytes"]))
+                  sink["proven"], sink["dropped"], sink["spool_bytes"], sink.get("echoes", 0)))
     if members.get("journal"):
         yield "%-22s %d, segment %d" % ("link", members["journal"]["link"],
                                         members["journal"]["segment"])

@@ -2,7 +2,7 @@
 
 from fim import hooks
 
-__all__ = ["coverage", "headline", "not_seen", "table"]
+__all__ = ["complaints", "coverage", "headline", "not_seen", "table"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
 # What must be attached beside an operation's own functions.
@@ -65,6 +65,20 @@ def not_seen(rows):
     """{operation: why} of what fim should see and does not."""
     return {operation: next(iter(kinds.values()))["why"] for operation, kinds in rows.items()
             if kinds and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
+
+
+def complaints(rows):
+    """Lines for whoever starts it: what is not seen, or not as it should be, where, and why."""
+    found = {}
+    for operation, cells in rows.items():
+        for state in (NOT_SEEN, DEGRADED):
+            kinds = tuple(sorted(kind for kind in cells if cells[kind]["state"] == state))
+            if kinds:
+                key = state, kinds, cells[kinds[0]]["why"]
+                found.setdefault(key, []).append(operation)
+    return ["%s on %s: %s: %s" % (state.replace("_", " "), ", ".join(kinds), ", ".join(operations),
+                                  why)
+            for (state, kinds, why), operations in found.items()]
 
 
 def headline(rows):

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import time
 
+from fim.coverage import complaints
 from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
@@ -99,6 +100,7 @@ class Daemon:
         self.failing = None
         self.lost = None  # when, seconds since 1970
         self.reason = None  # why it starts
+        self.complained = []  # of what is not seen
 
     # --- life ---
 
@@ -182,11 +184,20 @@ class Daemon:
             self.dark = None
             self.comparison.soon()
         self.reason = None
+        self.complain_of(self.monitor.coverage)
         self.judged.write(self.monitor.take())
         self.heartbeat.now()
         self.look.now()
         self.ready()
         self.service.tell("READY=1", "STATUS=watching")
+
+    def complain_of(self, coverage):
+        """What this kernel does not show, as `fim watch` says it; the same again only if it is
+        another."""
+        lines = complaints(coverage)
+        for line in lines if lines != self.complained else ():
+            complain("fim: " + line)
+        self.complained = lines
 
     def lose_sight(self, error):
         """Say why, once."""

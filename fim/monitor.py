@@ -11,6 +11,7 @@ from fim.errors import FimError, KernelError, UsageError
 from fim.facts import name_text
 from fim.growth import Growth, room
 from fim.kernel import Kernel
+from fim.own import Own
 from fim.records import Record
 from fim.roots import roots
 from fim.sight import Sight
@@ -88,7 +89,7 @@ class Monitor:
         self.ready = False
         self.closed = False
         self.lines = []
-        self.own = ()
+        self.own = Own(())
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
@@ -117,13 +118,13 @@ class Monitor:
         what we do there is counted, and no change to tell. `scanned` is called with this when
         everything is scanned, and before what came meanwhile is applied.
         """
-        self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
         paths = [name_text(os.fsencode(path)) for path in self.roots]
         self.emit("start", {"version": VERSION, "reason": self.reason, "paths": paths},
                   "fim %s watching %s" % (VERSION, " ".join(paths)))
         try:
+            self.own = Own(own)
             if self.owned:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
@@ -228,8 +229,7 @@ class Monitor:
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
-            for descriptor in self.own:
-                self.session.own(descriptor)
+            self.own.tell(self.session)
             self.sight.watch()
             for path in self.paths():
                 self.session.watch(path)
@@ -374,12 +374,14 @@ class Monitor:
             self.growth.abandon()
         if self.owned:
             self.attachment.close()
+        self.own.close()
 
     def abandon(self):
         """Give the kernel everything back after a failed start."""
         self.closed = True
         if self.attachment:
             self.release()
+        self.own.close()
 
     def counts(self):
         """Every counter of the session and the kernel side by name."""

@@ -2,6 +2,7 @@
 
 from fim import attempts, coverage, hooks, places
 from fim.canary import Canary
+from fim.keys import Keys
 from fim.vigil import Vigil
 
 __all__ = ["Sight"]
@@ -21,7 +22,7 @@ class Sight:
         self.session = session
         self.canary = Canary(session, roots, types)
         self.seconds = seconds
-        self.vigil = None
+        self.vigil = self.keys = None
         self.rows = {}
         self.attempted = None
 
@@ -64,6 +65,7 @@ class Sight:
         """From now on silence is blindness."""
         if self.seconds is not None:
             self.vigil = Vigil(self.canary, self.heard(), self.lost, self.seconds)
+            self.keys = Keys(self.session, self.seconds)
 
     def heard(self):
         """Operations of the proof: those of home, and of elsewhere what home refuses."""
@@ -81,6 +83,16 @@ class Sight:
                 self.session.reconcile(int(self.vigil.dark_from * 10**9))
         if any(kind == "blind" for kind, _, _ in told):
             self.tell(attachment, emit)
+        self.keep_keys(emit)
+
+    def keep_keys(self, emit):
+        """Tell of those that somebody has taken out of the hash, and put them back."""
+        members = self.keys.turn() if self.keys else None
+        if members:
+            emit(*Vigil.notice(members))
+            self.session.reconcile(int(self.keys.dark_from * 10**9))
+            self.keys.mended()
+            self.canary.watch([self.canary.home] if self.canary.home else [])
 
     @property
     def blind(self):

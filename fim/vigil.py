@@ -8,7 +8,7 @@ import time
 from fim.facts import time_text
 from fim.switches import switched_off
 
-__all__ = ["INTERVAL", "Vigil"]
+__all__ = ["INTERVAL", "Vigil", "moment"]
 
 INTERVAL = 10.0
 HEARING = 1.0  # seconds after which a hole in the records would have been told, too

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A monitor that is not open: it says so."""
+"""A monitor that is not open: it says so. And what is its own."""
+import os
+
 import pytest
 
 import fim
 from fim import _core
 from fim.errors import UsageError
 from fim.growth import room
+from fim.own import Own
+from fim.segments import Segments
 
 
 @pytest.mark.parametrize("act", ("pump", "extend"))
@@ -34,3 +38,57 @@ def test_room_in_the_hash(there):
     """Half as much again, by all of the buckets that the kernel makes for it."""
     slots = room(there)
     assert slots >= 1.5 * there and slots & slots - 1 == 0 and (slots <= 3 * there or there < 2)
+
+
+class Told:
+    """A session that is told what is ours."""
+
+    def __init__(self):
+        self.files = []
+
+    def own(self, descriptor):
+        """As fim._core.Session has it."""
+        self.files.append(os.fstat(descriptor).st_ino)
+
+
+def test_what_is_ours_stays_so(tmp_path):
+    """Whoever gave the descriptor closes his, and another file gets its number."""
+    first = os.open(str(tmp_path), os.O_RDONLY)
+    own, session, number = Own((first,)), Told(), os.stat(str(tmp_path)).st_ino
+    own.tell(session)
+    os.close(first)
+    other = os.open(os.devnull, os.O_RDONLY)
+    own.tell(session)
+    assert other == first and session.files == [number] * 2
+    os.close(other)
+    kept, = own.descriptors
+    own.close()
+    own.close()
+    with pytest.raises(OSError):
+        os.fstat(kept)
+
+
+def test_a_monitor_that_does_not_start_keeps_nothing_open(tmp_path, monkeypatch):
+    """It may be tried again every minute."""
+    def fail(entries):
+        raise UsageError("not now")
+    monkeypatch.setattr("fim.monitor.bpf.check", lambda kernel: None)
+    monitor = fim.Monitor(str(tmp_path), kernel=object(), map_entries=1)
+    monitor.load = fail
+    before = sorted(os.listdir("/proc/self/fd"))
+    with open(str(tmp_path / "file"), "x") as file, pytest.raises(UsageError):
+        monitor.open(file.fileno())
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_directory_that_was_replaced_keeps_its_number(tmp_path):
+    """Of the descriptor: the monitor has it, the compressing thread, and the journal."""
+    path = str(tmp_path / "journal")
+    segments = Segments(path, make=True)
+    number = segments.directory
+    os.rename(path, path + ".away")
+    segments.reopen()
+    assert segments.directory == number
+    assert os.path.samestat(os.fstat(number), os.stat(path))
+    assert not os.get_inheritable(number)
+    segments.close()
