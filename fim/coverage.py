@@ -10,15 +10,17 @@ STACKED = {"overlay": ("security_inode_copy_up", "a lower file is not followed w
 SILENT = "attached, but silent on the canary"
 
 
-def coverage(attachment, canary, types, silent=()):
+def coverage(attachment, canary, types, silent):
     """{operation: {type: {"state", "hook", "why"}}} for the watched file system types; `silent`
-    are operations that were heard at the start and are not any more."""
+    {type: operations} are those that were heard there at the start and are not any more: at home,
+    nowhere."""
     missing = hooks.uncovered(attachment.hooks)
     missing.update({operation: why for operation, why in failures(attachment).items()
                     if operation in missing})
-    missing.update(dict.fromkeys(silent, SILENT))
-    return {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
-            for operation in hooks.OPERATIONS}
+    missing.update(dict.fromkeys(silent.get(canary.kind, ()), SILENT))
+    dark = {kind: dict(missing, **dict.fromkeys(silent.get(kind, ()), SILENT)) for kind in types}
+    return {operation: {kind: row(operation, kind, attachment, canary, dark[kind])
+                        for kind in types} for operation in hooks.OPERATIONS}
 
 
 def failures(attachment):

@@ -20,7 +20,7 @@ class Sight:
 
     def __init__(self, session, roots, types, seconds):
         self.session = session
-        self.canary = Canary(session, roots, types)
+        self.canary = Canary(session, roots, types, rounds=seconds is not None)
         self.seconds = seconds
         self.vigil = self.keys = None
         self.rows = {}
@@ -47,13 +47,13 @@ class Sight:
         return self.session.counts()["lost"]
 
     def watch(self):
-        """Put the canary's home in the hash; within a scan."""
-        if self.canary.home:
-            self.canary.insert(self.canary.home)
+        """Put where the canary sings in the hash; within a scan."""
+        for scratch in self.canary.scratches().values():
+            self.canary.insert(scratch)
 
     def tell(self, attachment, emit):
         """The coverage record."""
-        silent = self.vigil.silent if self.vigil else ()
+        silent = self.vigil.silent if self.vigil else {}
         self.rows = coverage.coverage(attachment, self.canary, sorted(self.canary.types), silent)
         members, said = {"operations": self.rows}, coverage.headline(self.rows)
         if self.attempted is not None:
@@ -64,8 +64,14 @@ class Sight:
     def begin(self):
         """From now on silence is blindness."""
         if self.seconds is not None:
-            self.vigil = Vigil(self.canary, self.heard(), self.lost, self.seconds)
+            self.vigil = Vigil(self.canary, self.known(), self.lost, self.seconds)
             self.keys = Keys(self.session, self.seconds)
+
+    def known(self):
+        """{type: operations} that rounds should hear."""
+        known = {kind: song.heard for kind, song in self.canary.songs.items()}
+        known[self.canary.kind] = self.heard()
+        return known
 
     def heard(self):
         """Operations of the proof: those of home, and of elsewhere what home refuses."""

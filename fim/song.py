@@ -21,26 +21,32 @@ class Song:
     heard    operations whose record came, and was right
     wrong    {operation: what its record says, and should say}
     refused  {operation: why} of what the file system there cannot do
+    done     it was sung to its end
     """
 
     def __init__(self, scratch):
         self.scratch = scratch
         self.wanted, self.wrong, self.refused = {}, {}, {}
         self.heard = set()
+        self.done = False
 
     def sing(self, without=(), breathe=lambda: None):
         """Do every act but those named, and `breathe` after each."""
         for act in ACTS:
-            if act.operation in without:
-                continue
-            try:
-                act.perform(self.scratch.path)
-                self.wanted.update(act.expected)
-            except OSError as error:
-                self.refused.update(dict.fromkeys(act.expected, error.strerror))
-            breathe()
-        with contextlib.suppress(FileNotFoundError):  # somebody cleans up behind us
+            if act.operation not in without:
+                self.do(act)
+                breathe()
+        with contextlib.suppress(OSError):  # somebody cleans up behind us; it is read-only by now
             self.scratch.clear(FURNITURE)
+        self.done = True
+
+    def do(self, act):
+        """One of them."""
+        try:
+            act.perform(self.scratch.path)
+            self.wanted.update(act.expected)
+        except OSError as error:
+            self.refused.update(dict.fromkeys(act.expected, error.strerror))
 
     def hear(self, record):
         """Take a record, if it is of this song."""

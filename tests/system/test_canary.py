@@ -11,6 +11,7 @@ import pytest
 from fim import hooks, places
 from fim.acts import FURNITURE
 from fim.canary import Canary
+from fim.vigil import HEARING
 from listener import attached, listening
 from watcher import now_text
 
@@ -76,6 +77,21 @@ def test_rounds_leave_nothing_in_the_stream(attachment):
     assert not os.path.exists(path)
     print("a round takes %.2f ms" % (1000 * sorted(cost)[10]))
     assert sorted(cost)[10] < 0.5, cost  # on an emulated machine, too
+
+
+def test_rounds_go_to_every_file_system(attachment, base):
+    """One a round, beside home; nothing of it is in the stream, and nothing stays behind."""
+    with listening(attachment, *[os.path.join(path, "watched") for path in base.values()],
+                   canary_seconds=ROUND) as listener:
+        listener.settle()
+        canary, vigil = listener.monitor.sight.canary, listener.monitor.sight.vigil
+        begun, before = time.monotonic(), listener.monitor.counts()["events"]
+        records, _ = rounds(listener, 3 * len(base) * (ROUND + HEARING))
+        assert (records, listener.monitor.counts()["events"]) == ([], before)
+        assert {kind for kind, (at, _) in vigil.heard.items() if at > begun} >= set(base)
+        assert vigil.silent == {} and set(canary.scratches()) >= set(base)
+        scratches = [scratch.path for scratch in canary.scratches().values()]
+    assert not [path for path in scratches if os.path.exists(path)]
 
 
 def events_and_keys(counts):
