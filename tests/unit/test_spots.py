@@ -4,8 +4,10 @@ import os
 
 import pytest
 
+from core_build import ROOT
 from fim import spots
 from fim.policy import Policy
+
 
 def plan(*withheld):
     policy = Policy("p")
@@ -84,3 +86,11 @@ def test_other_policies_hear_again():
 def test_actors_that_are_none(actor):
     with pytest.raises(ValueError, match="withhold"):
         plan(("/a", None, actor))
+
+
+def test_how_many_there_can_be():
+    """As the manual says; each has a bit of the inodes' own."""
+    made = spots.Spots([plan(*[("/%d" % number, {"close"}, {}) for number in range(20)])])
+    assert len(made.places()) == spots.MOST and 1 << spots.MOST <= 1 << 16
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        assert "more than %d, and" % spots.MOST in file.read()
