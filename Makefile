@@ -31,7 +31,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix test-kernels coverage fuzz bench \
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-policy test-installed test-matrix test-kernels \
+	coverage fuzz bench \
 	bench-baseline bench-million bench-journal bench-sinks streams clean packages-run packages-test
 
 help: ## this list
@@ -83,6 +84,11 @@ build/packages: | packages-test # apt-get comes with them; once is enough
 test-vm: packages-test build build/packages ## the system ring on SUITE's kernel, or VMLINUZ= HEADERS= RELEASE=
 	$(Q)$(MAKE) -s -C tests/system/workloads
 	$(Q)$(call ring,$(KERNEL),build/ring/system,$(TESTS))
+
+test-policy: packages-test build build/packages ## policies against attacks, in a machine whose /etc they change
+	$(Q)$(MAKE) -s -C tests/system/workloads
+	$(Q)$(VM) $(KERNEL) --disk ext4 --timeout 5000 -- env FIM_TEST_ATTACKS=1 FIM_TEST_FILESYSTEMS=ext4 \
+		$(PYTEST) -s $(addprefix tests/system/test_,policy.py)
 
 test-installed: packages-test deb ## the Debian package's life in a machine that systemd has booted
 	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \

@@ -25,10 +25,23 @@ def alert_line(members):
         ",".join(map(str, members["events"])), check, by, held, acts)
 
 
+def maintenance_line(members):
+    """A maintenance for people: at its end what it held."""
+    listed = ["%s of %s (records %s)" % (alert["rule"], alert["path"],
+                                         ",".join(map(str, alert["events"])))
+              for alert in members.get("alerts", ())]
+    listed += ["%d more" % members["not_listed"]] if members.get("not_listed") else []
+    return "maintenance %(state)s by %(by)s, %(since)s to %(until)s: %(reason)s" % members + (
+        "; held: " + "; ".join(listed) if listed else "")
+
+
+LINES = {"alert": alert_line, "maintenance": maintenance_line}
+
+
 def text_of(kind, members):
     """Any record for people."""
-    if kind == "alert":
-        return alert_line(members)
+    if kind in LINES:
+        return LINES[kind](members)
     return "%s %s" % (kind, " ".join("%s=%s" % item for item in sorted(members.items())
                                      if item[0] not in SHOWN_APART))
 

@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import jsonschema
 import pytest
@@ -12,15 +14,19 @@ import pytest
 from core_build import ROOT
 from streams import ATTACKS, DAY, content_of
 from test_layers import interpreters
+from test_run import NOBODY
 
 POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
 PASSWORDS = os.path.join(POLICIES, "passwords.py")
 
 
-def fim(*arguments, stdin=None):
+AS_ANOTHER = pytest.mark.skipif(os.geteuid() != 0, reason="not root: cannot be somebody else")
+
+
+def fim(*arguments, stdin=None, before=()):
     """(exit status, standard output, standard error)"""
-    done = subprocess.run([sys.executable, "-m", "fim"] + list(arguments), cwd=ROOT, input=stdin,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(list(before) + [sys.executable, "-m", "fim"] + list(arguments),
+                          cwd=ROOT, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -47,6 +53,37 @@ def test_policy_as_data():
     plans = [json.loads(line) for line in said.splitlines()]
     assert status == 0 and len(plans) == 10
     assert all(plan["watches"] and plan["rules"] for plan in plans)
+
+
+@AS_ANOTHER
+@pytest.mark.parametrize("words", (["policy", PASSWORDS], ["policy", "--format", "json", POLICIES],
+                                   ["explain", "/etc/shadow", "-c", PASSWORDS]),
+                         ids=lambda words: words[0] + words[1])
+def test_by_another_user(words):
+    """The same, by one who may do nothing."""
+    status, said, errors = fim(*words, before=NOBODY)
+    assert (status, errors) == (0, "") and said == fim(*words)[1] != ""
+
+
+@pytest.fixture
+def open_to_all():
+    """A directory that other users reach; pytest's own they do not."""
+    path = tempfile.mkdtemp(prefix="fim-open-")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@AS_ANOTHER
+@pytest.mark.parametrize("owner,expected", [(0, 0), (65534, 0), (65533, 1)])
+def test_whose_file_it_is_to_another_user(open_to_all, owner, expected):
+    """His own and root's will do."""
+    path = open_to_all + "/policy.py"
+    shutil.copy(PASSWORDS, path)
+    os.chown(path, owner, owner)
+    status, said, errors = fim("policy", path, before=NOBODY)
+    assert (status, bool(said)) == (expected, not expected), errors
+    assert ("its owner is user 65533" in errors) == bool(expected)
 
 
 @pytest.mark.parametrize("verb,expected", [("policy", 1), ("replay", 17)])

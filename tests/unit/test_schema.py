@@ -67,7 +67,8 @@ OTHERS = {
               "actions": {"kill": "not allowed", "run:page": "begun"}},
     "transaction": {"packages": ["hello"], "files": 2, "verified": 2, "mismatched": 0},
     "maintenance": {"state": "end", "by": "root", "reason": "CHG-1", "since": TIME, "until": TIME,
-                    "held": {"r": 1}},
+                    "held": {"r": 2}, "not_listed": 1,
+                    "alerts": [{"rule": "r", "path": "/etc/x", "events": [3, 4]}]},
     "policy": {"digest": DIGEST, "state": "loaded"},
 }
 # Wrong values by the member's path; each makes a right record wrong.
@@ -83,7 +84,7 @@ WRONG = {
     "process.parent": "bash", "path_b64": "=", "known_paths": [],
 }
 OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"},
-            "check": {"excluded"},
+            "check": {"excluded"}, "maintenance": {"alerts", "not_listed"},
             "alert": {"effect", "effects", "changed", "not_told", "actions"}}
 
 
