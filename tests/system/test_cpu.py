@@ -3,16 +3,11 @@
 import contextlib
 import os
 
+from cpus import switch
 from listener import listening
 from workload import make
 
-SWITCH = "/sys/devices/system/cpu/cpu1/online"
 TRIES = 10
-
-
-def switch(value):
-    with open(SWITCH, "w") as file:
-        file.write(value)
 
 
 @contextlib.contextmanager
@@ -39,8 +34,8 @@ def test_away_and_back(attachment, tree):
     """Its ring was dead; what was lost until that was known is counted, and nothing after it."""
     top, all_names = tree + "/watched", ["n%d" % n for n in range(TRIES)]
     with listening(attachment, top) as listener:
-        switch("0")
-        switch("1")
+        switch(1, "0")
+        switch(1, "1")
         listener.settle()
         with on_cpu(1):
             told, lost, done = [], 0, 0
