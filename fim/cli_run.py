@@ -8,6 +8,7 @@ import time
 from fim import cli_policy, cli_sinks, host, status
 from fim.comparison import Comparison
 from fim.content import Contents
+from fim.cost import HOW
 from fim.daemon import Daemon, now_text
 from fim.database import Approved
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
@@ -195,6 +196,9 @@ def lines(members, verdict, complaints):
     for name in SHOWN:
         if members.get(name) is not None:
             yield "%-22s %s" % (name, members[name])
+    if "kernel_seconds" in members:
+        known = members["kernel_seconds"]
+        yield "%-22s %s" % ("kernel_seconds", HOW if known is None else known)
     for name in COUNTED:
         if name in members.get("counts", ()):
             yield "%-22s %d" % (name, members["counts"][name])

@@ -320,6 +320,11 @@ class Daemon:
         """Since when, why, and the mend; None while it sees."""
         return self.dark._asdict() if self.dark else self.monitor and self.monitor.blind
 
+    def programs(self):
+        """Descriptors of those that are attached."""
+        attachment = self.monitor and self.monitor.attachment
+        return list(attachment.programs.values()) if attachment else []
+
     def counts(self):
         """Of the monitor."""
         return self.monitor.counts() if self.monitor else {}

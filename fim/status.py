@@ -6,6 +6,7 @@ import os
 import resource
 import time
 
+from fim.cost import kernel_seconds
 from fim.errors import FimError
 
 __all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "judge", "lock",
@@ -89,6 +90,7 @@ class Status:
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+            "kernel_seconds": kernel_seconds(daemon.programs()),
             "memory_kib": usage.ru_maxrss,
         }
 

@@ -5,7 +5,8 @@ FIM_TEST_FORCE=1         a skip is a failure (set in the virtual machine)
 FIM_TEST_FILESYSTEMS     which of PLACES must be there (forced: DEFAULT, as far as this kernel
                          has them); `overlay` is mounted here, over ext4
 FIM_TEST_CLAIMS          the ring is divided among guests (claims.py)
-FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS, FIM_TEST_KILLS   how much of the long tests
+FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS, FIM_TEST_KILLS, FIM_TEST_STEADY,
+FIM_TEST_DARK, FIM_TEST_BLOCKED   how much of the long tests
 
 One monitor serves the whole session, since starting one is a compile; each test
 has directories of its own and takes the records of its own time.

@@ -3,16 +3,11 @@
 import contextlib
 import os
 
+from cpus import switch
 from listener import listening
 from workload import make
 
-SWITCH = "/sys/devices/system/cpu/cpu1/online"
 TRIES = 10
-
-
-def switch(value):
-    with open(SWITCH, "w") as file:
-        file.write(value)
 
 
 @contextlib.contextmanager
@@ -53,8 +48,8 @@ def test_away_and_back(attachment, tree):
     """Its ring was dead."""
     top = tree + "/watched"
     with listening(attachment, top) as listener:
-        switch("0")
-        switch("1")
+        switch(1, "0")
+        switch(1, "1")
         listener.settle()
         told_but_for_the_first(listener, top)
 
