@@ -13,6 +13,7 @@ __all__ = ["INTERVAL", "Vigil"]
 INTERVAL = 10.0
 HEARING = 1.0  # seconds after which a hole in the records would have been told, too
 MEND = "restart fim; fim doctor says more"
+MENDED = "nothing: other hooks serve since"
 
 
 class Vigil:
@@ -133,7 +134,7 @@ class Vigil:
     def changes(self, silent):
         """The blindness that ends, be it told or not, and the one that begins."""
         pending, self.pending = self.pending, None
-        ended = self.told or (None if silent else pending)
+        ended = self.told or (pending and not silent and dict(pending, mend=MENDED))
         if ended:
             yield self.notice(dict(ended, until=moment(self.sung_at)))
         self.told = self.blindness(silent) if silent else None
