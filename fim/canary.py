@@ -154,8 +154,7 @@ class Canary:
         return kind if song and not song.done else None
 
     def again(self, kind):
-        """There next, too, and in a place that is new."""
-        self.move(kind)
+        """It is the turn of this type next, too."""
         self.others.move_to_end(kind, last=False)
 
     def resettle(self):
@@ -167,7 +166,7 @@ class Canary:
             self.watch([self.home])
 
     def move(self, kind):
-        """The same elsewhere: what was mounted there is gone, for one."""
+        """A new place there: what was mounted on the way to it is gone, for one."""
         if self.others[kind]:
             self.others[kind].close()
         self.others[kind] = self.branch(kind, list(places.mounts()))

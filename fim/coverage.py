@@ -2,7 +2,7 @@
 
 from fim import hooks
 
-__all__ = ["complaints", "coverage", "headline", "not_seen", "table"]
+__all__ = ["complaints", "coverage", "headline", "lines_of", "not_seen", "table"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
 # What must be attached beside an operation's own functions.
@@ -100,9 +100,14 @@ def headline(rows):
 
 def table(rows):
     """The lines of a table for people: operation by file system type."""
+    return lines_of("operation", {operation: {kind: cell["state"] for kind, cell in cells.items()}
+                                  for operation, cells in rows.items()})
+
+
+def lines_of(what, rows):
+    """{row: {type of file system: words}} as lines."""
     kinds = sorted({kind for cells in rows.values() for kind in cells})
-    lines = [["operation"] + kinds]
-    lines += [[operation] + [cells[kind]["state"] for kind in kinds]
-              for operation, cells in rows.items()]
+    lines = [[what] + kinds] + [[name] + [cells.get(kind, "") for kind in kinds]
+                                for name, cells in rows.items()]
     widths = [max(map(len, column)) for column in zip(*lines)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

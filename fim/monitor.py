@@ -136,7 +136,7 @@ class Monitor:
             if scanned:
                 scanned(self)
             self.sight.tell(self.attachment, self.emit)
-            self.sight.begin()
+            self.sight.begin(self.give_way)
         except BaseException:
             self.abandon()
             raise
@@ -273,7 +273,7 @@ class Monitor:
         """What is the reason, and since when, while nothing is seen; else None."""
         return self.sight.blind if self.sight else None
 
-    # --- a larger hash ---
+    # --- another set of programs: a larger hash, other hooks ---
 
     def enlarge(self):
         """Begin to make a larger hash ready."""
@@ -286,9 +286,31 @@ class Monitor:
         """A step, without waiting: begin, or take over what is ready."""
         if self.growth and self.growth.done():
             growth, self.growth = self.growth, None
-            self.take_over(growth.result())
+            self.follow(growth)
         elif not self.growth and self.session.wants_room():
             self.enlarge()
+
+    def follow(self, growth):
+        """What is ready serves; hooks that could not be replaced stay, and are told of as silent."""
+        successor = growth.result()
+        if successor is None:
+            message = "no other hooks could be attached: %s" % growth.error
+            self.emit("error", {"where": "hooks", "message": message}, message)
+            return
+        self.take_over(successor)
+        self.sight.hurry()
+
+    def give_way(self, silent):
+        """Whether a set is made ready without the hooks that may be why these operations fell
+        silent, as when it starts."""
+        if self.growth or not self.owned:
+            return self.growth is not None
+        rows = hooks.give_way(self.kernel, hooks.doubtful(self.attachment.hooks, silent),
+                              self.without, self.table) - self.without
+        if rows:
+            self.without |= rows
+            self.growth = Growth(self.load, self.attachment.entries, needed=False)
+        return bool(rows)
 
     def take_over(self, successor):
         """Fill the larger hash, then let go of the smaller one."""

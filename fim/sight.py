@@ -61,11 +61,16 @@ class Sight:
             said += "; " + attempts.headline(self.attempted)
         emit("coverage", members, said)
 
-    def begin(self):
-        """From now on silence is blindness."""
+    def begin(self, give_way):
+        """From now on silence is blindness; `give_way` may know other hooks first."""
         if self.seconds is not None:
-            self.vigil = Vigil(self.canary, self.known(), self.lost, self.seconds)
+            self.vigil = Vigil(self.canary, self.known(), self.lost, self.seconds, give_way)
             self.keys = Keys(self.session, self.seconds)
+
+    def hurry(self):
+        """Other hooks serve from now on: listen to them soon."""
+        if self.vigil:
+            self.vigil.hurry()
 
     def known(self):
         """{type: operations} that rounds should hear."""

@@ -40,10 +40,10 @@ class Song:
             self.scratch.clear(FURNITURE)
         self.done = True
 
-    def do(self, act):
-        """One of them."""
+    def do(self, act, path=None):
+        """One of them; by another way to the scratch where `path` is one."""
         try:
-            act.perform(self.scratch.path)
+            act.perform(path or self.scratch.path)
             self.wanted.update(act.expected)
         except OSError as error:
             self.refused.update(dict.fromkeys(act.expected, error.strerror))

@@ -13,6 +13,7 @@ __all__ = ["INTERVAL", "Vigil", "moment"]
 INTERVAL = 10.0
 HEARING = 1.0  # seconds after which a hole in the records would have been told, too
 MEND = "restart fim; fim doctor says more"
+MENDED = "nothing: other hooks serve since"
 
 
 class Vigil:
@@ -20,19 +21,23 @@ class Vigil:
 
     known   {type of file system: operations that are heard there when all is well}
     lost    a function: how many records were lost so far
+    give_way  a function: whether other hooks are made ready for these operations, and will be
+            heard in a later round
     silent  {type: operations that are not heard there now}; at home: anywhere
     told    the members of the blindness that lasts, or None
+    pending the members of one for which other hooks are made ready, or None
     heard   {type: when it was heard last, by time.monotonic() and by time.time()}
     dark_from  the former, of the last blindness
     """
 
-    def __init__(self, canary, known, lost, interval=INTERVAL):
+    def __init__(self, canary, known, lost, interval=INTERVAL, give_way=lambda operations: False):
         self.canary = canary
         self.known = known
         self.lost = lost
+        self.give_way = give_way
         self.interval = interval
         self.songs, self.silent, self.doubted = {}, {}, set()
-        self.told = self.mute = None
+        self.told = self.pending = self.mute = None
         self.off = None  # the switch, where the hooks were off when the round began
         self.lost_before = 0
         self.sung, self.sung_at = time.monotonic(), time.time()
@@ -80,10 +85,26 @@ class Vigil:
         found = dict(self.believed(found))
         silent = {kind: operations for kind, operations in dict(self.silent, **found).items()
                   if operations}
-        told = list(self.changes(silent)) if silent != self.silent else []
+        if silent != self.silent and self.is_mended(silent, songs):
+            self.pending = self.pending or self.blindness(silent)
+            for kind in set(silent) - {self.canary.kind}:
+                self.canary.again(kind)
+            return []
+        told = list(self.changes(silent)) if silent != self.silent or self.pending else []
         self.silent = silent
         self.heard.update({kind: (self.sung, self.sung_at) for kind in found if kind not in silent})
         return told
+
+    def is_mended(self, silent, songs):
+        """Whether that is under way. Where home is quite silent it is not the hooks' fault."""
+        home = songs.get(self.canary.kind)
+        if not silent or not home or not home.heard or switched_off():
+            return False
+        return self.give_way(set().union(*silent.values()))
+
+    def hurry(self):
+        """Other hooks serve from now on: what was sung to those before says nothing."""
+        self.songs, self.sung = {}, time.monotonic() - self.interval
 
     def found(self, songs):
         """{type: operations} not heard in a round, none where all is well."""
@@ -107,12 +128,15 @@ class Vigil:
                 yield kind, operations
             else:
                 self.doubted.add(kind)
+                self.canary.move(kind)
                 self.canary.again(kind)
 
     def changes(self, silent):
-        """The blindness that ends, and the one that begins."""
-        if self.told:
-            yield self.notice(dict(self.told, until=moment(self.sung_at)))
+        """The blindness that ends, be it told or not, and the one that begins."""
+        pending, self.pending = self.pending, None
+        ended = self.told or (pending and not silent and dict(pending, mend=MENDED))
+        if ended:
+            yield self.notice(dict(ended, until=moment(self.sung_at)))
         self.told = self.blindness(silent) if silent else None
         if self.told:
             yield self.notice(self.told)

@@ -11,6 +11,7 @@ import pytest
 
 from fim import coverage, hooks, kernel_facts, places
 from fim.kernel import Kernel
+from fim.ways import WAYS
 from watcher import ROOT
 
 PATIENCE = 900  # an emulated machine compiles for minutes
@@ -37,16 +38,18 @@ def local():
 
 @pytest.fixture(scope="module")
 def full(base, scratch):
-    """(exit status, findings, coverage, path of the bundle) of one examination."""
+    """(exit status, findings, coverage, path of the bundle, cells of the trial) of one
+    examination."""
     path = str(scratch / "bundle.tgz")
     status, lines = doctor("--full", "--format", "json", "--bundle", path)
     records = [json.loads(line) for line in lines]
-    return status, records[:-1], records[-1]["coverage"], path
+    return status, records[:-1], records[-1]["coverage"], path, records[-1]["ways"]
 
 
 def test_every_finding_is_one_line_and_well(full):
     status, findings, _, _ = full
-    assert {finding["what"] for finding in findings} == ASKED | set(hooks.OPERATIONS)
+    assert {finding["what"] for finding in findings} == (
+        ASKED | set(hooks.OPERATIONS) | {"ways"})
     amiss = [finding for finding in findings if finding["state"] != "ok"]
     assert (status, amiss) == (0, [])
     assert all(finding["answer"] and "\n" not in finding["answer"] for finding in findings)
@@ -62,13 +65,26 @@ def test_every_operation_is_proven_on_every_local_file_system(full, base):
     assert set(amiss) <= REFUSED, amiss
 
 
-def test_the_table_is_what_the_records_say(full):
-    """For people, as --full prints it behind the findings."""
+def test_every_act_is_seen_by_every_way(full, base):
+    """But what the file system itself refuses: flags, handles of an overlay."""
+    cells = full[4]
+    assert set(cells) == {way.name for way in WAYS}
+    amiss = {(way, operation, kind): state for way, row in cells.items()
+             for operation, states in row.items() for kind, state in states.items()
+             if kind in base and state != "seen"}
+    assert set(amiss.values()) <= {"refused"}, amiss
+    assert {key for key in amiss if key[1:] not in REFUSED and key[::2] != ("file handle", "overlay")
+            } == set(), amiss
+
+
+def test_the_tables_are_what_the_records_say(full):
+    """For people, as --full prints them behind the findings."""
     status, lines = doctor("--full")
     assert status == 0
-    at = lines.index("")
-    assert lines[at + 1:] == coverage.table(full[2])
-    assert len(lines[:at]) == len(full[1])
+    first, second = [at for at, line in enumerate(lines) if not line]
+    assert lines[first + 1:second] == coverage.table(full[2])
+    assert {line.split("  ")[0] for line in lines[second + 1:]} == {"way"} | set(full[4])
+    assert len(lines[:first]) == len(full[1])
 
 
 def test_the_bundle_is_for_somebody_else(full):
@@ -76,7 +92,8 @@ def test_the_bundle_is_for_somebody_else(full):
     with tarfile.open(full[3]) as archive:
         texts = {member.name.partition("/")[2]: archive.extractfile(member).read().decode()
                  for member in archive.getmembers()}
-    assert set(texts) == {"facts.json", "findings.json", "coverage.json", "kernel.log", "unit.log"}
+    assert set(texts) == {"facts.json", "findings.json", "coverage.json", "ways.json", "kernel.log",
+                          "unit.log"}
     assert json.loads(texts["coverage.json"]) == full[2]
     assert json.loads(texts["findings.json"]) == full[1]
     facts = json.loads(texts["facts.json"])

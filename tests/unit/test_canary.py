@@ -180,8 +180,10 @@ class Bird:
     def late(self):
         return self.hanging
 
-    def again(self, kind):
+    def move(self, kind):
         self.moved.append(kind)
+
+    def again(self, kind):
         self.others.remove(kind)
         self.others.insert(0, kind)
 
@@ -346,6 +348,80 @@ def test_a_disk_that_hangs_is_told_and_no_silence(traveller, clock):
     assert traveller.silent == {}
 
 
+# --- other hooks, before it is blindness ---
+
+
+class Hooks:
+    """What the monitor has: so many candidates more, each a round in the making."""
+
+    def __init__(self, keeper, more):
+        self.keeper, self.more, self.asked, self.making = keeper, more, [], False
+        keeper.give_way = self.give_way
+
+    def give_way(self, operations):
+        self.asked.append(operations)
+        if not self.making:
+            self.making, self.more = self.more > 0, self.more - 1
+        return self.making
+
+    def serve(self):
+        self.making = False
+        self.keeper.hurry()
+
+
+def test_other_hooks_serve_before_it_is_blindness(keeper, clock):
+    """What was missed meanwhile has a beginning and an end, and one record."""
+    watch(keeper, clock, 12)                  # heard at 1010
+    keeper.canary.deaf, others = {"unlink"}, Hooks(keeper, 1)
+    assert watch(keeper, clock, 20) == [] and keeper.told is None
+    assert others.asked == [{"unlink"}, {"unlink"}]
+    keeper.canary.deaf = set()
+    others.serve()
+    (kind, members, _), = watch(keeper, clock, 3)
+    assert kind == "blind" and members["since"] == vigil.moment(1010)
+    assert members["until"] == vigil.moment(1033) and keeper.dark_from == 1010
+    assert watch(keeper, clock, 40) == [] and keeper.silent == {}
+
+
+def test_the_last_hook_that_stays_silent_is_blindness(keeper, clock):
+    watch(keeper, clock, 12)
+    keeper.canary.deaf, others = {"unlink"}, Hooks(keeper, 2)
+    watch(keeper, clock, 12)
+    others.serve()                            # the second is no better
+    assert watch(keeper, clock, 3) == []
+    others.serve()
+    (_, members, _), = watch(keeper, clock, 3)
+    assert members["until"] is None and members["since"] == vigil.moment(1010)
+    assert watch(keeper, clock, 40) == []
+
+
+def test_what_was_sung_to_those_before_says_nothing(keeper, clock):
+    watch(keeper, clock, 12)
+    keeper.canary.deaf, others = {"unlink"}, Hooks(keeper, 1)
+    watch(keeper, clock, 9)                   # judged at 1021, and asked for
+    clock.now += 9
+    assert keeper.turn() == [] and keeper.songs
+    keeper.canary.deaf = set()
+    others.serve()
+    assert not keeper.songs
+    assert [bool(members["until"]) for _, members, _ in watch(keeper, clock, 3)] == [True]
+
+
+def test_where_nothing_is_heard_the_hooks_are_not_at_fault(keeper, clock):
+    keeper.canary.deaf, others = {"unlink", "chmod"}, Hooks(keeper, 9)
+    assert [kind for kind, _, _ in watch(keeper, clock, 15)] == ["blind"] and others.asked == []
+
+
+def test_elsewhere_it_is_listened_to_until_it_is_heard(traveller, clock):
+    watch(traveller, clock, 25)
+    traveller.canary.elsewhere, others = {"ext4": {"unlink"}}, Hooks(traveller, 1)
+    assert watch(traveller, clock, 40) == [] and traveller.pending
+    traveller.canary.elsewhere = {}
+    others.serve()
+    (_, members, _), = watch(traveller, clock, 3)
+    assert members["until"] and "on ext4" in members["reason"]
+
+
 def test_coverage_of_what_is_silent():
     """At home: anywhere; elsewhere: there."""
     class Attached:
@@ -410,7 +486,7 @@ def test_a_place_that_was_removed_is_made_anew(travelling):
     ended(travelling.sing())
     second = travelling.others["elsewhere"]
     assert second.path != first.path and second.path + "/a" in travelling.session.watched
-    travelling.again("elsewhere")
+    travelling.move("elsewhere")
     assert travelling.others["elsewhere"].path != second.path
 
 
