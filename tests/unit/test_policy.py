@@ -16,7 +16,9 @@ from streams import ATTACKS, DAY, LINKS, MORE, WAYS, acts
 
 sys.path.append(os.path.join(ROOT, "tests", "system"))
 import attacks  # noqa: E402
+from examples import EXAMPLES, POLICIES, source_of  # noqa: E402
 
+STREAMS = {"attacks": ATTACKS, "more": MORE}
 PRESETS = {"pci_dss": pci_dss, "cis_rhel": cis_rhel, "minimal": minimal}
 
 
@@ -346,26 +348,9 @@ def test_window():
 
 # --- the examples ---
 
-EXAMPLES = {
-    "passwords": (ATTACKS, {("password_database", "/etc/passwd"),
-                            ("password_database", "/etc/shadow")}),
-    "web_root": (MORE, {("uploaded_code", "/srv/www/shell.php")}),
-    "ssh_keys": (ATTACKS, {("keys_changed", "/root/.ssh/authorized_keys")}),
-    "logs": (ATTACKS, {("log_cut", "/var/log/auth.log"), ("log_gone", "/var/log/syslog")}),
-    "mass_change": (MORE, {("many_files", None)}),
-    "staged": (MORE, {("made_and_set_id", "/srv/www/art")}),
-    "from_containers": (MORE, {("from_a_container", "/srv/www/index")}),
-    "logged_in": (MORE, {("changed_by_a_person", "/etc/motd")}),
-    "shadowed": (ATTACKS, {("mounted_over", "/etc/pam.d")}),
-    "stricter": (MORE, {("site_changed", "/srv/www/shell.php"), ("site_times", "/srv/www/index")}),
-}
-POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
-
-
 def example(name):
     names = {}
-    with open(os.path.join(POLICIES, name + ".py")) as file:
-        exec(compile(file.read(), name, "exec"), names)
+    exec(compile(source_of(name), name, "exec"), names)
     return names["policy"]
 
 
@@ -375,8 +360,9 @@ def test_each_example_has_its_case():
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_example(name):
-    path, wanted = EXAMPLES[name]
-    alerts = {(alert.rule, alert.path) for alert in example(name).try_on(fim.read(path))}
+    stream, wanted = EXAMPLES[name]
+    alerts = {(alert.rule, alert.path)
+              for alert in example(name).try_on(fim.read(STREAMS[stream]))}
     rules = {rule for rule, _ in alerts}
     assert {want for want in wanted if want[1]} <= alerts, alerts
     assert {rule for rule, _ in wanted} <= rules
@@ -384,6 +370,6 @@ def test_example(name):
 
 @pytest.mark.parametrize("name", ["logs", "from_containers", "mass_change", "web_root", "staged"])
 def test_example_is_quiet_otherwise(name):
-    path = DAY if EXAMPLES[name][0] == MORE else MORE
+    path = DAY if EXAMPLES[name][0] == "more" else MORE
     alerts = example(name).try_on(fim.read(path))
     assert [(alert.rule, alert.path) for alert in alerts] == []
