@@ -25,6 +25,25 @@ echo packaged > %{buildroot}/usr/sbin/fim-rpm
 """
 RPM = ["rpm", "--force-debian", "-U", "--force", "--nodeps"]
 STARTS_IT = "import subprocess, sys; subprocess.check_call(sys.argv[1:])"
+# What yum and dnf do: librpm within the interpreter writes the files.
+WRITES_IT = """
+import os, sys
+import rpm
+opened = {}
+def answer(reason, amount, total, key, data):
+    if reason == rpm.RPMCALLBACK_INST_OPEN_FILE:
+        opened[key] = os.open(key, os.O_RDONLY)
+        return opened[key]
+    if reason == rpm.RPMCALLBACK_INST_CLOSE_FILE:
+        os.close(opened.pop(key))
+transaction = rpm.TransactionSet()
+transaction.setVSFlags(-1)
+transaction.setProbFilter(rpm.RPMPROB_FILTER_REPLACEPKG | rpm.RPMPROB_FILTER_REPLACENEWFILES
+                          | rpm.RPMPROB_FILTER_REPLACEOLDFILES)
+with open(sys.argv[1], "rb") as file:
+    transaction.addInstall(transaction.hdrFromFdno(file.fileno()), sys.argv[1], "u")
+sys.exit(str(transaction.run(answer, "") or "") or 0)
+"""
 
 
 def write(path, text, mode=0o644):
@@ -62,4 +81,6 @@ def red_hat(directory, script=""):
 TOOLS = {
     "dpkg": (debian, ["dpkg", "-i"], "fim-deb", "/usr/bin/dpkg"),
     "rpm": (red_hat, [sys.executable, "-c", STARTS_IT] + RPM, "fim-rpm", "/usr/bin/rpm"),
+    "python3-rpm": (red_hat, [sys.executable, "-c", WRITES_IT], "fim-rpm",
+                    os.path.realpath(sys.executable)),
 }
