@@ -32,7 +32,7 @@ FORCED = os.environ.get("FIM_TEST_FORCE") == "1"
 collect_ignore = [] if os.environ.get("FIM_TEST_SLASH") else ["test_slash.py"]
 # They attack /etc and install packages, or take long: for a machine that is thrown away, and asks.
 collect_ignore += [] if os.environ.get("FIM_TEST_ATTACKS") else [
-    "test_policy.py", "test_presets.py"]
+    "test_policy.py", "test_presets.py", "test_rules.py", "test_run_policy.py"]
 # It wants a machine that systemd has booted: make test-installed.
 collect_ignore += [] if os.environ.get("FIM_TEST_INSTALLED") else ["test_installed.py"]
 PLACES = {"ext4": "/mnt/ext4", "xfs": "/mnt/xfs", "btrfs": "/mnt/btrfs", "tmpfs": "/tmp",
