@@ -88,7 +88,7 @@ test-vm: packages-test build build/packages ## the system ring on SUITE's kernel
 test-policy: packages-test build build/packages ## policies against attacks, in a machine whose /etc they change
 	$(Q)$(MAKE) -s -C tests/system/workloads
 	$(Q)$(VM) $(KERNEL) --disk ext4 --timeout 5000 -- env FIM_TEST_ATTACKS=1 FIM_TEST_FILESYSTEMS=ext4 \
-		$(PYTEST) -s $(addprefix tests/system/test_,policy.py)
+		$(PYTEST) -s $(addprefix tests/system/test_,policy.py presets.py rules.py run_policy.py)
 
 test-installed: packages-test deb ## the Debian package's life in a machine that systemd has booted
 	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \

@@ -11,7 +11,7 @@ apt_of() {
 	run) echo gcc libc6-dev make python3-dev python3-setuptools python3-bpfcc ;;
 	test) echo python3-pytest python3-hypothesis python3-jsonschema python3-pyflakes python3-yaml clang inotify-tools auditd aide strace \
 		stress-ng btrfs-progs mmdebstrap rsyslog rsyslog-openssl rsyslog-relp rsyslog-pgsql postgresql \
-		iproute2 openssl rpm mandoc systemd logrotate vim \
+		iproute2 openssl rpm python3-rpm mandoc systemd logrotate vim cron \
 		"$(apt_clang_runtime)" ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod zstd xz-utils e2fsprogs xfsprogs ;;
 	esac

@@ -15,6 +15,12 @@ from core_build import ROOT
 sys.path.append(os.path.join(ROOT, "tests", "system"))
 import attacks  # noqa: E402
 
+# What attacks.py does since they were recorded, by stream; gone from here when they are again.
+NOT_RECORDED = {
+    "attacks": {"in place", "tool setuid"},
+    "links": {"pam", "timestomp", "tool setuid"},
+    "day": {"dpkg", "cron"},  # programs
+}
 RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "streams")
 MARKS = attacks.MARKS + "/"
 

@@ -12,6 +12,7 @@ from fim import policy_file
 from fim.errors import PolicyError
 from fim.worker import Worker
 from streams import ATTACKS, DAY, content_of, lines_of
+from misdeeds import MISDEEDS  # streams has made it known
 
 PATIENCE = 8.0
 HEAD = """
@@ -27,32 +28,6 @@ def every(change):
 def bad(change):
     "Does what it must not."
 """
-# body of the rule: what is said of it
-MISDEEDS = {
-    "raises": ("    raise KeyError('x')", "KeyError: 'x'"),
-    "asserts": ("    assert change is None", "AssertionError"),
-    "loops": ("    while True:\n        pass", "too long"),
-    "loops and catches": ("    while True:\n        try:\n            while True:\n"
-                          "                pass\n        except BaseException:\n"
-                          "            pass", "longer than"),
-    "sleeps": ("    time.sleep(3600)", "longer than"),
-    "forks": ("    os.fork()", "Error"),
-    "exits": ("    raise SystemExit(0)", "SystemExit"),
-    "leaves": ("    os._exit(7)", "status 7"),
-    "kills itself": ("    os.kill(os.getpid(), 9)", "signal 9"),
-    "prints": ("    print('hello')", "printed: hello"),
-    "fills the memory": ("    return len('x' * (1 << 33))", "MemoryError"),
-    # bytes(n) is not touched, so that this takes no time, which has a limit too.
-    "fills it slowly": ("    kept = []\n    while True:\n        kept.append(bytes(1 << 20))",
-                        "MemoryError"),
-    "recurses": ("    return bad(change)", "RecursionError"),
-    "writes a file": ("    open('/etc/art', 'w')", "Permission"),
-    "goes out": ("    socket.create_connection(('127.0.0.1', 9), 1)", "Error"),
-    "signals its parent": ("    os.kill(os.getppid(), 9)", "PermissionError"),
-    "talks nonsense": ("    for number in range(3, 20):\n        try:\n"
-                       "            os.write(number, b'nonsense\\n')\n"
-                       "        except OSError:\n            pass", "nonsense"),
-}
 AS_ROOT = {"writes a file", "signals its parent", "forks"}
 
 
