@@ -31,9 +31,9 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-policy test-installed test-matrix test-kernels \
-	coverage fuzz bench \
-	bench-baseline bench-million bench-journal bench-sinks streams clean packages-run packages-test
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-policy test-installed \
+	test-matrix test-kernels coverage fuzz bench bench-baseline bench-million bench-journal \
+	bench-sinks look streams clean packages-run packages-test
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -73,6 +73,10 @@ test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system rin
 
 test-unit: packages-test build ## no kernel, seven minutes
 	$(Q)FIM_TEST_HEADERS="$${FIM_TEST_HEADERS:-$$($(PYTHON) tests/vm/headers.py $(SUITE))}" $(PYTEST) tests/unit
+
+look: packages-test build ## the report's page in a headless Chromium (300 MB): pictures in build/look
+	$(Q)sh fim/dist/packages.sh look
+	$(Q)$(PYTEST) tests/unit/test_report_look.py
 
 fuzz: packages-test ## the decoder, 20 seconds
 	$(Q)sh tests/fuzz/run.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what fim needs and this host lacks.  Usage: packages.sh run|test|vm...
+# Install what fim needs and this host lacks.  Usage: packages.sh run|test|look|vm...
 #
 # With apt-get it installs; with yum or dnf it prints the command, and runs it
 # only with INSTALL=yes.  Headers of the running kernel are tried and not
@@ -13,6 +13,7 @@ apt_of() {
 		stress-ng btrfs-progs mmdebstrap rsyslog rsyslog-openssl rsyslog-relp rsyslog-pgsql postgresql \
 		iproute2 openssl rpm python3-rpm mandoc systemd logrotate vim cron \
 		"$(apt_clang_runtime)" ;;
+	look) echo chromium-headless-shell fonts-dejavu-core ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod zstd xz-utils e2fsprogs xfsprogs ;;
 	esac
 }
