@@ -347,7 +347,7 @@ static PyMethodDef session_methods[] = {
 	{"limit", session_py_limit, METH_VARARGS,
 	 "limit(join, rate)\n--\n\nJoin repeats; tell at most so many records a second of a process."},
 	{"contents", session_py_contents, METH_NOARGS,
-	 "contents()\n--\n\nWhat to read since the last call: eight bytes of seq, a path, a NUL."},
+	 "contents()\n--\n\nWhat to read since the last call: a seq, two inodes, a path, a NUL."},
 	{"progress", session_py_progress, METH_NOARGS,
 	 "progress()\n--\n\nA number that grows while a long call of another thread gets on."},
 	{"unread", session_py_unread, METH_NOARGS,

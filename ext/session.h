@@ -169,7 +169,7 @@ struct session {
 	struct buffer out;  /* lines that wait to be taken */
 	struct buffer line; /* scratch */
 	struct buffer heard; /* of the canary, since it was asked last */
-	struct buffer contents; /* to be read: the seq of a record, a path with a NUL */
+	struct buffer contents; /* to be read: the seq of a record, inodes, a path with a NUL */
 	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;

@@ -184,8 +184,9 @@ class Session:
 
     def contents(self) -> bytes:
         """After which records since the last call, the first of which asks for them, a file's
-        content may be another: the number of the record in eight bytes, the path, a NUL. At
-        most a MiB waits; more is counted as `unread_contents`."""
+        content may be another: the number of the record in eight bytes, the inode that the
+        path has now and the one that it had before in sixteen each (zeroes: none), the path, a
+        NUL. At most a MiB waits; more is counted as `unread_contents`."""
 
     def tried(self) -> int:
         """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""

@@ -90,7 +90,7 @@ class Daemon:
         self.monitor = self.judged = None
         self.sinks = sinks
         self.contents = contents
-        self.unread = 0  # files that the session could not note
+        self.unread = self.gaps = 0  # files that the session could not note; holes that it told
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
@@ -253,9 +253,12 @@ class Daemon:
         """What to read next, and what was read."""
         if not self.contents:
             return
-        noted = session.contents()
+        noted, counts = session.contents(), session.counts()
+        if self.monitor.blind or counts["gaps"] != self.gaps:
+            self.gaps = counts["gaps"]
+            self.contents.forget()
         if noted:
-            missed = session.counts()["unread_contents"]
+            missed = counts["unread_contents"]
             self.contents.put(noted, missed - self.unread)
             self.unread = missed
         for record in self.contents.take():
@@ -271,7 +274,7 @@ class Daemon:
         if self.contents:
             for record in self.contents.finish():
                 self.emit(*record)
-        self.unread = 0
+        self.unread = self.gaps = 0
 
     # --- what is due ---
 

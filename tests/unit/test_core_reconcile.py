@@ -138,12 +138,17 @@ def test_whose_content_may_be_another(tree):
     tree.write(one)
     tree.link(one, tree.root + "/a/link")
     tree.rename(tree.root + "/b/one", tree.root + "/a/other")
+    replaced = os.lstat(two)
     os.rename(one, two)
-    tree.tell("rename", os.lstat(two), one, two, flags=REPLACED)
+    tree.tell("rename", os.lstat(two), one, two, flags=REPLACED, other=replaced)
     told = tree.ask("p")
     noted = tree.driver.ask(b"n")
+    inodes = [[int.from_bytes(inode[:8], "little") for inode in inodes]
+              for _, *inodes, _ in entries(noted)]
+    assert inodes == [[os.lstat(two).st_ino] * 2, [os.lstat(two).st_ino, 0],
+                      [os.lstat(two).st_ino, replaced.st_ino]]
     seqs = {record["seq"]: record["op"] for record in told}
-    found = [(seqs[seq], path.decode()) for seq, path in entries(noted)]
+    found = [(seqs[seq], path.decode()) for seq, _, _, path in entries(noted)]
     assert found == [("close", one), ("link", tree.root + "/a/link"),
                      ("rename", two)]
     assert tree.driver.ask(b"n") == b""
