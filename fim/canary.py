@@ -151,7 +151,7 @@ class Canary:
     def late(self):
         """The type where the song of an earlier round has not come to its end, or None."""
         kind, song = self.singing
-        return kind if song and not song.done else None
+        return kind if song and song.done is None else None
 
     def again(self, kind):
         """It is the turn of this type next, too."""
@@ -161,17 +161,28 @@ class Canary:
         """The directory at home was removed, or could not be made before."""
         if self.home:
             self.home.close()
-        self.home = self.scratch(self.kind, places.home())
-        if self.home:
-            self.watch([self.home])
+        self.home = self.watched(self.kind, self.scratch(self.kind, places.home()))
 
     def move(self, kind):
         """A new place there: what was mounted on the way to it is gone, for one."""
         if self.others[kind]:
             self.others[kind].close()
-        self.others[kind] = self.branch(kind, list(places.mounts()))
-        if self.others[kind]:
-            self.watch([self.others[kind]])
+        self.others[kind] = self.watched(kind, self.branch(kind, list(places.mounts())))
+
+    def watched(self, kind, scratch):
+        """It is in the hash; or gone, and `absent` says why."""
+        try:
+            self.watch([scratch] if scratch else [])
+            return scratch
+        except OSError as error:  # the hash is full, for one
+            self.absent[kind] = "the canary's %s: %s" % (scratch.path, error.strerror)
+            scratch.close()
+            return None
+
+    def insert_all(self):
+        """What stands of it into another hash; within a scan."""
+        for scratch in filter(stands, self.scratches().values()):
+            self.insert(scratch)
 
     def leave(self):
         """Home remains."""

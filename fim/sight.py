@@ -48,8 +48,7 @@ class Sight:
 
     def watch(self):
         """Put where the canary sings in the hash; within a scan."""
-        for scratch in self.canary.scratches().values():
-            self.canary.insert(scratch)
+        self.canary.insert_all()
 
     def tell(self, attachment, emit):
         """The coverage record."""

@@ -41,15 +41,15 @@ class Vigil:
         self.off = None  # the switch, where the hooks were off when the round began
         self.lost_before = 0
         self.sung, self.sung_at = time.monotonic(), time.time()
-        self.dark_from = self.sung
+        self.dark_from = self.ended = self.sung
         self.heard = dict.fromkeys([canary.kind] + list(known), (self.sung, self.sung_at))
 
     def turn(self):
         """Begin a round, or end it, when it is time."""
-        waited = time.monotonic() - self.sung
-        if self.songs and waited >= HEARING:
+        now = time.monotonic()
+        if self.songs and now - self.ended >= HEARING:
             return self.judge()
-        if not self.songs and waited >= self.interval:
+        if not self.songs and now - self.sung >= self.interval:
             return self.sing()
         return []
 
@@ -58,7 +58,7 @@ class Vigil:
         self.sung, self.sung_at, self.lost_before = time.monotonic(), time.time(), self.lost()
         self.off = switched_off()
         late = self.canary.late()
-        self.songs = self.canary.sing()
+        self.songs, self.ended = self.canary.sing(), time.monotonic()
         before, self.mute = self.mute, self.cannot(late)
         if self.mute in (None, before):
             return []
@@ -79,7 +79,7 @@ class Vigil:
         """End it: what has changed since the last one."""
         songs, self.songs = self.songs, {}
         self.canary.hear(songs.values())
-        found = self.found({kind: song for kind, song in songs.items() if song.wanted and song.done})
+        found = self.found({kind: song for kind, song in songs.items() if is_heard_out(song)})
         if any(found.values()) and self.lost() != self.lost_before:
             return []  # it says nothing: what is missing may have been lost
         found = dict(self.believed(found))
@@ -171,6 +171,12 @@ class Vigil:
         over = ", until %s" % members["until"] if members["until"] else ": " + members["mend"]
         return "blind", members, "BLIND since %s%s (%s)" % (members["since"], over,
                                                             members["reason"])
+
+
+def is_heard_out(song):
+    """It says something, and it ended long enough ago for all of it to be read."""
+    ended = song.done is not None and time.monotonic() - song.done >= HEARING / 2
+    return ended and bool(song.wanted)
 
 
 def moment(seconds):

@@ -5,6 +5,7 @@ import base64
 import ctypes
 import os
 import re
+import resource
 import struct
 import time
 
@@ -38,6 +39,8 @@ class Verifier:
         self.maps = []
 
     def __enter__(self):
+        # Up to 5.10 maps and programs are counted against it, root's as well.
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY,) * 2)
         for _, kind, key, value, room, flags in self.file["maps"]:
             self.maps.append(bpf(MAP_CREATE, struct.pack("=IIIII", kind, key, value,
                                                          min(room, ROOM), flags)))

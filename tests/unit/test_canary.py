@@ -8,6 +8,7 @@ import time
 import pytest
 
 from fim import coverage, hooks, places, vigil
+from fim import song as song_module
 from fim.acts import ACTS, FURNITURE, furnish
 from fim.canary import Canary
 from fim.sight import Sight
@@ -165,7 +166,7 @@ class Bird:
     def __init__(self, others=()):
         self.absent = {"tmpfs": "no place for the canary in /run/fim: No space left on device"}
         self.deaf, self.place, self.elsewhere = set(), Place("/run/fim/scratch"), {}
-        self.others, self.moved, self.hanging = list(others), [], None
+        self.others, self.moved, self.hanging, self.slow = list(others), [], None, 0
 
     def sing(self):
         kinds = [self.kind] if self.place else []
@@ -174,7 +175,8 @@ class Bird:
             kinds.append(self.others[-1])
         songs = {kind: Song(Place("/" + kind)) for kind in kinds}
         for kind, song in songs.items():
-            song.wanted, song.done = {"chmod": {}, "unlink": {}}, kind != self.hanging
+            song.wanted = {"chmod": {}, "unlink": {}}
+            song.done = None if kind == self.hanging else vigil.time.monotonic() + self.slow
         return songs
 
     def late(self):
@@ -422,6 +424,42 @@ def test_elsewhere_it_is_listened_to_until_it_is_heard(traveller, clock):
     assert members["until"] and "on ext4" in members["reason"]
 
 
+def test_what_ended_just_now_may_not_be_read_yet(keeper, clock):
+    keeper.canary.deaf, keeper.canary.slow = {"unlink"}, 0.9
+    assert watch(keeper, clock, 40) == []
+    keeper.canary.slow = 0.4
+    assert [kind for kind, _, _ in watch(keeper, clock, 15)] == ["blind"]
+
+
+def test_a_full_disk_is_refused_and_no_crash(travelling, monkeypatch):
+    """mmap of a file that stayed empty is a ValueError."""
+    def full(path):
+        raise OSError(28, "No space left on device")
+    acts = [act._replace(perform=full) if act.operation in ("modify", "truncate") else act
+            for act in song_module.ACTS]
+    monkeypatch.setattr(song_module, "ACTS", acts)
+    os.truncate(travelling.others["elsewhere"].path + "/a", 0)
+    songs = ended(travelling.sing())
+    assert songs["elsewhere"].refused["mmap"] and "chmod" in songs["elsewhere"].wanted
+
+
+def test_a_hash_without_room_is_no_place(travelling, monkeypatch):
+    def no_room(path):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(travelling.session, "watch_canary", no_room)
+    shutil.rmtree(travelling.others["elsewhere"].path)
+    assert set(ended(travelling.sing())) == {travelling.kind}
+    assert "No space" in travelling.absent["elsewhere"]
+
+
+def test_what_does_not_stand_is_not_put_in_a_larger_hash(travelling):
+    """Whose disk was unmounted, for one."""
+    shutil.rmtree(travelling.others["elsewhere"].path)
+    del travelling.session.watched[:]
+    travelling.insert_all()
+    assert {os.path.dirname(path) for path in travelling.session.watched} == {travelling.home.path}
+
+
 def test_coverage_of_what_is_silent():
     """At home: anywhere; elsewhere: there."""
     class Attached:
@@ -465,7 +503,7 @@ def travelling(tmp_path, monkeypatch):
 def ended(songs):
     """Wait for the thread's."""
     end = time.monotonic() + 20
-    while not all(song.done for song in songs.values()):
+    while any(song.done is None for song in songs.values()):
         assert time.monotonic() < end
         time.sleep(0.01)
     return songs
