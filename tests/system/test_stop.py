@@ -51,7 +51,7 @@ def test_sigterm_drains_and_detaches(workloads, tree, scratch):
     assert records[-2]["count"] == TIMES
     assert records[-1]["reason"] == "SIGTERM"
     assert probes() == before
-    assert scratch_left() == left
+    assert set(scratch_left()) <= set(left)  # a killed one's goes with the next start
     assert not os.path.exists(watcher.ready)
     with open(watcher.errors) as file:
         assert file.read() == "fim: %s/name does not exist yet: waiting for it\n" % lone
