@@ -37,5 +37,6 @@ PyObject *session_py_exclude(PyObject *self, PyObject *args);
 PyObject *session_py_spot(PyObject *self, PyObject *args);
 PyObject *session_py_own(PyObject *self, PyObject *args);
 PyObject *session_py_hold(PyObject *self, PyObject *args);
+PyObject *session_py_keys(PyObject *self, PyObject *args);
 
 #endif

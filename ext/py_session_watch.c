@@ -201,3 +201,17 @@ PyObject *session_py_hold(PyObject *self, PyObject *args)
 	session_hold(session, hold);
 	return py_session_leave(self, 0, "hold");
 }
+
+PyObject *session_py_keys(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	unsigned long long altered;
+	unsigned count;
+	bool over;
+
+	if (!PyArg_ParseTuple(args, "I:keys", &count) || !(session = py_session_enter(self)))
+		return NULL;
+	altered = session_check_keys(session, count, &over);
+	((struct py_session *)self)->busy = false;
+	return Py_BuildValue("(KN)", altered, PyBool_FromLong(over));
+}

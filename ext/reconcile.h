@@ -13,7 +13,8 @@
  * A sweep does its work in slices between the drainings of the rings, and ends:
  * it passes once over what is known, reads a directory once for every round in
  * which another lost one was found, and once over the keys of the hash, with a
- * limit of steps. Gaps that come meanwhile are served by the next one.
+ * limit of steps: beyond it every directory is read. Gaps that come meanwhile are
+ * served by the next one.
  *
  * Nothing is taken for a difference before every record older than the look was
  * applied; what a record of the time since changed is looked at again.
@@ -108,7 +109,10 @@ struct reconcile {
 	size_t found_before; /* verdicts on names when the round began */
 	size_t verdicts;     /* on names */
 	size_t found_again;  /* directories that were lost, and told of meanwhile */
-	struct fim_id key;
+	struct fim_id key; /* of the hash, looked at last ... */
+	bool ahead;        /* ... or to be looked at: the one before it is gone */
+	bool keys_over;    /* the last one is */
+	bool rescan;       /* they were given up: every directory is read */
 	uint64_t steps;
 	struct reread reading;
 	struct doubts doubts;
@@ -142,6 +146,11 @@ void reconcile_step(struct session *session, uint64_t until);
 
 /* Nothing more can be compared: gaps stay open. */
 void reconcile_stop(struct session *session);
+
+/* Whether the keys of the hash are being read: none should go meanwhile. One that goes all
+ * the same: to be told before. */
+bool reconcile_reads_keys(const struct session *session);
+void reconcile_key_goes(struct session *session, const struct fim_id *key);
 
 /* Whether there is work left. */
 bool reconcile_busy(const struct session *session);
@@ -185,6 +194,7 @@ extern bool (*const sweep_steps[])(struct reconcile *r);
 bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_watched *ret);
 bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id);
 void sweep_directory(struct reconcile *r, const struct fim_id *dir);
+void sweep_key_goes(struct reconcile *r, const struct fim_id *key);
 
 /* look.c: what is at `name` now; -errno */
 int look_at(struct reconcile *r, int at, const char *name, int flags, struct traits_of *ret);

@@ -142,6 +142,9 @@ void emit_event(struct session *session, struct fim_view *view)
 		fim_render_json(view, &session->stream, &session->out);
 	buffer_add_byte(&session->out, '\n');
 	session->counts[SESSION_EVENTS]++;
-	if (content_is_wanted(session, view))
-		content_add(session, view->path);
+	if (content_is_wanted(session, view)) {
+		struct content_inodes inodes = content_inodes(view->event);
+
+		content_add(session, &inodes, view->path);
+	}
 }

@@ -178,11 +178,14 @@ static void look_again(struct reconcile *r, const struct doubt *doubt)
 		look_doubt(r, &again);
 }
 
-// The number that was seen there has been given to another since, as records told.
+// The number that was seen there has been given to another since, as records told; or
+// they have told another name of what nobody knew: it may be there by that one only.
 static bool is_outdated(const struct reconcile *r, const struct doubt *doubt)
 {
 	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->is.id);
 
+	if (!doubt->met && inode_table_known(&r->session->inodes, &doubt->is.id, NULL))
+		return true;
 	return known && known->ctime > doubt->is.traits.ctime &&
 	       reuse_is_another(known, &doubt->is.traits);
 }
