@@ -337,6 +337,9 @@ static PyMethodDef session_methods[] = {
 	 "observed(cursor)\n--\n\nWhat is known, in parts: (next cursor, bytes)."},
 	{"earlier", session_py_earlier, METH_VARARGS,
 	 "earlier(parts)\n--\n\nWhat an earlier session knew."},
+	{"told", session_py_told, METH_VARARGS,
+	 "told(path, mode=0, uid=0, gid=0, size=0, nlink=0, mtime_ns=0, ctime_ns=0)\n--\n\n"
+	 "What it said of a name after that."},
 	{"compare", session_py_compare, METH_VARARGS,
 	 "compare(since_ns)\n--\n\nCompare with what an earlier session knew."},
 	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},

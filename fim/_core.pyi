@@ -164,6 +164,11 @@ class Session:
         """What an earlier session knew: its parts, in any number of calls. OSError(EINVAL): cut,
         or of another build."""
 
+    def told(self, path: bytes, mode: int = 0, uid: int = 0, gid: int = 0, size: int = 0,
+             nlink: int = 0, mtime_ns: int = 0, ctime_ns: int = 0) -> None:
+        """What that session said of a name last, after its parts were kept; `mode`, with the type
+        in it, 0: the name is gone. After earlier()."""
+
     def compare(self, since_ns: int) -> None:
         """The record emitted last says that nobody watched since `since_ns` of CLOCK_MONOTONIC
         (0: before this boot). While the scan's records are still held, compare what the scan

@@ -171,12 +171,14 @@ class Daemon:
         self.emit("blind", self.dark_members(now_text()),
                   "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
         try:
-            since = self.observed.recall(monitor.session)
+            since = self.observed.recall(monitor.session, self.spool.journal)
         except UNUSABLE as error:
             self.emit("error", *unusable(error))
         else:
             if since:
                 monitor.session.compare(since.clock)
+            elif self.dark.reason == WAS_STOPPED:
+                self.emit("error", *unusable("it is not there"))
 
     def open_eyes(self):
         """From here on every change is seen."""

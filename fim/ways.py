@@ -97,7 +97,8 @@ def by_handle(path, room):
 
 
 # `without` are acts that cannot be done so: by a link alone those that make and move names; in a
-# chroot the mount, which wants the root of its namespace.
+# chroot the mount, which wants the root of its namespace; by a descriptor's name it, too, since
+# that leads to the mount of the namespace in which it was opened.
 Way = namedtuple("Way", "name reach without")
 NAMES = {"create", "link", "rename", "symlink", "mknod", "mkdir", "rmdir", "unlink", "mount"}
 
@@ -108,7 +109,7 @@ WAYS = tuple(Way(*row) for row in (
     ("hard link elsewhere", by_link, NAMES),
     ("bind mount", by_bind_mount, ()),
     ("chroot", in_chroot, {"mount"}),
-    ("/proc/self/fd", by_descriptor_name, ()),
+    ("/proc/self/fd", by_descriptor_name, {"mount"}),
     ("directory descriptor", by_directory, ()),
     ("file handle", by_handle, ()),
 ))

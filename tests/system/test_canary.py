@@ -175,8 +175,9 @@ def replaceable(monitor):
 
 def test_a_hook_that_falls_silent_gives_way(tree):
     """While it runs, as at the start: the time between is told as blindness that is over."""
+    checker = Checker()
     with fim.Monitor(tree, ring_pages=RING_PAGES, canary_seconds=ROUND) as monitor:
-        listener = Listener(monitor, Checker())
+        listener = Listener(monitor, checker)
         listener.settle()
         function, probes = replaceable(monitor), monitor.attachment.probes
         assert function, "no function of this kernel has a stand-in"

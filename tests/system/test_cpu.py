@@ -57,12 +57,12 @@ def test_away_and_back(attachment, tree):
 def test_away_at_the_start(attachment, tree):
     """It never had one: neither when the monitor started nor when the CPU came."""
     top = tree + "/watched"
-    switch("0")
+    switch(1, "0")
     try:
         with listening(attachment, top) as listener:
             listener.settle()
             assert made(listener, top, ["before"]) == (["before"], 0)
-            switch("1")
+            switch(1, "1")
             told_but_for_the_first(listener, top)
     finally:
-        switch("1")
+        switch(1, "1")

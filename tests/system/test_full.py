@@ -104,6 +104,8 @@ def test_a_disk_that_became_read_only(tree, image):
     with mounted(state, "-o", "loop", image):
         with Daemon(state, watched, options=["--keep-free", "0"]) as daemon:
             settled(daemon, watched, 0)
+            daemon.wait(lambda: os.path.exists(state + "/observed"))
+            os.sync()
             subprocess.run(["mount", "-o", "remount,abort", state], check=True)
             more = made_and_bounded(daemon, watched, 1)
             daemon.wait(lambda: failing(daemon, ""))  # by the write, or by the sync after it
@@ -154,6 +156,7 @@ def test_an_output_that_nobody_reads(tree):
         daemon.stop()
     print("blocked: %d KiB more" % more)
     assert more < MORE_KIB
-    told = {json.loads(line.decode())["path"] for line in reader.lines() if b'"create"' in line}
+    told = {record["path"] for record in map(json.loads, reader.lines())
+            if record["kind"] == "event" and record["op"] == "create"}
     assert told >= {"%s/f%d" % (watched, number) for number in range(FILES)}
     assert daemon.fim("verify")[0] == 0
