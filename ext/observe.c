@@ -19,17 +19,30 @@ static const struct gap *gap_at(const struct reconcile *r, uint64_t time)
 	return NULL;
 }
 
-// Of an inode without a name there is nothing to tell.
+// It may be long ago, and records have told more since. Of an inode without a name there
+// is nothing to tell, nor where another has its number.
+static void tell_traits(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
+{
+	const struct inode_table *inodes = &r->session->inodes;
+	const struct traits *known = inode_table_traits(inodes, &suspect->is.id);
+	struct traits_of now = {suspect->is.id, known ? *known : suspect->is.traits};
+	struct bytes path;
+
+	if (!reuse_is_another(&suspect->is.traits, &now.traits) &&
+	    inode_table_path(inodes, &now.id, r->session->text[4], EVENT_PATH_SIZE, &path) == 0)
+		finding_changed_then(r, gap, path, suspect->which, &suspect->was, &suspect->is, &now);
+}
+
+// Another may have the name since.
 static void tell(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
 {
-	struct session *session = r->session;
-	struct bytes path = bytes_of_string(suspect->missing);
+	struct bytes missing = bytes_of_string(suspect->missing);
+	struct fim_id other;
 
-	if (suspect->missing)
-		finding_lost(r, gap, path);
-	else if (inode_table_path(&session->inodes, &suspect->is.id, session->text[4],
-				  EVENT_PATH_SIZE, &path) == 0)
-		finding_changed(r, gap, path, suspect->which, &suspect->was, &suspect->is);
+	if (missing.data && !inode_table_at(&r->session->inodes, missing, &other))
+		finding_lost(r, gap, missing);
+	else if (!missing.data)
+		tell_traits(r, gap, suspect);
 }
 
 static void suspect_drop(struct suspect *suspect)

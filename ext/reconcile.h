@@ -221,6 +221,10 @@ void reread_end(struct reconcile *r);
 /* finding.c: what differs is told of a gap; what could be compared was. */
 void finding_changed(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
 		     const struct traits_of *was, const struct traits_of *is);
+/* It was so when that was seen; meanwhile records told more, and it is as `now`. */
+void finding_changed_then(struct reconcile *r, const struct gap *gap, struct bytes path,
+			  uint32_t which, const struct traits_of *was, const struct traits_of *is,
+			  const struct traits_of *now);
 void finding_new(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
 		 const struct traits_of *was, const struct traits_of *is);
 void finding_lost(struct reconcile *r, const struct gap *gap, struct bytes path);

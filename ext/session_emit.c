@@ -84,9 +84,13 @@ static void emit_with_path(struct session *session, const char *kind,
 void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
 		const char *reason)
 {
+	const struct traits *known = inode_table_traits(&session->inodes, id);
+	struct traits_of of = {*id, {.mode = mode}};
 	struct buffer members = {0};
 
-	notice_found(path, id, mode, reason, &members);
+	if (known)
+		of.traits = *known;
+	notice_found(path, &of, known != NULL, reason, &members);
 	emit_with_path(session, "found", &members, path, reason);
 	buffer_deinit(&members);
 }

@@ -74,7 +74,7 @@ def test_the_dark_under_load(tree, darkness):
     begun, over = blinds(daemon, False)[0], blinds(daemon, True)[0]
     assert begun["since"] == over["since"] < over["until"] and "ftrace" in begun["reason"]
     assert begun["mend"]
-    for record in daemon.records("event", "reconcile"):
+    for record in daemon.records("event", "reconcile", "found"):
         if str(record["path"]).startswith(watched):
             known.apply(record)
     assert [record for record in daemon.records("reconcile") if record["gap"] == over["seq"]]

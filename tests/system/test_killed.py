@@ -48,7 +48,7 @@ def test_killed_under_load(tree):
         settled(daemon, watched, 2)
         after = State(watched)
         daemon.stop()
-    for record in daemon.records("event", "reconcile"):
+    for record in daemon.records("event", "reconcile", "found"):
         if str(record["path"]).startswith(watched):
             known.apply(record)
     amiss = differences(known, after)
