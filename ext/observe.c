@@ -2,6 +2,7 @@
 //
 // observe.c - what records and scans tell of inodes' traits, and what a record
 // shows but no record has told of.
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,21 +52,35 @@ static void suspect_drop(struct suspect *suspect)
 	*suspect = (struct suspect){0};
 }
 
+// In place of the oldest. -ENOMEM
+static int suspect_keep(struct reconcile *r, const struct suspect *suspect)
+{
+	struct suspect *place;
+
+	if (!r->suspects)
+		r->suspects = calloc(RECONCILE_SUSPECTS, sizeof(*r->suspects));
+	if (!r->suspects)
+		return -ENOMEM;
+	place = &r->suspects[r->suspect_count++ % RECONCILE_SUSPECTS];
+	if (place->time)
+		r->suspect_gone = place->time;
+	free(place->missing);
+	*place = *suspect;
+	return 0;
+}
+
 // Its gap may be known, or turn up later. `suspect` is taken over.
 static void suspect_add(struct reconcile *r, struct suspect *suspect)
 {
 	const struct gap *gap = gap_at(r, suspect->time);
-	struct suspect *place = &r->suspects[r->suspect_count % RECONCILE_SUSPECTS];
 
-	if (gap) {
+	if (gap)
 		tell(r, gap, suspect);
-		suspect_drop(suspect);
-		return;
+	if (gap || suspect_keep(r, suspect) < 0) {
+		r->suspect_gone = gap ? r->suspect_gone : suspect->time;
+		free(suspect->missing);
 	}
-	suspect_drop(place);
-	*place = *suspect;
 	*suspect = (struct suspect){0};
-	r->suspect_count++;
 }
 
 void observe_suspects(struct reconcile *r, const struct gap *gap)
@@ -81,12 +96,16 @@ void observe_suspects(struct reconcile *r, const struct gap *gap)
 		tell(r, gap, suspect);
 		suspect_drop(suspect);
 	}
+	if (r->suspect_gone && r->suspect_gone + RECONCILE_SLACK_NS >= gap->since)
+		r->numbers.undecided++;
 }
 
 void observe_forget(struct reconcile *r)
 {
-	for (size_t i = 0; i < RECONCILE_SUSPECTS; i++)
+	for (size_t i = 0; r->suspects && i < RECONCILE_SUSPECTS; i++)
 		suspect_drop(&r->suspects[i]);
+	free(r->suspects);
+	r->suspects = NULL;
 }
 
 static void suspect_traits(struct reconcile *r, const struct fim_event *event)

@@ -44,8 +44,9 @@
 #define RECONCILE_DOUBTS 4096
 /* What keeps changing while it is looked at is undecided after so many looks. */
 #define RECONCILE_TRIES 8
-/* Differences that records did not account for, kept should a gap turn up. */
-#define RECONCILE_SUSPECTS 256
+/* Differences that records did not account for, kept should a gap turn up: it may take a
+ * round of the canary until a time of blindness is known to be over. */
+#define RECONCILE_SUSPECTS 16384
 
 /* Flag of the inode table: a directory to read, or read, in this sweep. */
 #define INODE_SWEPT 0x80000u
@@ -118,7 +119,8 @@ struct reconcile {
 	struct doubts doubts;
 	struct scan scan;
 	struct sweep_numbers numbers;
-	struct suspect suspects[RECONCILE_SUSPECTS];
+	struct suspect *suspects; /* RECONCILE_SUSPECTS, NULL: there was none yet */
+	uint64_t suspect_gone;    /* time of the newest that there was no room for */
 	struct suspect suspect; /* of the record being applied */
 	uint64_t suspect_count; /* ever */
 	char path[INODE_PATH_SIZE + 256];
