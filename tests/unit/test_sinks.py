@@ -294,8 +294,8 @@ def test_who_came_back_in_a_pause_has_the_rest_at_the_end(tmp_path, monkeypatch)
     """What would have waited for the next start: a host that is uninstalled has none."""
     monkeypatch.setattr(outlet, "PAUSE_SECONDS", 60)
     collector = TcpCollector()
+    collector.close()  # before: it might have accepted us just now
     sinks = Sinks(["syslog:tcp://127.0.0.1:%d" % collector.port], str(tmp_path))
-    collector.close()
     sinks.take(records(50))
     wait_for(lambda: sinks.state()[0]["state"] == "waiting")
     again = TcpCollector(port=collector.port)
