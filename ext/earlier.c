@@ -346,28 +346,38 @@ static int drain(struct earlier *e)
 	return ++e->steps % DRAIN_EVERY ? 0 : session_drain(e->session);
 }
 
-// The last word of a name.
+static bool was_kept(const struct earlier *e, struct bytes path)
+{
+	struct fim_id then;
+
+	return inode_table_at(&e->table, path, &then);
+}
+
+static void compare_there(struct earlier *e, const struct told *told, struct bytes path,
+			  const struct fim_id *now)
+{
+	struct traits_of was = {*now, told->traits}, is = known_in(&e->session->inodes, now);
+	uint32_t which = traits_differ(&was.traits, &is.traits);
+
+	if (session_is_own(e->session, now) || !is.traits.mode)
+		return;
+	if (!told->traits.mode && was_kept(e, path)) // else it is found new by its directory
+		finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
+	else if (told->traits.mode && which)
+		finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
+}
+
+// The last word of a name. What was kept of it, and is not there, has been told to be lost.
 static void compare_told(struct earlier *e, const struct told *told, struct bytes path)
 {
-	struct reconcile *r = e->session->reconcile;
-	struct traits_of was = {.traits = told->traits}, is;
-	struct fim_id then, now;
-	uint32_t which;
+	struct fim_id now;
 
-	if (!inode_table_at(&e->session->inodes, path, &now)) {
-		if (told->traits.mode && !inode_table_at(&e->table, path, &then))
-			find_lost(e, path);
+	if (!asked_now(e, path))
 		return;
-	}
-	is = known_in(&e->session->inodes, &now);
-	was.id = now;
-	which = traits_differ(&was.traits, &is.traits);
-	if (!asked_now(e, path) || session_is_own(e->session, &now) || !is.traits.mode)
-		return;
-	if (!told->traits.mode && inode_table_at(&e->table, path, &then))
-		finding_new(r, &e->gap, path, 0, &is, &is);
-	else if (told->traits.mode && which)
-		finding_changed(r, &e->gap, path, which, &was, &is);
+	if (inode_table_at(&e->session->inodes, path, &now))
+		compare_there(e, told, path, &now);
+	else if (told->traits.mode && !was_kept(e, path))
+		find_lost(e, path);
 }
 
 static int compare_all_told(struct earlier *e)
