@@ -69,7 +69,7 @@ run-vm: build ## the same in a virtual machine over this machine's root
 
 test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system ring in the machine
 
-test-unit: packages-test build ## no kernel, seven minutes
+test-unit: packages-test build ## no kernel, twelve minutes
 	$(Q)FIM_TEST_HEADERS=$$($(PYTHON) tests/vm/headers.py $(SUITE)) $(PYTEST) tests/unit
 
 fuzz: packages-test ## the decoder, 20 seconds
