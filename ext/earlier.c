@@ -8,6 +8,7 @@
 #include "decode.h"
 #include "reconcile.h"
 #include "session_parts.h"
+#include "told.h"
 
 #define DEVICES 64
 #define DRAIN_EVERY 1024
@@ -19,6 +20,7 @@ struct earlier {
 	} devices[DEVICES];
 	unsigned device_count;
 	struct buffer asked; /* for, each path with a NUL */
+	struct buffer told;  /* told.h */
 	struct session *session;
 	struct gap gap;
 	uint64_t steps;
@@ -141,12 +143,20 @@ int earlier_load(struct session *session, struct bytes entries)
 	return error;
 }
 
+int earlier_told(struct session *session, struct bytes path, const struct traits *traits)
+{
+	int error = begin(session);
+
+	return error < 0 ? error : told_add(&session->earlier->told, path, traits);
+}
+
 void earlier_deinit(struct session *session)
 {
 	if (!session->earlier)
 		return;
 	inode_table_deinit(&session->earlier->table);
 	buffer_deinit(&session->earlier->asked);
+	buffer_deinit(&session->earlier->told);
 	free(session->earlier);
 	session->earlier = NULL;
 }
@@ -286,6 +296,12 @@ static void compare_child(struct earlier *e, struct bytes path, const struct fim
 	finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
 }
 
+static void find_lost(struct earlier *e, struct bytes path)
+{
+	if (asked_now(e, path))
+		finding_lost(e->session->reconcile, &e->gap, path);
+}
+
 static void compare_names(struct earlier *e, const struct fim_id *then)
 {
 	struct inode_table *inodes = &e->session->inodes;
@@ -298,9 +314,10 @@ static void compare_names(struct earlier *e, const struct fim_id *then)
 			compare_child(e, path_in(e, inodes, &dir, name), &child, &found);
 			continue;
 		}
-		path = path_in(e, &e->table, then, name);
-		if (asked_now(e, path))
-			finding_lost(e->session->reconcile, &e->gap, path);
+		find_lost(e, path_in(e, &e->table, then, name));
+		path = path_in(e, inodes, &dir, name); // it may have been told that `dir` is there now
+		if (path.length && !inode_table_at(&e->table, path, &found))
+			find_lost(e, path);
 	}
 }
 
@@ -329,6 +346,54 @@ static int drain(struct earlier *e)
 	return ++e->steps % DRAIN_EVERY ? 0 : session_drain(e->session);
 }
 
+static bool was_kept(const struct earlier *e, struct bytes path)
+{
+	struct fim_id then;
+
+	return inode_table_at(&e->table, path, &then);
+}
+
+static void compare_there(struct earlier *e, const struct told *told, struct bytes path,
+			  const struct fim_id *now)
+{
+	struct traits_of was = {*now, told->traits}, is = known_in(&e->session->inodes, now);
+	uint32_t which = traits_differ(&was.traits, &is.traits);
+
+	if (session_is_own(e->session, now) || !is.traits.mode)
+		return;
+	if (!told->traits.mode && was_kept(e, path)) // else it is found new by its directory
+		finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
+	else if (told->traits.mode && which)
+		finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
+}
+
+// The last word of a name. What was kept of it, and is not there, has been told to be lost.
+static void compare_told(struct earlier *e, const struct told *told, struct bytes path)
+{
+	struct fim_id now;
+
+	if (!asked_now(e, path))
+		return;
+	if (inode_table_at(&e->session->inodes, path, &now))
+		compare_there(e, told, path, &now);
+	else if (told->traits.mode && !was_kept(e, path))
+		find_lost(e, path);
+}
+
+static int compare_all_told(struct earlier *e)
+{
+	struct bytes path;
+	struct told told;
+	size_t at = 0;
+	int error = 0;
+
+	while (error == 0 && told_next(&e->told, &at, &told, &path)) {
+		compare_told(e, &told, path);
+		error = drain(e);
+	}
+	return error;
+}
+
 static int compare(struct earlier *e)
 {
 	struct inode_cursor then = {0}, now = {0};
@@ -345,7 +410,7 @@ static int compare(struct earlier *e)
 		find_new(e, &id);
 		error = drain(e);
 	}
-	return error;
+	return error < 0 ? error : compare_all_told(e);
 }
 
 int earlier_compare(struct session *session, uint64_t since)

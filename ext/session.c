@@ -259,6 +259,7 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	ids_reset(&session->keyless);
 	free(session->ways);
 	free(session->linked);
 	for (unsigned i = 0; i < SESSION_LEARN; i++)

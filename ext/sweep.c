@@ -49,6 +49,26 @@ static void check(struct reconcile *r, const struct fim_id *id)
 	keep(r, &r->again, id);
 }
 
+static uint32_t key_flags(uint32_t flags)
+{
+	if (!(flags & INODE_DIR))
+		return 0;
+	return flags & INODE_NAMES_ONLY ? FIM_WATCH_NAMES : FIM_WATCH_INHERIT;
+}
+
+// Where stamps tell nothing the key itself may be gone: somebody has taken it out. It is
+// there before the inode is looked at.
+static void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t flags)
+{
+	struct fim_watched value;
+	struct traits_of found;
+
+	if (!r->whole || sweep_key(r, id, &value) || !look_find(r, id, &found))
+		return;
+	if (scan_insert(&r->scan, id, key_flags(flags)) == -ENOSPC)
+		r->session->need_room = true;
+}
+
 static bool step_known(struct reconcile *r)
 {
 	struct fim_id id;
@@ -58,9 +78,10 @@ static bool step_known(struct reconcile *r)
 		return false;
 	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !sweep_is_stamped(r, &id))
 		return true;
+	restore_key(r, &id, flags);
 	if (flags & INODE_DIR)
 		sweep_directory(r, &id);
-	if (!(flags & INODE_NAMES_ONLY))
+	if (!(flags & INODE_NAMES_ONLY) && !r->rescan)
 		check(r, &id);
 	return true;
 }
@@ -224,20 +245,42 @@ static bool is_unknown(const struct reconcile *r, const struct fim_id *key)
 	       value.stamp >= r->since && value.stamp < r->begun;
 }
 
+// From `from` on; false: there are no more.
+static bool next_key(struct reconcile *r, const struct fim_id *from)
+{
+	return bpf_map_next(session_newest(r->session)->maps.watched, from, &r->key) == 0;
+}
+
+void sweep_key_goes(struct reconcile *r, const struct fim_id *key)
+{
+	if (r->phase != SWEEP_KEYS || !r->steps || r->ahead || !same_id(key, &r->key))
+		return;
+	r->ahead = next_key(r, key);
+	r->keys_over = !r->ahead;
+}
+
+// The kernel begins again where the key that it was given is gone, and whoever removes
+// files removes keys: instead of all keys every directory is read.
+static void read_every_directory(struct reconcile *r)
+{
+	emit_error(r->session, bytes_of_string("reconcile"),
+		   "keys were removed faster than they could be read: every directory is read again");
+	r->whole = r->rescan = true;
+	r->cursor = (struct inode_cursor){0};
+	r->phase = SWEEP_KNOWN;
+}
+
 static bool step_keys(struct reconcile *r)
 {
-	int watched = session_newest(r->session)->maps.watched;
-	uint64_t limit = KEYS_AGAIN * inode_table_count(&r->session->inodes) + KEYS_MORE;
-
-	if (r->whole || bpf_map_next(watched, r->steps ? &r->key : NULL, &r->key) < 0)
+	if (r->whole || r->keys_over ||
+	    (!r->ahead && !next_key(r, r->steps ? &r->key : NULL)))
 		return false;
+	r->ahead = false;
 	if (is_unknown(r, &r->key))
 		r->numbers.undecided++;
-	if (++r->steps < limit)
-		return true;
-	emit_error(r->session, bytes_of_string("reconcile"),
-		   "keys were removed faster than they could be read: directories alone were compared");
-	return false;
+	if (++r->steps >= KEYS_AGAIN * inode_table_count(&r->session->inodes) + KEYS_MORE)
+		read_every_directory(r);
+	return true;
 }
 
 bool (*const sweep_steps[])(struct reconcile *r) = {

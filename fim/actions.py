@@ -4,6 +4,7 @@ ask by name and never act themselves; what became of it stands in the alert.
 
 import base64
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -54,13 +55,25 @@ def started(pid):
             + ticks / os.sysconf("SC_CLK_TCK"))
 
 
+def held_fast(pid):
+    """A descriptor by which a process's number is nobody else's; None before Linux 5.3 and
+    Python 3.9, which need not come together."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return None
+        raise
+
+
 def signalled(process, number):
     """Send a signal to the process of a record; ProcessLookupError if that is gone."""
     pid, start = process.get("pid"), process.get("start")
     if not pid or not start or pid in (1, os.getpid()):
         raise PermissionError(0, "not to this process")
-    # Since 5.3 a process can be held fast, so that its number is nobody else's.
-    pinned = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    pinned = held_fast(pid)
     try:
         if abs(started(pid) - Record({"time": start}).time_ns / 1e9) > TOLERANCE:
             raise ProcessLookupError(0, "it is gone")

@@ -68,7 +68,7 @@ class Attachment:
     """Maps, programs and probes as descriptors of this process.
 
     maps      {name: descriptor}
-    programs  {name: descriptor} of those loaded without a probe
+    programs  {name: descriptor} of those with a probe, and those loaded without one
     probes    {(function, program): descriptor}; closing one detaches it
     failed    {(function, program): why}
     chosen    the rows of fim.hooks that were asked for

@@ -35,6 +35,8 @@ def contents(facts, examination):
     yield "findings.json", json.dumps([finding.as_dict() for finding in examination.findings],
                                       indent=1)
     yield "coverage.json", json.dumps(examination.coverage, indent=1)
+    if examination.trial:
+        yield "ways.json", json.dumps(examination.trial.cells, indent=1)
     for name, command in LOGS:
         yield name, log(command)
 

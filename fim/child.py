@@ -23,9 +23,9 @@ LINE_BYTES = 1 << 20   # the longest answer
 class Child:
     """One sandbox: lines in and out, neither of which is waited for."""
 
-    def __init__(self, files, skips=(), suspended=()):
+    def __init__(self, files, skips=(), suspended=(), digests=False):
         head = {"policies": [list(file) for file in files], "skips": list(skips),
-                "suspended": list(suspended)}
+                "suspended": list(suspended), "digests": digests}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", BOOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, cwd="/", env=ENVIRONMENT, start_new_session=True)

@@ -60,7 +60,8 @@ def usual(options, daemon):
 def guarded(options, state=None):
     """The policies at work, or None: those named, or the default ones. `state`: a daemon's."""
     places = options.policies or usual(options, state is not None)
-    guard = Guard(places, state, allowing=options.actions) if places else None
+    digests = bool(getattr(options, "content_mib", 0))  # fim run's
+    guard = Guard(places, state, allowing=options.actions, digests=digests) if places else None
     try:
         if guard:
             signal.signal(signal.SIGHUP, guard.want)
@@ -138,7 +139,8 @@ def watch_line(watch):
     words = [watch["path"], "operations: " + ",".join(watch["ops"] or ["all"])]
     if watch["exclude"]:
         words.append("not " + " ".join(watch["exclude"]))
-    words += ["content by " + watch["content"]] if watch["content"] else []
+    words += ["content by %s in fim run, not in fim watch" % watch["content"]] if (
+        watch["content"]) else []
     words += ["growing"] if watch["growing"] else []
     return "  watch     " + "; ".join(words)
 
@@ -334,7 +336,7 @@ def replay(options):
     files = policy_file.read(options.policies)
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(opened(options.output))
-        worker = Worker(files, live=False)
+        worker = Worker(files, live=False, digests=True)
         stack.callback(worker.close)
         stream = Stream(sink.write)
         alerts = 0

@@ -7,11 +7,12 @@ one that is put in the place of another, and one that is moved aside and made ag
 import collections
 import os
 
-from fim.change import OPERATIONS, of_record, unchanged
+from fim.change import OPERATIONS, of_record
 
 __all__ = ["Composer"]
 
 HOLD_NS = 10**9  # how long a new file may still get what belongs to it
+MOST_SIZES = 10000  # the oldest goes first
 KINDS = ("event", "reconcile", "finding", "found")
 
 
@@ -60,6 +61,26 @@ class Held:
         return found
 
 
+class Sizes:
+    """How large files were before they were written to: a `modify` is sent before the data is
+    in. One that stands for many says it of the last of these, and comes late."""
+
+    def __init__(self):
+        self.before = collections.OrderedDict()
+
+    def note(self, inode, record):
+        """A file is written to, perhaps not for the first time since it was closed."""
+        if record.op == "modify" and not record.repeats:
+            self.before.setdefault(inode, record.file.size)
+            if len(self.before) > MOST_SIZES:
+                self.before.popitem(last=False)
+
+    def take(self, inode, record):
+        """What is known at a close."""
+        size = self.before.pop(inode, None)
+        return None if record.repeats else size
+
+
 def failed(record):
     """Whether it is an attempt (fim watch --attempts): it changed nothing."""
     return record.kind == "event" and record.result == "failure"
@@ -96,6 +117,7 @@ class Composer:
 
     def __init__(self):
         self.held = Held()
+        self.sizes = Sizes()
 
     def add(self, record):
         """The changes that are whole with this record."""
@@ -109,6 +131,7 @@ class Composer:
         inode, pid = (record.kernel.dev, record.kernel.ino), record.process.pid
         effects = OPERATIONS.get(record.op)
         if not effects:
+            self.sizes.note(inode, record)
             return []
         held = self.held.get(inode, pid)
         if held is None and record.op in ("create", "truncate"):
@@ -131,8 +154,9 @@ class Composer:
     def more(self, inode, pid, record, effects):
         """One more record of what its process has begun."""
         held = self.held.get(inode, pid)
-        if not unchanged(record):
-            held.add(record, effects)
+        held.add(record, effects)
+        if record.op == "close":
+            held.written(self.sizes.take(inode, record))
         # What an editor made again gets its label after it is closed.
         whole = record.op == "close" and "new" not in held.effects and not held.instead
         return [self.held.pop(inode, pid)] if whole else []
@@ -140,6 +164,8 @@ class Composer:
     def others(self, inode, record):
         """A record by itself, after what waits of its inode."""
         changes = of_record(record)
+        for change in changes if record.op == "close" else ():
+            change.written(self.sizes.take(inode, record))
         waited = self.held.pop_all(inode)
         if any([went(held, record) for held in waited]):
             return waited

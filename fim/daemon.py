@@ -8,11 +8,12 @@ import collections
 import contextlib
 import time
 
+from fim.coverage import complaints
 from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
 from fim.host import boot_id
-from fim.judged import Judged
+from fim.judged import Judged, text_of
 from fim.monitor import VERSION
 from fim.output import complain
 from fim.pulse import Pulse
@@ -89,7 +90,7 @@ class Daemon:
         self.monitor = self.judged = None
         self.sinks = sinks
         self.contents = contents
-        self.unread = 0  # files that the session could not note
+        self.unread = self.gaps = 0  # files that the session could not note; holes that it told
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
@@ -99,6 +100,7 @@ class Daemon:
         self.failing = None
         self.lost = None  # when, seconds since 1970
         self.reason = None  # why it starts
+        self.complained = []  # of what is not seen
 
     # --- life ---
 
@@ -115,6 +117,7 @@ class Daemon:
         self.service.tell("STOPPING=1")
         self.comparison.close()
         if self.monitor is None and self.stream.seq:
+            self.tell(self.guard.finish() if self.guard and self.dark else ())
             self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
@@ -168,12 +171,14 @@ class Daemon:
         self.emit("blind", self.dark_members(now_text()),
                   "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
         try:
-            since = self.observed.recall(monitor.session)
+            since = self.observed.recall(monitor.session, self.spool.journal)
         except UNUSABLE as error:
             self.emit("error", *unusable(error))
         else:
             if since:
                 monitor.session.compare(since.clock)
+            elif self.dark.reason == WAS_STOPPED:
+                self.emit("error", *unusable("it is not there"))
 
     def open_eyes(self):
         """From here on every change is seen."""
@@ -181,11 +186,20 @@ class Daemon:
             self.dark = None
             self.comparison.soon()
         self.reason = None
+        self.complain_of(self.monitor.coverage)
         self.judged.write(self.monitor.take())
         self.heartbeat.now()
         self.look.now()
         self.ready()
         self.service.tell("READY=1", "STATUS=watching")
+
+    def complain_of(self, coverage):
+        """What this kernel does not show, as `fim watch` says it; the same again only if it is
+        another."""
+        lines = complaints(coverage)
+        for line in lines if lines != self.complained else ():
+            complain("fim: " + line)
+        self.complained = lines
 
     def lose_sight(self, error):
         """Say why, once."""
@@ -211,7 +225,29 @@ class Daemon:
         end = time.monotonic() + self.retry
         while self.stop.reason is None and time.monotonic() < end:
             self.turn()
+            self.judge()
             time.sleep(PUMP_MS / 1000)
+
+    # --- policies, of what is not the monitor's ---
+
+    def judge(self, lines=b"", of=""):
+        """What they say of it; while nothing is seen, of what was found."""
+        if self.guard:
+            self.tell(self.guard.turn(lines, of))
+
+    def tell(self, outcomes):
+        """Into the stream."""
+        if self.monitor:
+            self.judged.emit(outcomes)
+            return
+        for kind, members in outcomes:
+            self.emit(kind, members, text_of(kind, members))
+
+    def compared(self, lines):
+        """Lines of the comparison, which numbers them itself."""
+        self.put(self.comparison, lines)
+        if lines:
+            self.judge(lines, "the comparison")
 
     # --- contents ---
 
@@ -219,9 +255,12 @@ class Daemon:
         """What to read next, and what was read."""
         if not self.contents:
             return
-        noted = session.contents()
+        noted, counts = session.contents(), session.counts()
+        if self.monitor.blind or counts["gaps"] != self.gaps:
+            self.gaps = counts["gaps"]
+            self.contents.forget()
         if noted:
-            missed = session.counts()["unread_contents"]
+            missed = counts["unread_contents"]
             self.contents.put(noted, missed - self.unread)
             self.unread = missed
         for record in self.contents.take():
@@ -237,7 +276,7 @@ class Daemon:
         if self.contents:
             for record in self.contents.finish():
                 self.emit(*record)
-        self.unread = 0
+        self.unread = self.gaps = 0
 
     # --- what is due ---
 
@@ -276,7 +315,7 @@ class Daemon:
 
     def compare(self):
         """With the baseline. That it is ended with us is no failure."""
-        failure = self.comparison.turn(lambda lines: self.put(self.comparison, lines))
+        failure = self.comparison.turn(self.compared)
         if failure and self.stop.reason is None:
             complain("fim: the comparison with the baseline failed: %s" % failure)
             self.emit("error", {"where": "check", "message": failure}, "check: %s" % failure)
@@ -285,6 +324,11 @@ class Daemon:
     def blind(self):
         """Since when, why, and the mend; None while it sees."""
         return self.dark._asdict() if self.dark else self.monitor and self.monitor.blind
+
+    def programs(self):
+        """Descriptors of those that are attached."""
+        attachment = self.monitor and self.monitor.attachment
+        return list(attachment.programs.values()) if attachment else []
 
     def counts(self):
         """Of the monitor."""

@@ -10,9 +10,9 @@
 
 turn() never waits; call it at least every second, so that what waits for time gets it. What it
 gives back is written to the same stream and may be handed over again with it: only what was
-seen of files is judged. A `close` record that has `hash_state` "stable" and a `changed` without
-`hash` and `size` says that the content is what it was, and gives no change; where the hash of
-before is not known, `changed` must not be there, or have `hash` with `before` null.
+seen of files is judged. Where `digests` are taken (fim/content.py), changes of what a policy asks
+the content of wait for their `content` record, fim/evidence.py says how long; elsewhere they are
+judged at once, without.
 """
 
 import glob
@@ -50,10 +50,10 @@ def exclude_patterns(plans):
 class Guard:
     """Policies, at work for one stream. `plans` is what they declare (Policy.plan)."""
 
-    def __init__(self, places=(), state=None, patience=None, allowing=()):
+    def __init__(self, places=(), state=None, patience=None, allowing=(), digests=False):
         self.places = places
         self.files = policy_file.read(places)
-        self.worker = Worker(self.files, fit=self.here,
+        self.worker = Worker(self.files, fit=self.here, digests=digests,
                              **({"patience": patience} if patience else {}))
         self.transactions = Transactions()
         self.maintenance = Maintenance(state)
@@ -98,10 +98,11 @@ class Guard:
         """For every record."""
         return {name: text for plan in self.plans for name, text in plan["labels"].items()}
 
-    def turn(self, lines=b""):
-        """Hand lines over; what to write because of these or earlier ones."""
+    def turn(self, lines=b"", of=""):
+        """Hand lines over; what to write because of these or earlier ones. `of`: by whom they
+        are numbered, if not by the stream."""
         outcomes = self.maintenance.turn() + self.look() + self.actions.errors()
-        return outcomes + self.settled(self.worker.turn(lines)) + self.marked(
+        return outcomes + self.settled(self.worker.turn(lines, of)) + self.marked(
             self.transactions.turn())
 
     def finish(self, lines=b""):

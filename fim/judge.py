@@ -1,9 +1,11 @@
 """The judge: records in; alerts, and what else there is to say, out. No system call is made."""
 
 from fim.composer import Composer
+from fim.evidence import ALGORITHM, Evidence
 
 __all__ = ["Judge"]
 
+EQUAL = "written with equal content (%s)" % ALGORITHM
 KEPT = ("op", "actor_path", "file", "replaced", "hash", "hash_state", "process")
 
 
@@ -19,15 +21,32 @@ def evidence_members(record):
     return {key: members[key] for key in KEPT if members.get(key) is not None}
 
 
+def comparison_members(record):
+    """The members of a finding: which comparison it is of, in whose stream `events` are, and what
+    the package database said of the file there."""
+    if record.kind != "finding":
+        return {}
+    members = {"check": record.check, "events_stream": record.stream}
+    return dict(members, package=record.package.as_dict()) if record.package else members
+
+
+def digest_members(content):
+    """The members of what was read of a file (a `content` record, or None)."""
+    return {key: content.as_dict()[key] for key in ("hash", "hash_state")
+            if content.as_dict().get(key)} if content else {}
+
+
 def alert_members(policy, rule, message, thing, count):
     """The members of an `alert` record about a change or a raw record."""
     record = getattr(thing, "record", None) or thing
     members = {"rule": rule.name, "policy": policy.name, "severity": rule.severity,
                "tags": rule.tags, "message": message, "path": thing.path}
     members.update(evidence_members(record))
+    members.update(comparison_members(record))
     if rule.kind == "change":
         if thing.by:
             members["process"] = thing.by.as_dict()["process"]
+        members.update(digest_members(thing.content))
         members.update(events=thing.events, effect=thing.effect, effects=sorted(thing.effects),
                        changed=thing.changed)
     else:
@@ -48,13 +67,15 @@ class Judge:
 
     ask(rule, function, argument)  calls the operator's function; may refuse by returning None
     whole(change)                  is told of each change before anybody is asked about it
+    digests                        whether `content` records may come, to be waited for
     """
 
-    def __init__(self, policies, ask=direct, whole=None):
+    def __init__(self, policies, ask=direct, whole=None, digests=True):
         self.policies = policies
         self.ask = ask
         self.whole = whole or (lambda change: None)
         self.composer = Composer()
+        self.evidence = Evidence(self.wants_digest if digests else None)
         self.withheld = {}  # reason: how many since last told
 
     def judge(self, record):
@@ -62,15 +83,28 @@ class Judge:
         if record.kind == "event" and self.is_withheld(record):
             return []
         outcomes = self.of_record(record) if record.kind == "event" else []
-        return outcomes + self.of_changes(self.composer.add(record))
+        ready = self.evidence.see(record)
+        return outcomes + self.of_changes(ready + self.evidence.take(self.composer.add(record)))
 
     def tick(self, time_ns):
         """The same, because of the time: what waits for more has waited."""
-        return self.of_changes(self.composer.until(time_ns)) + self.counts()
+        ready = self.evidence.take(self.composer.until(time_ns)) + self.evidence.until(time_ns)
+        return self.of_changes(ready) + self.counts()
 
     def finish(self):
         """The same, because nothing more comes."""
-        return self.of_changes(self.composer.finish()) + self.counts() + self.untold()
+        ready = self.evidence.take(self.composer.finish()) + self.evidence.finish()
+        return self.of_changes(ready) + self.counts() + self.untold()
+
+    def waiting(self):
+        """The first record of each change that waits."""
+        first = self.composer.waiting()
+        return ([first] if first else []) + self.evidence.waiting()
+
+    def wants_digest(self, path):
+        """Whether a policy asks what is in the file."""
+        return any(watch.content and watch.takes(path)
+                   for policy in self.policies for watch in policy.watches)
 
     def untold(self):
         """How many alerts `once_per` left out that no later one told of."""
@@ -85,8 +119,12 @@ class Judge:
                    for policy in self.policies]
         if not reasons or None in reasons:
             return False
-        self.withheld[reasons[0]] = self.withheld.get(reasons[0], 0) + 1
+        self.withhold(reasons[0])
         return True
+
+    def withhold(self, reason):
+        """One more."""
+        self.withheld[reason] = self.withheld.get(reason, 0) + 1
 
     def counts(self):
         """What was withheld since the last call."""
@@ -103,6 +141,8 @@ class Judge:
         """By the rules for changes."""
         for change in changes:
             self.whole(change)
+            if "hash" in change.same and change.effect == "content":
+                self.withhold(EQUAL)
         return [outcome for change in changes for policy, rule in self.rules("change")
                 for outcome in self.verdict(policy, rule, rule.view(change), policy.quiets)]
 

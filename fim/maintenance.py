@@ -15,6 +15,9 @@ __all__ = ["Maintenance", "begin", "current", "end"]
 
 NAME = "maintenance.json"
 SAID = ("by", "reason", "since", "until")
+LISTED = ("rule", "path", "path_b64")  # of an alert, beside its records
+LISTED_BYTES = 32 << 10  # of all of them: an upgrade gives thousands, and a record is one line
+LISTED_EVENTS = 16
 
 
 def text_of(seconds):
@@ -72,13 +75,36 @@ def current(state):
     return members if trusted and lasts else None
 
 
+class Held:
+    """The alerts of one maintenance: how many by rule, and the first of them."""
+
+    def __init__(self):
+        self.counts = collections.Counter()
+        self.alerts = []
+        self.room = LISTED_BYTES
+
+    def add(self, alert):
+        """One more; listed while there is room."""
+        self.counts[alert["rule"]] += 1
+        listed = {key: alert[key] for key in LISTED if key in alert}
+        listed["events"] = alert["events"][:LISTED_EVENTS]
+        self.room -= len(json.dumps(listed))
+        if self.room >= 0:
+            self.alerts.append(listed)
+
+    def members(self):
+        """As the record has them."""
+        return {"held": dict(self.counts), "alerts": list(self.alerts),
+                "not_listed": sum(self.counts.values()) - len(self.alerts)}
+
+
 class Maintenance:
     """Marks alerts while it lasts, and says when it begins and ends."""
 
     def __init__(self, state):
         self.state = state
         self.now = None
-        self.held = collections.Counter()
+        self.held = Held()
 
     def turn(self):
         """[(kind, members)] of what is to be said of it."""
@@ -87,17 +113,17 @@ class Maintenance:
             return []
         outcomes = [self.record("end")] if self.now else []
         self.now = now
-        self.held.clear()
+        self.held = Held()
         return outcomes + ([self.record("begin")] if now else [])
 
     def record(self, state):
         """A `maintenance` record."""
         members = {key: self.now[key] for key in SAID}
-        return "maintenance", dict(members, state=state, held=dict(self.held))
+        return "maintenance", dict(members, state=state, **self.held.members())
 
     def mark(self, alert):
         """The alert, as it is written now."""
         if not self.now:
             return alert
-        self.held[alert["rule"]] += 1
+        self.held.add(alert)
         return dict(alert, held="maintenance")

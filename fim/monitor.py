@@ -11,6 +11,7 @@ from fim.errors import FimError, KernelError, UsageError
 from fim.facts import name_text
 from fim.growth import Growth, room
 from fim.kernel import Kernel
+from fim.own import Own
 from fim.records import Record
 from fim.roots import roots
 from fim.sight import Sight
@@ -88,7 +89,7 @@ class Monitor:
         self.ready = False
         self.closed = False
         self.lines = []
-        self.own = ()
+        self.own = Own(())
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
@@ -117,13 +118,13 @@ class Monitor:
         what we do there is counted, and no change to tell. `scanned` is called with this when
         everything is scanned, and before what came meanwhile is applied.
         """
-        self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
         paths = [name_text(os.fsencode(path)) for path in self.roots]
         self.emit("start", {"version": VERSION, "reason": self.reason, "paths": paths},
                   "fim %s watching %s" % (VERSION, " ".join(paths)))
         try:
+            self.own = Own(own)
             if self.owned:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
@@ -135,7 +136,7 @@ class Monitor:
             if scanned:
                 scanned(self)
             self.sight.tell(self.attachment, self.emit)
-            self.sight.begin()
+            self.sight.begin(self.give_way)
         except BaseException:
             self.abandon()
             raise
@@ -228,8 +229,7 @@ class Monitor:
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
-            for descriptor in self.own:
-                self.session.own(descriptor)
+            self.own.tell(self.session)
             self.sight.watch()
             for path in self.paths():
                 self.session.watch(path)
@@ -273,7 +273,7 @@ class Monitor:
         """What is the reason, and since when, while nothing is seen; else None."""
         return self.sight.blind if self.sight else None
 
-    # --- a larger hash ---
+    # --- another set of programs: a larger hash, other hooks ---
 
     def enlarge(self):
         """Begin to make a larger hash ready."""
@@ -286,9 +286,31 @@ class Monitor:
         """A step, without waiting: begin, or take over what is ready."""
         if self.growth and self.growth.done():
             growth, self.growth = self.growth, None
-            self.take_over(growth.result())
+            self.follow(growth)
         elif not self.growth and self.session.wants_room():
             self.enlarge()
+
+    def follow(self, growth):
+        """What is ready serves; hooks that could not be replaced stay, and are told of as silent."""
+        successor = growth.result()
+        if successor is None:
+            message = "no other hooks could be attached: %s" % growth.error
+            self.emit("error", {"where": "hooks", "message": message}, message)
+            return
+        self.take_over(successor)
+        self.sight.hurry()
+
+    def give_way(self, silent):
+        """Whether a set is made ready without the hooks that may be why these operations fell
+        silent, as when it starts."""
+        if self.growth or not self.owned:
+            return self.growth is not None
+        rows = hooks.give_way(self.kernel, hooks.doubtful(self.attachment.hooks, silent),
+                              self.without, self.table) - self.without
+        if rows:
+            self.without |= rows
+            self.growth = Growth(self.load, self.attachment.entries, needed=False)
+        return bool(rows)
 
     def take_over(self, successor):
         """Fill the larger hash, then let go of the smaller one."""
@@ -374,12 +396,14 @@ class Monitor:
             self.growth.abandon()
         if self.owned:
             self.attachment.close()
+        self.own.close()
 
     def abandon(self):
         """Give the kernel everything back after a failed start."""
         self.closed = True
         if self.attachment:
             self.release()
+        self.own.close()
 
     def counts(self):
         """Every counter of the session and the kernel side by name."""

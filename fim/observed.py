@@ -14,6 +14,7 @@ import time
 import zlib
 
 from fim import host
+from fim.told import last_words, lines_since
 
 __all__ = ["Observed", "Since"]
 
@@ -33,12 +34,14 @@ class Observed:
     """The file in the state directory `directory` (a descriptor).
 
     asides  {what: function} that another thread calls soon, once each (fim/spool.py)
+    head    where the journal stands, its id and its link; None while there is none
     now     what a record has as its time
     """
 
-    def __init__(self, directory, asides, now):
+    def __init__(self, directory, asides, now, head=lambda: None):
         self.directory = directory
         self.asides = asides
+        self.head = head
         self.now = now
         self.parts = collections.deque()
         self.cursor = self.begun = None
@@ -74,7 +77,7 @@ class Observed:
         """A pass; one under way is given up."""
         clock = time.clock_gettime(time.CLOCK_MONOTONIC)
         self.begun, self.cursor = time.monotonic(), 0
-        self.put(json.dumps({"time": self.now(), "boot_id": host.boot_id(),
+        self.put(json.dumps({"time": self.now(), "boot_id": host.boot_id(), "head": self.head(),
                              "clock": int(clock * 10**9)}).encode("ascii"))
 
     def step(self, session):
@@ -135,8 +138,8 @@ class Observed:
     # --- comparing ---
 
     def stored(self):
-        """(Since, an iterator of parts) of the file, None where there is none. A damaged one
-        gives ValueError, KeyError, TypeError."""
+        """(Since, head, an iterator of parts) of the file, None where there is none. A damaged
+        one gives ValueError, KeyError, TypeError."""
         try:
             descriptor = os.open(NAME, os.O_RDONLY | SAFE, dir_fd=self.directory)
         except FileNotFoundError:
@@ -144,21 +147,26 @@ class Observed:
         parts = parts_of(os.fdopen(descriptor, "rb"))
         head = json.loads(next(parts).decode("ascii"))
         same = head["boot_id"] == host.boot_id()
-        return Since(head["time"], head["clock"] if same else 0), parts
+        return Since(head["time"], head["clock"] if same else 0), head.get("head"), parts
 
     def since(self):
         """When that was, as records have it; None where there is none."""
         stored = self.stored()
         return stored and stored[0].text
 
-    def recall(self, session):
-        """Into the session, before its compare(): the Since, None where there is none."""
+    def recall(self, session, journal=None):
+        """Into the session, before its compare(), with what the journal says after it: the Since,
+        None where there is none."""
         stored = self.stored()
         if stored is None:
             return None
-        for part in stored[1]:
+        since, head, parts = stored
+        for part in parts:
             session.earlier(part)
-        return stored[0]
+        if journal and head and head["journal"] == journal.id:
+            for path, word in last_words(lines_since(journal.segments, head["link"])).items():
+                session.told(path, *word)
+        return since
 
 
 def parts_of(file):

@@ -98,6 +98,15 @@ def alone():
         os.close(descriptor)
 
 
+def identity(path):
+    """Which inode it is, None where there is none."""
+    try:
+        status = os.lstat(path)
+        return status.st_dev, status.st_ino
+    except OSError:
+        return None
+
+
 def lock(path):
     """A descriptor that holds the lock of a directory, which ends with the process; None
     where a living one has it."""
@@ -108,6 +117,18 @@ def lock(path):
     except OSError:
         os.close(descriptor)
         return None
+
+
+def is_branch_of_the_living(name):
+    """Whether it is named after a locked scratch at home."""
+    owner, dash, _ = name[len(PREFIX):].partition("-")
+    path = os.path.join(home(), PREFIX + owner)
+    if not dash or not os.path.isdir(path):
+        return False
+    descriptor = lock(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
 
 
 def sweep(parent):
@@ -121,20 +142,31 @@ def sweep(parent):
             descriptor = (lock(path) if stat.S_ISDIR(status.st_mode) and status.st_uid == 0
                           else None)
             if descriptor is not None:
-                shutil.rmtree(path, ignore_errors=True)
+                if not is_branch_of_the_living(name):
+                    shutil.rmtree(path, ignore_errors=True)
                 os.close(descriptor)
 
 
 class Scratch:
-    """A directory of mode 0700, ours as long as we live. OSError: it cannot be made."""
+    """A directory of mode 0700, ours as long as we live. OSError: it cannot be made.
 
-    def __init__(self, parent):
+    A branch of another Scratch, at home, lives as long as that one, and holds no descriptor: its
+    file system can be unmounted.
+    """
+
+    def __init__(self, parent, trunk=None):
+        prefix = trunk.name + "-" if trunk else PREFIX
         with alone():
             os.makedirs(parent, mode=0o700, exist_ok=True)
             sweep(parent)
-            self.path = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
-            self.descriptor = lock(self.path)
+            self.path = tempfile.mkdtemp(prefix=prefix, dir=parent)
+            self.descriptor = None if trunk else lock(self.path)
         self.name = os.path.basename(self.path)
+        self.identity = identity(self.path)
+
+    def is_there(self):
+        """Nobody removed it, or mounted something over it."""
+        return identity(self.path) == self.identity
 
     def clear(self, keep=()):
         """Nothing else is in it."""

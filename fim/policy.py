@@ -55,7 +55,8 @@ class Policy:
         """A subtree, a file, or a name to come; `/` on it selects of it.
 
         exclude  shell patterns of names that are not wanted, of paths where they have a slash
-        content  the hash to take of what changed, such as "sha256"
+        content  "sha256": rules wait for the digest of what changed, and equal content is no
+                 change, where digests are taken (fim run); None: they are asked at once
         growing  adding at the end is no change of content
         ops      the only operations wanted of it (None: all)
         """

@@ -1,8 +1,8 @@
 """The process that policies run in: no privileges, no network, no children, bounded memory and
 time. It reads records from its standard input and writes what the rules said.
 
-Lines in: {"policies": [[path, source]], "skips": [[rule, seq]], "suspended": [rule]}; then
-records, in batches between {"batch": number} and {"end": nanoseconds, "last": bool}.
+Lines in: {"policies": [[path, source]], "skips": [[rule, seq]], "suspended": [rule], "digests":
+bool}; then records, in batches between {"batch": number} and {"end": nanoseconds, "last": bool}.
 Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [rule, seq]},
 {"say": [kind, members]}, {"done": number, "held": the first batch that something waits in}.
 """
@@ -120,6 +120,12 @@ def load(path, source):
     return policy
 
 
+def number_of(thing):
+    """Of a raw record, or of the last of a change; a comparison has numbers of its own."""
+    record = thing if isinstance(thing, Record) else thing.record
+    return "%s of check %s" % (record.seq, record.check) if record.check else record.seq
+
+
 class Printed(io.TextIOBase):
     """What rules print, the beginning of it."""
 
@@ -165,14 +171,14 @@ class Box:
             except BaseException as error:  # SystemExit, too
                 self.tell(refused=(path,) + place_of(error, path))
                 return False
-        self.judge = Judge(policies, self.ask, self.note)
+        self.judge = Judge(policies, self.ask, self.note, head["digests"])
         self.tell(plan=[policy.plan() for policy in policies])
         self.output.flush()
         return True
 
     def ask(self, rule, function, argument):
         """Call one function of the operator's; None when it fails, which is said."""
-        number = argument.events[-1] if hasattr(argument, "events") else argument.seq
+        number = number_of(argument)
         if rule.name in self.suspended or (rule.name, number) in self.skips:
             return None
         self.tell(asking=(rule.name, number))
@@ -217,8 +223,8 @@ class Box:
     def held(self):
         """The first batch to keep, so that who judges from there on sees changes whole or not
         at all; None: nothing waits."""
-        waiting = self.judge.composer.waiting()
-        first, cut = None, waiting.batch if waiting else None
+        waiting = [record.batch for record in self.judge.waiting()]
+        first, cut = None, min(waiting) if waiting else None
         while waiting and first != cut:
             first = cut
             cut = min([cut] + [begin for begin, end in self.spans if end >= cut])

@@ -82,6 +82,11 @@ class Spool(threading.Thread):
         self.join(patience)
         return self.ended
 
+    def head(self):
+        """Where the journal stands: what waits comes behind it."""
+        journal = self.journal
+        return journal and {"journal": journal.id, "link": journal.head.link}
+
     # --- the thread ---
 
     def run(self):

@@ -6,6 +6,7 @@ import os
 import resource
 import time
 
+from fim.cost import kernel_seconds
 from fim.errors import FimError
 
 __all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "judge", "lock",
@@ -89,6 +90,7 @@ class Status:
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+            "kernel_seconds": kernel_seconds(daemon.programs()),
             "memory_kib": usage.ru_maxrss,
         }
 
@@ -139,10 +141,18 @@ def complaints(members, now):
     if members.get("comparison_failing"):
         yield DEGRADED, "the comparison with the baseline failed: %(comparison_failing)s" % members
     for sink in members.get("sinks", ()):
-        if sink["error"] and sink["state"] in NOT_SENDING:
-            yield DEGRADED, "sink %(sink)s: %(state)s: %(error)s" % sink
+        for text in sink_complaints(sink, now):
+            yield DEGRADED, text
     if now - members["time"] > STALE_SECONDS:
         yield DEGRADED, "nothing was said for %d s" % (now - members["time"])
+
+
+def sink_complaints(sink, now):
+    """What of one sink is not as it should be; an older fim noted less of it."""
+    if sink["error"] and sink["state"] in NOT_SENDING:
+        yield "sink %(sink)s: %(state)s: %(error)s" % sink
+    if sink.get("dropped_at") is not None and now - sink["dropped_at"] < LOSS_SECONDS:
+        yield "sink %(sink)s: %(dropped)d records dropped, the last within the last hour" % sink
 
 
 def judge(members, running, now):

@@ -25,6 +25,7 @@ FLOCK = struct.Struct("hhqqi4x")  # struct flock, 64 bit
 TEMPORARY = re.compile(rb"(?:\.dpkg-(?:new|tmp)|;[0-9a-f]{8})\Z")
 BY_CONTENT = {"new", "content", "name", "times", "gone"}
 SET_ID = 0o6000
+AS_PACKAGED = "found as its package has it"
 
 
 def locked(path):
@@ -110,6 +111,7 @@ class Transactions:
         self.held = []
         self.since = None
         self.verification = None
+        self.as_packaged = 0  # findings, since last told
 
     def running(self):
         """Whether a transaction is going on, or was a moment ago."""
@@ -117,7 +119,10 @@ class Transactions:
         return any(map(locked, self.locks)) or any(recent(path, now) for path in self.written)
 
     def take(self, alert):
-        """The alert itself, if it need not wait."""
+        """The alert itself, if it need not wait. A finding says what its package has."""
+        if "package" in alert and proven(alert, alert["package"]["state"]):
+            self.as_packaged += 1
+            return []
         if not (self.held or self.running()):
             return [("alert", alert)]
         self.since = self.since or time.monotonic()
@@ -126,18 +131,24 @@ class Transactions:
 
     def turn(self):
         """What has waited long enough; never waits."""
-        outcomes = []
+        outcomes = self.packaged()
         if self.verification and not self.verification.is_alive():
-            outcomes, self.verification = self.verification.outcomes(), None
+            outcomes += self.verification.outcomes()
+            self.verification = None
         if self.held and not self.verification and (
                 not self.running() or time.monotonic() - self.since > LONGEST):
             self.verification = Verification(self.held, self.databases)
             self.held, self.since = [], None
         return outcomes
 
+    def packaged(self):
+        """How many findings were as their packages have them."""
+        count, self.as_packaged = self.as_packaged, 0
+        return [("withheld", {"reason": AS_PACKAGED, "count": count})] if count else []
+
     def finish(self):
         """What waits now, judged by what there is now."""
-        outcomes = []
+        outcomes = self.packaged()
         for alerts in ([self.verification.alerts] if self.verification else []) + [self.held]:
             if alerts:
                 verification = Verification(alerts, self.databases)

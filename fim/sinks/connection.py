@@ -27,9 +27,9 @@ class Connection:
 
     window, patience = 4 << 20, 600
 
-    def __init__(self, address):
+    def __init__(self, address, spool):
         self.address = address
-        self.syslog = Syslog(address.facility)
+        self.syslog = Syslog(address.facility, spool)
         self.context = tls_context(address.options) if address.how == "tls" else None
         self.socket = None
         self.kept = []

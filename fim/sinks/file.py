@@ -6,11 +6,12 @@ __all__ = ["File"]
 
 
 class File:
-    """Lines as they are; `number` is the record's own `seq` within its stream."""
+    """Lines as they are: what is missing shows in the records' own `seq` within their `stream`."""
 
     window, patience = 1 << 20, 1
 
-    def __init__(self, address):
+    def __init__(self, address, spool):
+        del spool
         self.path = address.path
         self.descriptor = None
         self.kept = []

@@ -7,6 +7,7 @@ import time
 from fim.sinks.connection import Connection
 from fim.sinks.datagram import Datagrams
 from fim.sinks.documents import documents
+from fim.sinks.echo import Echo, is_local
 from fim.sinks.file import File
 from fim.sinks.journald import Journald
 
@@ -32,8 +33,9 @@ class Outlet:
     def __init__(self, address, spool):
         self.address = address
         self.spool = spool
-        self.channel = CHANNELS[address.kind, address.how](address)
+        self.channel = CHANNELS[address.kind, address.how](address, spool.id)
         self.document = documents(address.format)
+        self.echo = Echo() if is_local(address) else None
         self.more = threading.Event()
         self.closing = threading.Event()
         self.status, self.since, self.error = "starting", time.time(), None
@@ -50,16 +52,24 @@ class Outlet:
         if isinstance(piece, int):
             self.spool.skip(piece)
         else:
-            self.spool.append(piece)
+            self.append(piece)
         self.more.set()
+
+    def append(self, lines):
+        """What is no echo of what was sent before."""
+        lines = self.echo.without(lines) if self.echo else lines
+        if lines:
+            self.spool.append(lines)
 
     def state(self):
         """As plain data."""
         return {"sink": self.address.text, "state": self.status, "since": self.since,
-                "error": self.error, "number": self.spool.number - 1, "sent": self.sent,
+                "error": self.error, "spool": self.spool.id,
+                "number": self.spool.number - 1, "sent": self.sent,
                 "proven": self.proven, "spool_bytes": self.spool.bytes(),
-                "dropped": self.spool.dropped, "failures": self.failures,
-                "unproven": self.unproven}
+                "dropped": self.spool.dropped, "dropped_at": self.spool.dropped_at,
+                "failures": self.failures, "unproven": self.unproven,
+                "echoes": self.echo.count if self.echo else 0}
 
     def close(self, deadline):
         """Send what can be sent until then; the rest waits in the spool for the next start."""

@@ -21,6 +21,9 @@ def facts_of_stat(st):
 
 
 def facts_of_file(file):
+    """Of what a scan could not read there are but few."""
+    if "uid" not in file:
+        return {"mode": file["mode"]}
     keys = ["mode", "uid", "gid"] + (["size", "nlink", "mtime"] if file["type"] != "directory" else [])
     return {key: file[key] for key in keys}
 
@@ -57,11 +60,13 @@ class State:
 
     def apply(self, record):
         """Take in one record of the stream."""
+        if not record.get("path"):
+            return
         if record["kind"] == "event":
             self.apply_event(record)
         elif record["kind"] == "reconcile" and record["file"] is None:
             self.names.pop(record["path"], None)
-        elif record["kind"] == "reconcile":
+        elif record["kind"] in ("reconcile", "found"):
             self.facts[record["file"]["ino"]] = facts_of_file(record["file"])
             self.place(record["path"], record["file"]["ino"], record["file"]["type"] == "directory")
 

@@ -3,16 +3,11 @@
 import contextlib
 import os
 
+from cpus import switch
 from listener import listening
 from workload import make
 
-SWITCH = "/sys/devices/system/cpu/cpu1/online"
 TRIES = 10
-
-
-def switch(value):
-    with open(SWITCH, "w") as file:
-        file.write(value)
 
 
 @contextlib.contextmanager
@@ -35,19 +30,39 @@ def made(listener, directory, names):
     return told, sum(record["lost"] for record in records if record["kind"] == "gap")
 
 
+def told_but_for_the_first(listener, top):
+    """What is done on CPU 1 until something is told is counted, and nothing after it is lost."""
+    all_names = ["n%d" % n for n in range(TRIES)]
+    with on_cpu(1):
+        told, lost, done = [], 0, 0
+        while not told:
+            assert done < TRIES
+            told, more = made(listener, top, [all_names[done]])
+            lost, done = lost + more, done + 1
+        assert lost == done - 1
+        names = ["m%d" % n for n in range(23)]
+        assert made(listener, top, names) == (names, 0)
+
+
 def test_away_and_back(attachment, tree):
-    """Its ring was dead; what was lost until that was known is counted, and nothing after it."""
-    top, all_names = tree + "/watched", ["n%d" % n for n in range(TRIES)]
+    """Its ring was dead."""
+    top = tree + "/watched"
     with listening(attachment, top) as listener:
-        switch("0")
-        switch("1")
+        switch(1, "0")
+        switch(1, "1")
         listener.settle()
-        with on_cpu(1):
-            told, lost, done = [], 0, 0
-            while not told:
-                assert done < TRIES
-                told, more = made(listener, top, [all_names[done]])
-                lost, done = lost + more, done + 1
-            assert lost == done - 1
-            names = ["m%d" % n for n in range(23)]
-            assert made(listener, top, names) == (names, 0)
+        told_but_for_the_first(listener, top)
+
+
+def test_away_at_the_start(attachment, tree):
+    """It never had one: neither when the monitor started nor when the CPU came."""
+    top = tree + "/watched"
+    switch(1, "0")
+    try:
+        with listening(attachment, top) as listener:
+            listener.settle()
+            assert made(listener, top, ["before"]) == (["before"], 0)
+            switch(1, "1")
+            told_but_for_the_first(listener, top)
+    finally:
+        switch(1, "1")

@@ -3,7 +3,7 @@
 import glob
 import gzip
 
-from fim.chain import CHAIN_START, link_line, head_of
+from fim.chain import CHAIN_START, head_of, link_line, parse_link
 from fim.journal import Journal
 from fim.segments import Segments
 from fim.verify import KINDS, Verifier
@@ -80,7 +80,7 @@ def rechain(lines, head, key=None):
             batch.append(line)
             continue
         line = link_line(b"".join(batch), head, 0, key)
-        head = head_of(head.link + 1, line)
+        head = head_of(parse_link(line), line)
         result += batch + [line]
         batch = []
     return result + batch, head

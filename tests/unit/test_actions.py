@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What alerts ask for: done where it is allowed and where it hits what it means, and only there."""
 import datetime
+import errno
 import os
 import re
 import signal
@@ -72,6 +73,15 @@ def test_stop_and_kill(sleeper):
                                                                "stop": "not allowed"}
     assert sleeper.wait(10) == -signal.SIGKILL
     assert asked(["kill"], "kill", process=who)[0] == {"kill": "the process is gone"}
+
+
+def test_kill_on_a_kernel_that_holds_nobody_fast(sleeper, monkeypatch):
+    """Before 5.3, with a Python that knows the call."""
+    def absent(pid):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+    monkeypatch.setattr(os, "pidfd_open", absent, raising=False)
+    assert asked(["kill"], "kill", process=process_of(sleeper.pid))[0] == {"kill": "done"}
+    assert sleeper.wait(10) == -signal.SIGKILL
 
 
 def test_another_with_its_number_is_left_alone(sleeper):

@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
+import time
 
 import pytest
 
-from fim import places, vigil
+from fim import coverage, hooks, places, vigil
+from fim import song as song_module
 from fim.acts import ACTS, FURNITURE, furnish
 from fim.canary import Canary
 from fim.sight import Sight
@@ -37,7 +40,6 @@ def song():
 
 
 def test_every_operation_is_sung():
-    from fim import hooks
     assert {name for act in ACTS for name in act.expected} == set(hooks.OPERATIONS)
 
 
@@ -153,24 +155,44 @@ def test_spaces_in_mount_points(tmp_path):
 
 
 class Bird:
-    """A canary whose songs are heard as the test wants."""
+    """A canary whose songs are heard as the test wants.
+
+    deaf    operations that are not heard at home; elsewhere {type: those of it}
+    others  types that it goes to in turn; `moved` are those where it was told to try again
+    """
 
     kind = "tmpfs"
 
-    def __init__(self):
+    def __init__(self, others=()):
         self.absent = {"tmpfs": "no place for the canary in /run/fim: No space left on device"}
-        self.deaf, self.place = set(), Place("/run/fim/scratch")
+        self.deaf, self.place, self.elsewhere = set(), Place("/run/fim/scratch"), {}
+        self.others, self.moved, self.hanging, self.slow = list(others), [], None, 0
 
     def sing(self):
-        if self.place is None:
-            return None
-        song = Song(self.place)
-        song.wanted = {"chmod": {}, "unlink": {}}
-        return song
+        kinds = [self.kind] if self.place else []
+        if self.others:
+            self.others.append(self.others.pop(0))
+            kinds.append(self.others[-1])
+        songs = {kind: Song(Place("/" + kind)) for kind in kinds}
+        for kind, song in songs.items():
+            song.wanted = {"chmod": {}, "unlink": {}}
+            song.done = None if kind == self.hanging else vigil.time.monotonic() + self.slow
+        return songs
+
+    def late(self):
+        return self.hanging
+
+    def move(self, kind):
+        self.moved.append(kind)
+
+    def again(self, kind):
+        self.others.remove(kind)
+        self.others.insert(0, kind)
 
     def hear(self, songs):
         for song in songs:
-            song.heard |= set(song.wanted) - self.deaf
+            deaf = self.elsewhere.get(song.scratch.path[1:], self.deaf)
+            song.heard |= set(song.wanted) - deaf
 
 
 @pytest.fixture
@@ -193,13 +215,13 @@ def watch(keeper, clock, seconds):
 
 @pytest.fixture
 def keeper(clock):
-    keeper = Vigil(Bird(), {"chmod", "unlink"}, lambda: keeper.count)
+    keeper = Vigil(Bird(), {"tmpfs": {"chmod", "unlink"}}, lambda: keeper.count)
     keeper.count = 0
     return keeper
 
 
 def test_nothing_is_said_while_all_is_heard(keeper, clock):
-    assert watch(keeper, clock, 100) == [] and keeper.silent == set()
+    assert watch(keeper, clock, 100) == [] and keeper.silent == {}
 
 
 def test_silence_is_blindness_from_the_last_song_on(keeper, clock):
@@ -236,7 +258,7 @@ def test_what_may_have_been_lost_is_not_silent(keeper, clock):
 
 
 def test_what_was_never_heard_is_not_missed(clock):
-    keeper = Vigil(Bird(), {"chmod"}, lambda: 0)
+    keeper = Vigil(Bird(), {"tmpfs": {"chmod"}}, lambda: 0)
     keeper.canary.deaf = {"unlink"}
     assert watch(keeper, clock, 50) == []
 
@@ -262,6 +284,258 @@ def test_a_canary_without_a_place_is_told_once(keeper, clock):
     assert watch(keeper, clock, 20) == []
     keeper.canary.place = None
     assert len(watch(keeper, clock, 20)) == 1
+
+
+# --- on the other types, one a round ---
+
+
+@pytest.fixture
+def traveller(clock):
+    every = {"chmod", "unlink"}
+    keeper = Vigil(Bird(["ext4", "xfs"]), {"tmpfs": every, "ext4": every, "xfs": {"chmod"}},
+                   lambda: keeper.count)
+    keeper.count = 0
+    return keeper
+
+
+def test_every_type_has_its_turn(traveller, clock):
+    watch(traveller, clock, 45)
+    assert {kind: at for kind, (_, at) in traveller.heard.items()} == {
+        "tmpfs": 1040, "ext4": 1030, "xfs": 1040}
+    assert traveller.silent == {} and traveller.canary.moved == []
+
+
+def test_silence_elsewhere_is_blindness_there(traveller, clock):
+    """Tried twice, the second time in a place that is new; since when it was heard there."""
+    watch(traveller, clock, 25)               # ext4 at 1010, xfs at 1020
+    traveller.canary.elsewhere = {"ext4": {"unlink"}}
+    told = watch(traveller, clock, 40)        # at 1030 and 1040
+    (_, members, _), = told
+    assert traveller.canary.moved == ["ext4"]
+    assert members["reason"] == "hooks are silent: not seen on ext4: unlink"
+    assert members["since"] == vigil.moment(1010) and traveller.silent == {"ext4": {"unlink"}}
+    traveller.canary.elsewhere = {}
+    (_, after, _), = watch(traveller, clock, 40)
+    assert after["since"] == members["since"] and after["until"] is not None
+    assert traveller.silent == {}
+
+
+def test_a_place_that_was_away_is_not_blindness(traveller, clock):
+    traveller.canary.elsewhere = {"ext4": {"unlink"}}
+    assert watch(traveller, clock, 12) == []
+    traveller.canary.elsewhere = {}
+    assert watch(traveller, clock, 60) == [] and traveller.canary.moved == ["ext4"]
+
+
+def test_what_was_never_heard_there_is_not_missed_there(traveller, clock):
+    traveller.canary.elsewhere = {"xfs": {"unlink"}}
+    assert watch(traveller, clock, 60) == []
+
+
+def test_silence_at_home_is_enough(traveller, clock):
+    """Told once, for every type."""
+    watch(traveller, clock, 25)
+    traveller.canary.deaf = {"chmod", "unlink"}
+    (_, members, _), = watch(traveller, clock, 60)
+    assert members["reason"] == "hooks are silent: not seen: chmod, unlink"
+    assert traveller.canary.moved == []
+    traveller.canary.deaf = set()
+    assert [bool(members["until"]) for _, members, _ in watch(traveller, clock, 60)] == [True]
+
+
+def test_a_disk_that_hangs_is_told_and_no_silence(traveller, clock):
+    traveller.canary.elsewhere, traveller.canary.hanging = {"ext4": {"unlink"}}, "ext4"
+    (kind, members, _), = watch(traveller, clock, 60)
+    assert kind == "error" and "ext4" in members["message"]
+    assert traveller.silent == {}
+
+
+# --- other hooks, before it is blindness ---
+
+
+class Hooks:
+    """What the monitor has: so many candidates more, each a round in the making."""
+
+    def __init__(self, keeper, more):
+        self.keeper, self.more, self.asked, self.making = keeper, more, [], False
+        keeper.give_way = self.give_way
+
+    def give_way(self, operations):
+        self.asked.append(operations)
+        if not self.making:
+            self.making, self.more = self.more > 0, self.more - 1
+        return self.making
+
+    def serve(self):
+        self.making = False
+        self.keeper.hurry()
+
+
+def test_other_hooks_serve_before_it_is_blindness(keeper, clock):
+    """What was missed meanwhile has a beginning and an end, and one record."""
+    watch(keeper, clock, 12)                  # heard at 1010
+    keeper.canary.deaf, others = {"unlink"}, Hooks(keeper, 1)
+    assert watch(keeper, clock, 20) == [] and keeper.told is None
+    assert others.asked == [{"unlink"}, {"unlink"}]
+    keeper.canary.deaf = set()
+    others.serve()
+    (kind, members, _), = watch(keeper, clock, 3)
+    assert kind == "blind" and members["since"] == vigil.moment(1010)
+    assert members["until"] == vigil.moment(1033) and keeper.dark_from == 1010
+    assert watch(keeper, clock, 40) == [] and keeper.silent == {}
+
+
+def test_the_last_hook_that_stays_silent_is_blindness(keeper, clock):
+    watch(keeper, clock, 12)
+    keeper.canary.deaf, others = {"unlink"}, Hooks(keeper, 2)
+    watch(keeper, clock, 12)
+    others.serve()                            # the second is no better
+    assert watch(keeper, clock, 3) == []
+    others.serve()
+    (_, members, _), = watch(keeper, clock, 3)
+    assert members["until"] is None and members["since"] == vigil.moment(1010)
+    assert watch(keeper, clock, 40) == []
+
+
+def test_what_was_sung_to_those_before_says_nothing(keeper, clock):
+    watch(keeper, clock, 12)
+    keeper.canary.deaf, others = {"unlink"}, Hooks(keeper, 1)
+    watch(keeper, clock, 9)                   # judged at 1021, and asked for
+    clock.now += 9
+    assert keeper.turn() == [] and keeper.songs
+    keeper.canary.deaf = set()
+    others.serve()
+    assert not keeper.songs
+    assert [bool(members["until"]) for _, members, _ in watch(keeper, clock, 3)] == [True]
+
+
+def test_where_nothing_is_heard_the_hooks_are_not_at_fault(keeper, clock):
+    keeper.canary.deaf, others = {"unlink", "chmod"}, Hooks(keeper, 9)
+    assert [kind for kind, _, _ in watch(keeper, clock, 15)] == ["blind"] and others.asked == []
+
+
+def test_elsewhere_it_is_listened_to_until_it_is_heard(traveller, clock):
+    watch(traveller, clock, 25)
+    traveller.canary.elsewhere, others = {"ext4": {"unlink"}}, Hooks(traveller, 1)
+    assert watch(traveller, clock, 40) == [] and traveller.pending
+    traveller.canary.elsewhere = {}
+    others.serve()
+    (_, members, _), = watch(traveller, clock, 3)
+    assert members["until"] and "on ext4" in members["reason"]
+
+
+def test_what_ended_just_now_may_not_be_read_yet(keeper, clock):
+    keeper.canary.deaf, keeper.canary.slow = {"unlink"}, 0.9
+    assert watch(keeper, clock, 40) == []
+    keeper.canary.slow = 0.4
+    assert [kind for kind, _, _ in watch(keeper, clock, 15)] == ["blind"]
+
+
+def test_a_full_disk_is_refused_and_no_crash(travelling, monkeypatch):
+    """mmap of a file that stayed empty is a ValueError."""
+    def full(path):
+        raise OSError(28, "No space left on device")
+    acts = [act._replace(perform=full) if act.operation in ("modify", "truncate") else act
+            for act in song_module.ACTS]
+    monkeypatch.setattr(song_module, "ACTS", acts)
+    os.truncate(travelling.others["elsewhere"].path + "/a", 0)
+    songs = ended(travelling.sing())
+    assert songs["elsewhere"].refused["mmap"] and "chmod" in songs["elsewhere"].wanted
+
+
+def test_a_hash_without_room_is_no_place(travelling, monkeypatch):
+    def no_room(path):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(travelling.session, "watch_canary", no_room)
+    shutil.rmtree(travelling.others["elsewhere"].path)
+    assert set(ended(travelling.sing())) == {travelling.kind}
+    assert "No space" in travelling.absent["elsewhere"]
+
+
+def test_what_does_not_stand_is_not_put_in_a_larger_hash(travelling):
+    """Whose disk was unmounted, for one."""
+    shutil.rmtree(travelling.others["elsewhere"].path)
+    del travelling.session.watched[:]
+    travelling.insert_all()
+    assert {os.path.dirname(path) for path in travelling.session.watched} == {travelling.home.path}
+
+
+def test_coverage_of_what_is_silent():
+    """At home: anywhere; elsewhere: there."""
+    class Attached:
+        hooks, failed = list(hooks.HOOKS), {}
+    canary = Canary(None)
+    canary.kind, canary.songs = "tmpfs", {kind: Song(None) for kind in ("tmpfs", "ext4", "xfs")}
+    for sung in canary.songs.values():
+        sung.wanted, sung.heard = dict.fromkeys(hooks.OPERATIONS, {}), set(hooks.OPERATIONS)
+    cells = coverage.coverage(Attached, canary, sorted(canary.songs),
+                              {"tmpfs": {"chmod"}, "ext4": {"unlink"}})
+    dark = {(operation, kind) for operation, row in cells.items() for kind, cell in row.items()
+            if cell["state"] == "not_seen"}
+    assert dark == {("chmod", "tmpfs"), ("chmod", "ext4"), ("chmod", "xfs"), ("unlink", "ext4")}
+
+
+@pytest.fixture
+def travelling(tmp_path, monkeypatch):
+    """A canary that has a home and one place elsewhere, and no kernel."""
+    class Session:
+        watched = []
+
+        def scan_begin(self):
+            pass
+        scan_end = scan_begin
+
+        def watch_canary(self, path):
+            self.watched.append(os.fsdecode(path))
+
+        def canary(self):
+            return b""
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(places, "HOMES", (str(tmp_path),))
+    monkeypatch.setattr(places, "place", lambda *unused: str(tmp_path / "disk"))
+    canary = Canary(Session(), ["/etc"], ["elsewhere"], rounds=True)
+    canary.prove(lambda seconds: None, patience=0)
+    yield canary
+    canary.close()
+    assert os.listdir(str(tmp_path / "disk")) == []
+
+
+def ended(songs):
+    """Wait for the thread's."""
+    end = time.monotonic() + 20
+    while any(song.done is None for song in songs.values()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return songs
+
+
+def test_rounds_go_elsewhere_and_leave_no_descriptor(travelling):
+    songs = ended(travelling.sing())
+    assert set(songs) == {travelling.kind, "elsewhere"}
+    place = travelling.others["elsewhere"]
+    assert "rename" in songs["elsewhere"].wanted and place.descriptor is None
+    assert sorted(os.listdir(place.path)) == sorted(FURNITURE)
+    assert travelling.late() is None
+
+
+def test_a_place_that_was_removed_is_made_anew(travelling):
+    first = travelling.others["elsewhere"]
+    shutil.rmtree(first.path)
+    ended(travelling.sing())
+    second = travelling.others["elsewhere"]
+    assert second.path != first.path and second.path + "/a" in travelling.session.watched
+    travelling.move("elsewhere")
+    assert travelling.others["elsewhere"].path != second.path
+
+
+def test_somebody_elses_start_keeps_it_and_after_a_crash_it_goes(travelling):
+    branch, home = travelling.others["elsewhere"], travelling.home
+    places.sweep(os.path.dirname(branch.path))
+    assert os.path.isdir(branch.path)
+    os.close(home.descriptor)                 # as when the process is gone
+    home.descriptor = None
+    places.sweep(os.path.dirname(branch.path))
+    assert not os.path.exists(branch.path)
 
 
 def test_hears_only_json_of_its_own(tmp_path):

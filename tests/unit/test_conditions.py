@@ -123,7 +123,7 @@ def test_facts_there_and_back():
 class Found:
     """What an examination found."""
 
-    findings, coverage = [Finding(OK, "kernel", "5.5")], {}
+    findings, coverage, trial = [Finding(OK, "kernel", "5.5")], {}, None
 
 
 def test_bundle(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from fim.errors import PolicyError, UsageError
 from fim.guard import Guard, exclude_patterns
 from fim.spots import Spots
-from fim.judged import Judged
+from fim.judged import Judged, text_of
 from fim.maintenance import begin, end
 from streams import ATTACKS, lines_of
 
@@ -85,9 +85,14 @@ def test_alerts(guard):
 def test_maintenance_marks_them(guard, tmp_path):
     begin(str(tmp_path), 600, "CHG-1")
     outcomes = guard.turn(lines_of(ATTACKS)) + guard.finish()
-    assert {members["held"] for kind, members in outcomes if kind == "alert"} == {"maintenance"}
+    (alert,) = [members for kind, members in outcomes if kind == "alert"]
+    assert alert["held"] == "maintenance"
     end(str(tmp_path))
-    assert wait_for(guard, "maintenance", state="end")["held"] == {"rule": 1}
+    said = wait_for(guard, "maintenance", state="end")
+    assert said["held"] == {"rule": 1} and said["not_listed"] == 0
+    assert said["alerts"] == [{key: alert[key] for key in ("rule", "path", "events")}]
+    assert text_of("maintenance", said).endswith("CHG-1; held: rule of /etc/passwd (records %s)"
+                                                 % ",".join(map(str, alert["events"])))
 
 
 def test_a_changed_file_is_loaded(guard, policy, monkeypatch):
@@ -138,6 +143,21 @@ class Lines:
 
     def extend(self, paths, excludes):
         self.extended.append((paths, excludes))
+
+
+@pytest.mark.parametrize("digests", [False, True])
+def test_who_takes_digests_waits_for_them(policy, digests):
+    policy.write_text(SOURCE.replace('"/etc", ', '"/etc", content="sha256", '))
+    guard = Guard([str(policy)], digests=digests)
+    guard.worker.live = False  # the stream is old
+    try:
+        outcomes = guard.worker.judge(lines_of(ATTACKS))
+        assert [kind for kind, _ in outcomes].count("alert") == (0 if digests else 1)
+        ((kind, alert),) = [outcome for outcome in outcomes + guard.finish()
+                            if outcome[0] == "alert"]
+        assert alert["path"] == "/etc/passwd" and "hash" not in alert
+    finally:
+        guard.close()
 
 
 @pytest.mark.parametrize("text", [False, True])

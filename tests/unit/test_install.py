@@ -62,8 +62,9 @@ def expected(python_dir, units):
         "/usr/bin/fim", "/etc/fim/environment", "/usr/share/bash-completion/completions/fim",
         "/usr/share/man/man1/fim.1", "/usr/share/man/man5/fim-records.5",
         "/usr/share/man/man8/fim.8", "/usr/share/man/man5/fim-policy.5"} | {
-        "/usr/share/fim/collect/" + name
-        for name in os.listdir(os.path.join(ROOT, "fim", "dist", "collect"))}
+        "/usr/share/fim/" + os.path.relpath(path, os.path.join(ROOT, "fim", "dist"))
+        for part in ("collect", "policies")
+        for path in glob.glob(os.path.join(ROOT, "fim", "dist", part, "*.*"))}
 
 
 def test_what_is_installed(tree):
@@ -126,6 +127,20 @@ def test_kernel_programs_are_the_packages_own(tree):
     os.rename(place + "rename.c", place + "../rename.c")
     assert "rename.c: not as the package has it" in source_of(tree)[1]
     os.rename(place + "../rename.c", place + "rename.c")
+
+
+@pytest.mark.parametrize("list_of_digests", [None, "", "rename.c\n", "\xff\n"])
+def test_no_list_of_digests_is_no_way_around_it(tree, list_of_digests):
+    """Removed, emptied or not one: nothing is compiled."""
+    path = tree + PYTHON_DIR + "/fim/bpf_c/SHA256SUMS"
+    os.rename(path, tree + "/kept")
+    if list_of_digests is not None:
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(list_of_digests)
+    status, said = source_of(tree)
+    os.rename(tree + "/kept", path)
+    assert status == 1 and said.count("\n") == 1 and "install fim again" in said
+    assert source_of(tree) == (0, "")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="others' files are no danger to who is not root")
@@ -202,6 +217,10 @@ def test_manual_pages(tree):
     for kind in list(OTHERS) + ["event"]:
         assert re.search("(?m)^%s$" % kind.upper(), pages["fim-records.5"]), kind
     assert "path_complete" in pages["fim-records.5"] and "process.auid" in pages["fim-records.5"]
+    for page in ("fim.1", "fim.8"):
+        assert "fim-policy(5)" in pages[page] and "fim-records(5)" in pages[page]
+    for part in ("collect", "policies"):
+        assert "/usr/share/fim/" + part in pages["fim.8"]
     assert "syslog:tcp://" in pages["fim.8"] and "maxMessageSize" in pages["fim.8"]
 
 

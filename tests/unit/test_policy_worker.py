@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rules that raise, loop, fork, exit, print, sleep and fill the memory: the worker goes on, judges
 everything else, and says what it did not."""
+import json
 import os
 import re
 import time
@@ -10,7 +11,8 @@ import pytest
 from fim import policy_file
 from fim.errors import PolicyError
 from fim.worker import Worker
-from streams import ATTACKS, DAY, lines_of
+from streams import ATTACKS, DAY, content_of, lines_of
+from misdeeds import MISDEEDS  # streams has made it known
 
 PATIENCE = 8.0
 HEAD = """
@@ -26,32 +28,6 @@ def every(change):
 def bad(change):
     "Does what it must not."
 """
-# body of the rule: what is said of it
-MISDEEDS = {
-    "raises": ("    raise KeyError('x')", "KeyError: 'x'"),
-    "asserts": ("    assert change is None", "AssertionError"),
-    "loops": ("    while True:\n        pass", "too long"),
-    "loops and catches": ("    while True:\n        try:\n            while True:\n"
-                          "                pass\n        except BaseException:\n"
-                          "            pass", "longer than"),
-    "sleeps": ("    time.sleep(3600)", "longer than"),
-    "forks": ("    os.fork()", "Error"),
-    "exits": ("    raise SystemExit(0)", "SystemExit"),
-    "leaves": ("    os._exit(7)", "status 7"),
-    "kills itself": ("    os.kill(os.getpid(), 9)", "signal 9"),
-    "prints": ("    print('hello')", "printed: hello"),
-    "fills the memory": ("    return len('x' * (1 << 33))", "MemoryError"),
-    # bytes(n) is not touched, so that this takes no time, which has a limit too.
-    "fills it slowly": ("    kept = []\n    while True:\n        kept.append(bytes(1 << 20))",
-                        "MemoryError"),
-    "recurses": ("    return bad(change)", "RecursionError"),
-    "writes a file": ("    open('/etc/art', 'w')", "Permission"),
-    "goes out": ("    socket.create_connection(('127.0.0.1', 9), 1)", "Error"),
-    "signals its parent": ("    os.kill(os.getppid(), 9)", "PermissionError"),
-    "talks nonsense": ("    for number in range(3, 20):\n        try:\n"
-                       "            os.write(number, b'nonsense\\n')\n"
-                       "        except OSError:\n            pass", "nonsense"),
-}
 AS_ROOT = {"writes a file", "signals its parent", "forks"}
 
 
@@ -128,8 +104,8 @@ def test_no_privileges(tmp_path):
 class Silent:
     """A process that is told what it says."""
 
-    def __init__(self, *unused):
-        del unused
+    def __init__(self, *unused, digests=False):
+        del unused, digests
 
     def load(self):
         return []
@@ -247,17 +223,32 @@ def test_loaded_again_under_load(tmp_path, expected):
     assert not [members for kind, members in outcomes if kind == "error"]
 
 
-def test_loaded_again_in_the_middle_of_a_change(tmp_path):
+def with_digests(lines):
+    """Each close is read, five records later."""
+    found, late = [], {}
+    for number, line in enumerate(lines):
+        found += [line] + late.pop(number, [])
+        event = json.loads(line.decode())
+        if event.get("op") == "close":
+            record = content_of(event, "a" * 64, "%064x" % number)
+            late[number + 5] = [json.dumps(record).encode() + b"\n"]
+    return found
+
+
+@pytest.mark.parametrize("digests", [False, True])
+def test_loaded_again_in_the_middle_of_a_change(tmp_path, digests):
     """After every fourth record: what is judged again is seen whole or not at all. useradd makes
     a dozen files within a second."""
     lines = lines_of(DAY).splitlines(True)[:100]
     source = HEAD + "    return None\n"
-    worker = Worker(written(tmp_path, source), PATIENCE, live=False)
+    if digests:
+        lines, source = with_digests(lines), source.replace('"/etc"', '"/etc", content="sha256"')
+    worker = Worker(written(tmp_path, source), PATIENCE, live=False, digests=digests)
     try:
         plain = worker.judge(b"".join(lines)) + worker.finish()
     finally:
         worker.close()
-    worker = Worker(written(tmp_path, source), PATIENCE, live=False)
+    worker = Worker(written(tmp_path, source), PATIENCE, live=False, digests=digests)
     outcomes = []
     try:
         for at in range(0, len(lines), 4):
@@ -272,6 +263,8 @@ def test_loaded_again_in_the_middle_of_a_change(tmp_path):
     told = [sorted(key(members) for kind, members in said if kind == "alert")
             for said in (plain, outcomes)]
     assert len(told[0]) >= 8 and told[1] == told[0]
+    hashed = [members for kind, members in outcomes if kind == "alert" and "hash" in members]
+    assert bool(hashed) is digests
 
 
 def test_too_slow_is_said(tmp_path, monkeypatch):

@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`fim run -c`, where it sees nothing."""
+"""`fim run -c`, where it sees nothing; and what its comparison with the baseline finds."""
 import argparse
+import json
+import os
+import shutil
 import signal
+import types
 
+import jsonschema
+
+from core_build import ROOT
 from fim import policy_file
 from fim.cli_policy import guarded
-from test_run import Run, eventually, fim
+from fim.daemon import Daemon
+from fim.guard import Guard
+from fim.judged import Judged
+from fim.service import Service
+from test_run import KPROBES, Run, eventually, fim
+
+RULE = """
+watch = policy.watch(%r, content="sha256")
+@policy.rule(watch, on={"content", "gone"})
+def rule(change):
+    return "%%s: %%s" %% (change.record.kind, change.path)
+"""
 
 
 def policy(directory, text):
@@ -61,3 +79,111 @@ def test_policies_while_blind(tmp_path):
         daemon.process.send_signal(signal.SIGHUP)
         eventually(lambda: daemon.has("heartbeat", 3))
         daemon.stop()
+
+
+def test_what_is_found_is_judged(tmp_path):
+    """By a comparison with the baseline, blind as fim is."""
+    watched, state = tmp_path / "watched", str(tmp_path / "state")
+    watched.mkdir()
+    (watched / "file").write_text("as it was")
+    (watched / "gone").write_text("")
+    os.mkdir(state, 0o700)
+    assert fim("init", str(watched), "--state", state)[0] == 0
+    (watched / "file").write_text("as it is")
+    (watched / "gone").unlink()
+    path = policy(tmp_path, RULE % str(watched))
+    if os.geteuid() == 0 and os.path.exists(KPROBES):
+        for name in (state, state + "/fim.db", path):
+            shutil.chown(name, 65534, 65534)
+    with Run(tmp_path, "-c", path, "--check-hours", "0.0001") as run:
+        eventually(lambda: run.has("alert", 2))
+        run.stop()
+    records = run.records()
+    alerts = [record for record in records if record["kind"] == "alert"][:2]
+    assert {(alert["message"], alert["effect"]) for alert in alerts} == {
+        ("finding: %s" % (watched / "file"), "content"), ("finding: %s" % (watched / "gone"), "gone")}
+    with open(os.path.join(ROOT, "fim", "dist", "record.schema.json"), encoding="utf-8") as file:
+        validator = jsonschema.Draft7Validator(json.load(file))
+    findings = {(record["stream"], record["seq"]): record
+                for record in records if record["kind"] == "finding"}
+    for alert in alerts:
+        validator.validate(alert)
+        finding = findings[alert["events_stream"], alert["events"][0]]
+        assert alert["stream"] != alert["events_stream"] and len(alert["events"]) == 1
+        assert (alert["check"], alert["path"], alert["changed"]) == (
+            finding["check"], finding["path"], finding["changed"])
+
+
+def line_of(kind, path, **members):
+    """A record by the number 7."""
+    return json.dumps(dict(kind=kind, path=path, seq=7, stream="c" * 32, state="missing", file={},
+                           time="2026-11-23T04:54:31.000000000Z", **members)).encode() + b"\n"
+
+
+def test_what_was_found_waits_for_no_other_comparison():
+    """While nothing is seen somebody has to ask what the rules said."""
+    asked = []
+    daemon = types.SimpleNamespace(retry=0.3, stop=types.SimpleNamespace(reason=None),
+                                   turn=lambda: None, judge=lambda: asked.append(1))
+    Daemon.wait(daemon)
+    assert asked
+
+
+class Seeing:
+    """A monitor, of which nothing is asked but to write; and everything else that a daemon has."""
+
+    def __init__(self):
+        self.spots = types.SimpleNamespace(keep=lambda plans: None)
+        self.told, self.put = [], []
+        self.sinks = []
+
+    def emit(self, kind, members, message):
+        self.told.append((kind, members, message))
+
+    def extend(self, paths, excludes):
+        pass
+
+    def spooled(self, source, lines):
+        self.put.append((source, lines))
+
+
+def test_what_is_found_while_it_sees(tmp_path):
+    """Goes to the journal as it is, and what is said of it into the monitor's stream."""
+    there = Seeing()
+    guard = Guard([policy(tmp_path, RULE % "/etc")])
+    spool = types.SimpleNamespace(put=there.spooled)
+    lines = [line_of("finding", "/etc/x", check="3"), b""]
+    comparison = types.SimpleNamespace(turn=lambda put: put(lines.pop(0)) if lines else None)
+    daemon = Daemon(None, (), spool, None, None, comparison, Service({}),
+                    types.SimpleNamespace(reason=None), None, guard=guard)
+    daemon.monitor, daemon.judged = there, Judged(there, guard, there.put.append, False)
+    try:
+        finding = lines[0]
+        daemon.compare()
+        daemon.compare()
+        eventually(lambda: daemon.judge() or len(there.told) > 1)
+    finally:
+        daemon.pulse.close()
+        guard.close()
+    assert there.put == [(comparison, finding), (comparison, b"")]
+    (_, _, _), (kind, alert, said) = there.told
+    assert (kind, alert["events"], alert["events_stream"]) == ("alert", [7], "c" * 32)
+    assert said.startswith("ALERT medium rule: finding: /etc/x  (gone of /etc/x, records 7 of check 3)")
+
+
+def test_what_is_not_judged_is_named(tmp_path):
+    """A comparison has numbers of its own: a rule is not spared a record for a finding's sake."""
+    source = RULE % "/etc" + "    import os\n    os._exit(7)\n"
+    source = source.replace("    return", "    if change.path == '/etc/y':\n        return")
+    guard = Guard([policy(tmp_path, source)])
+    try:
+        outcomes = guard.turn(line_of("finding", "/etc/x", check="3"), "the comparison")
+        outcomes += guard.turn(line_of("reconcile", "/etc/y")) + guard.finish()
+    finally:
+        guard.close()
+    errors = [members["message"] for kind, members in outcomes if kind == "error"]
+    assert errors[0] == (
+        "the process of the policies ended with status 7 at record 7 of check 3: killed; records 7 "
+        "to 7 of the comparison, records 7 to 7 are judged again")
+    (alert,) = [members for kind, members in outcomes if kind == "alert"]
+    assert alert["path"] == "/etc/y" and "events_stream" not in alert

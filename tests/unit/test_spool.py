@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -37,6 +38,7 @@ def line(number, size=50):
 
 def test_lines_come_as_they_went(tmp_path):
     queue = Spool(str(tmp_path), 1 << 20)
+    assert queue.dropped_at is None
     expected = []
     for turn in range(40):
         lines = [line(turn * 10 + i, random.randrange(4, 200)) for i in range(random.randrange(1, 9))]
@@ -72,6 +74,7 @@ def test_it_goes_on_after_a_kill(tmp_path):
     again.close()
     third = Spool(str(tmp_path), 1 << 20)
     assert third.oldest() == Place(32, 0)
+    assert third.id == again.id == queue.id and len(queue.id) == 16
     third.close()
 
 
@@ -81,6 +84,7 @@ def test_the_oldest_go_first_and_are_counted(tmp_path):
     for number in range(1, 301):
         queue.append(line(number))
     assert queue.bytes() <= 5000 + 1000 and queue.dropped > 150
+    assert 0 <= time.time() - queue.dropped_at < 60
     found, _ = drain(queue, place)
     assert [number for number, _ in found] == list(range(queue.dropped + 1, 301))
     assert all(text.startswith(b"%d:" % number) for number, text in found)
@@ -144,6 +148,20 @@ def test_one_process_at_a_time(tmp_path):
                           stderr=subprocess.PIPE)
     assert b"another fim" in done.stderr
     queue.close()
+
+
+def test_another_one_has_another_id(tmp_path):
+    """There as long as one of its files is; what else lies there is none of them."""
+    first = Spool(str(tmp_path), 1 << 20)
+    first.append(line(1))
+    first.close()
+    for name in ("00000000000000000009.json", "status.json"):
+        (tmp_path / name).write_bytes(b"x")
+    for path in tmp_path.glob("*-*.json"):
+        path.unlink()
+    second = Spool(str(tmp_path), 1 << 20)
+    assert second.number == 1 and second.id != first.id
+    second.close()
 
 
 def test_it_is_for_nobody_else(tmp_path):

@@ -59,6 +59,19 @@ def outcomes(transactions):
     return found
 
 
+def test_a_finding_says_what_its_package_has(transactions):
+    """No transaction goes on; what it does not explain is an alert at once."""
+    has = {"package": {"name": "p", "state": "content_matches"}}
+    wrong = [alert("/x", "content", "owner", **has), alert("/x", "content", package={
+        "name": "p", "state": "differs"}), alert("/x", "content")]
+    assert [transactions.take(one) for one in wrong] == [[("alert", one)] for one in wrong]
+    assert transactions.turn() == []
+    assert [transactions.take(alert("/x", "content", "times", **has)) for _ in "12"] == [[], []]
+    assert transactions.turn() == [("withheld", {"reason": "found as its package has it",
+                                                 "count": 2})]
+    assert transactions.turn() == transactions.finish() == []
+
+
 @pytest.mark.skipif(test_packages.NO_DPKG, reason="no dpkg here, or not root")
 def test_what_the_package_has_is_no_alert(tmp_path, monkeypatch, lock, transactions):
     top = str(tmp_path / "top")
@@ -128,9 +141,33 @@ def test_maintenance(tmp_path):
     end(state)
     (kind, said), = watched.turn()
     assert (said["state"], said["held"]) == ("end", {"binaries": 2})
+    assert said["alerts"] == [{"rule": "binaries", "path": "/etc/x", "events": [1]}] * 2
+    assert said["not_listed"] == 0
     assert watched.mark(one) == one
     with pytest.raises(UsageError):
         end(state)
+
+
+def test_maintenance_lists_what_there_is_room_for(tmp_path):
+    """Each is counted, and the record can be sent. What the next one holds is its own."""
+    watched = Maintenance(str(tmp_path))
+    begin(str(tmp_path), 3600, "CHG-1")
+    watched.turn()
+    for number in range(5000):
+        watched.mark(alert("/etc/%d" % number, "content", events=list(range(1, 100))))
+    end(str(tmp_path))
+    (_, said), = watched.turn()
+    listed = said["alerts"]
+    assert said["held"] == {"binaries": 5000} and said["not_listed"] == 5000 - len(listed)
+    assert [one["path"] for one in listed] == ["/etc/%d" % number for number in range(len(listed))]
+    assert len(listed) > 100 and len(json.dumps(said)) < 40000
+    assert all(one["events"] == list(range(1, 17)) for one in listed)
+    begin(str(tmp_path), 3600, "CHG-2")
+    end(str(tmp_path))
+    assert watched.turn() == []
+    begin(str(tmp_path), 3600, "CHG-3")
+    (_, said), = watched.turn()
+    assert (said["held"], said["alerts"], said["not_listed"]) == ({}, [], 0)
 
 
 def test_maintenance_is_over_by_itself(tmp_path):

@@ -3,6 +3,7 @@
  * reconcile_driver.c - a session on maps of its own, whose hooks are the test: a
  * frame is a verb and its text; the answer is the lines that came of it.
  */
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,7 +16,8 @@
 #include "json.h"
 #include "session_parts.h"
 
-#define ENTRIES 10000
+#define ENTRIES 100000
+#define STRANGERS 60000
 
 static int map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries)
 {
@@ -79,6 +81,16 @@ static void put_all(struct session *session, struct buffer *out)
 	}
 }
 
+/* Keys that no name leads to, stamped now: more than a slice can read. */
+static void put_strangers(struct session *session)
+{
+	struct fim_watched value = {.stamp = tap_now()};
+	struct fim_id id = {.dev = 1};
+
+	for (id.ino = 1; id.ino <= STRANGERS; id.ino++)
+		bpf_map_update(session->taps[0]->maps.watched, &id, &value);
+}
+
 static int pump(struct session *session)
 {
 	int error = session_pump(session, 5, false);
@@ -94,17 +106,47 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	struct fim_id id;
 	uint64_t since;
 	uint32_t cursor = 0;
+	uint64_t altered;
+	bool over;
+	int own, error;
 
 	switch (verb) {
 	case 'w':
 		return session_scan_begin(session) || session_watch(session, text.data) ||
 		       session_scan_end(session);
+	case 'O': /* this file, or what is in this directory, is ours */
+		own = open(text.data, O_PATH | O_CLOEXEC);
+		error = session_scan_begin(session) || session_own(session, own) ||
+			session_scan_end(session);
+		close(own);
+		return error;
 	case 's':
 		stamp(session, text.data);
 		return 0;
 	case 'd': /* the inode is gone */
 		memcpy(&id, text.data, sizeof(id));
 		bpf_map_delete(session->taps[0]->maps.watched, &id);
+		return 0;
+	case 'm':
+		put_strangers(session);
+		return 0;
+	case 'y': /* whether keys are being read */
+		json_bool(out, reconcile_reads_keys(session));
+		return 0;
+	case 'x': /* the key looked at last is removed by the kernel */
+		bpf_map_delete(session->taps[0]->maps.watched, &session->reconcile->key);
+		return 0;
+	case 'K': /* [how many keys are gone, whether that were all] */
+		altered = session_check_keys(session, ENTRIES, &over);
+		buffer_format(out, "[%llu, %s]\n", (unsigned long long)altered,
+			      over ? "true" : "false");
+		return 0;
+	case 'W': /* everything is to be compared */
+		session_emit(session, "blind", bytes_of(NULL, 0), bytes_of(NULL, 0));
+		reconcile_whole(session, session->stream.seq, 0);
+		return 0;
+	case 'X': /* or by us */
+		apply_drop_key(session, &session->reconcile->key);
 		return 0;
 	case 'k':
 		id = id_of(text.data);

@@ -1,0 +1,96 @@
+"""What a journal said of each name since it stood at a link: after a crash, whoever follows it
+believes more than was kept of it (fim/observed.py)."""
+
+import base64
+import json
+
+from fim.chain import parse_link
+from fim.facts import mode_of, nanoseconds_of
+from fim.verify import BAD_FILE, batches
+
+__all__ = ["NOTHING", "last_words", "lines_since"]
+
+NOTHING = ()  # the name is gone
+# Of a mount point or a device: no name comes, goes or changes by them.
+OTHER = ("mount", "umount", "open")
+GONE = ("unlink", "rmdir")
+HARMED = (ValueError, KeyError, TypeError, RecursionError)
+
+
+def lines_since(segments, link):
+    """Records behind that link, oldest first, as bytes; ValueError where a segment is harmed."""
+    found = []
+    for number in reversed(segments.numbers()):
+        try:
+            with segments.reader(number) as file:
+                parts = [(lines, parse_link(chain).link) for lines, chain in batches(file) if chain]
+        except BAD_FILE as error:
+            raise ValueError("%s: %s" % (segments.name(number), error))
+        found[:0] = [lines for lines, at in parts if at > link]
+        if parts and parts[0][1] <= link:
+            break
+    return b"".join(found).splitlines()
+
+
+def name_in(record, member):
+    """Bytes, None where it has none."""
+    if member + "_b64" in record:
+        return base64.b64decode(record[member + "_b64"])
+    return record[member].encode("utf-8") if record.get(member) else None
+
+
+def numbers_of(file):
+    """Arguments of _core.Session.told() behind the path; what is not known is 0."""
+    return (mode_of(file["type"], file["mode"]),) + tuple(
+        file.get(word) or 0 for word in ("uid", "gid", "size", "nlink")) + tuple(
+            nanoseconds_of(file[word]) if file.get(word) else 0 for word in ("mtime", "ctime"))
+
+
+def of_event(record):
+    """(path, NOTHING or numbers) of each name that it is about."""
+    if (record["op"] in OTHER or record["result"] != "success" or not record["file"]
+            or not record["path_complete"]):
+        return
+    if record["op"] == "rename" and not record["exchange"]:
+        yield name_in(record, "old_path"), NOTHING
+    gone = record["op"] in GONE or record["deleted"]
+    yield name_in(record, "path"), NOTHING if gone else numbers_of(record["file"])
+
+
+def of_state(record):
+    """Of a name that was found, or found missing."""
+    yield name_in(record, "path"), numbers_of(record["file"]) if record["file"] else NOTHING
+
+
+TELLS = {"event": of_event, "reconcile": of_state, "found": of_state}
+
+
+def move(words, old, new):
+    """What is said of names in a directory goes with it."""
+    below = old + b"/"
+    for path in [path for path in words if path.startswith(below)]:
+        words[new + path[len(old):]] = words.pop(path)
+
+
+def take(words, record):
+    """The last word of each name, so far."""
+    if record.get("op") == "rename" and record["file"] and record["file"]["type"] == "directory":
+        old, new = name_in(record, "old_path"), name_in(record, "path")
+        if old and new:
+            move(words, old, new)
+    for path, word in TELLS[record["kind"]](record):
+        if path:
+            words[path] = word
+
+
+def last_words(lines):
+    """{path: NOTHING or numbers} of records, as bytes; a line that is none is passed over."""
+    words = {}
+    for line in lines:
+        try:
+            record = json.loads(line.decode("utf-8"))
+            if record["kind"] in TELLS:
+                take(words, record)
+        except HARMED:
+            continue
+    return words

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whoever may use bpf(2) takes inodes out of the kernel's hash: that is noticed, and mended."""
+import os
+import struct
+import time
+
+import pytest
+
+from drilled_tree import fill, ids, walk
+
+SETTLED = 0.012  # seconds after which a record is applied
+
+
+def take_out(tree, *paths):
+    """Their keys."""
+    for path in paths:
+        st = ids(os.lstat(path))
+        tree.ask("d", struct.pack("=QII", st["ino"], st["dev"], 0))
+
+
+def looks(tree, times=2):
+    """What each of so many looks gives, apart."""
+    found = []
+    for _ in range(times):
+        found += tree.ask("K")
+        time.sleep(SETTLED)
+        tree.ask("p")
+    return found
+
+
+def test_nothing_is_missing(tree):
+    fill(tree)
+    tree.create(tree.root + "/new")
+    tree.rename(tree.root + "/b", tree.root + "/d")
+    tree.unlink(tree.root + "/d/c/one")
+    assert looks(tree, 3) == [[0, True]] * 3
+
+
+def test_what_was_taken_out(tree):
+    fill(tree)
+    take_out(tree, tree.root + "/a", tree.root + "/b/one")
+    assert looks(tree, 3) == [[0, True], [2, True], [2, True]]
+
+
+def test_what_was_removed_is_not(tree):
+    """Its key goes with it, before its record comes: or that was lost."""
+    fill(tree)
+    tree.told = False
+    tree.unlink(tree.root + "/a/one")
+    assert looks(tree) == [[0, True]] * 2
+
+
+def test_it_is_compared_and_watched_again(tree):
+    """Keys before contents: also what was made where nothing told of it."""
+    fill(tree)
+    taken = [tree.root, tree.root + "/a", tree.root + "/a/one"]
+    take_out(tree, *taken)
+    os.close(os.open(tree.root + "/a/made", os.O_CREAT | os.O_WRONLY))
+    os.chmod(tree.root + "/a/one", 0o600)
+    records = tree.ask("W") + tree.ask("p")
+    found = {(record["path"][len(tree.root):], record["state"]) for record in records
+             if record["kind"] == "reconcile"}
+    assert found >= {("/a/made", "new"), ("/a/one", "changed")}
+    assert all(tree.ask("k", path) == [True] for path in taken + [tree.root + "/a/made"])
+    assert tree.known() == walk(tree.root)
+    assert looks(tree) == [[0, True]] * 2
+
+
+@pytest.mark.parametrize("meanwhile", ("g", "r"))
+def test_while_it_compares_it_does_not_look(tree, meanwhile):
+    """Nor counts what it does not know yet."""
+    fill(tree)
+    take_out(tree, tree.root + "/a/one")
+    tree.ask("K")
+    if meanwhile == "g":
+        tree.ask("g", struct.pack("=Q", 0))
+        assert tree.ask("K") == [[0, False]]
+    else:
+        tree.told = True
+        os.unlink(tree.root + "/a/one")
+        assert tree.ask("K") == [[0, True]]

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The daemon's turns, with a monitor that only says what it is told to: no kernel."""
+import json
+import time
+
+import pytest
+
+import journals
+from fim.daemon import Daemon
+from fim.journal import Journal, Limits
+from fim.segments import Segments
+from fim.spool import Spool
+from fim.verify import Verifier, anchors
+
+PATIENCE = 30.0
+WELL = {"chmod": {"ext4": {"state": "covered", "hook": "h", "why": None}}}
+
+
+class Anything:
+    """Whatever is asked of it does nothing."""
+
+    def __getattr__(self, name):
+        return lambda *arguments, **more: None
+
+
+class Monitor(Anything):
+    """Sees everything at once; pump() is each of `acts`, with what it returns, then the end."""
+
+    def __init__(self, daemon, coverage=WELL, acts=()):
+        self.session, self.ready, self.roots, self.blind = Anything(), True, [], None
+        self.coverage, self.acts, self.daemon = coverage, list(acts), daemon
+        self.emitted = []
+
+    def counts(self):
+        return {}
+
+    def take(self):
+        return b""
+
+    def pump(self, milliseconds):
+        if self.acts:
+            return self.acts.pop(0)()
+        self.daemon.stop.reason = "SIGTERM"
+        return b""
+
+    def emit(self, kind, members, message):
+        self.emitted.append((kind, members))
+
+    def close(self, reason, judge):
+        return b""
+
+    def of(self, kind):
+        return [members for name, members in self.emitted if name == kind]
+
+
+class Stop:
+    reason = None
+
+
+class Service(Anything):
+    patience = None
+
+
+class Comparison(Anything):
+    failing = None
+
+    def turn(self, put):
+        return None
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """A journal that is written by its thread."""
+    path = str(tmp_path / "journal")
+    spool = Spool(lambda: Journal(Segments(path, make=True), journals.MACHINE,
+                                  Limits(segment_bytes=4096)))
+    spool.start()
+    yield spool
+    spool.close(PATIENCE)
+
+
+@pytest.fixture
+def daemon(spool):
+    return Daemon(None, (), spool, Anything(), Anything(), Comparison(), Service(), Stop(),
+                  lambda: None, heartbeat=3600, retry=0)
+
+
+def seeing(daemon, coverage=WELL, acts=()):
+    """Start, see for some turns, stop: the monitor, which has what it told."""
+    monitor = Monitor(daemon, coverage, acts)
+    daemon.make = lambda reason: monitor
+    daemon.stop.reason = None
+    daemon.see()
+    return monitor
+
+
+LACKING = {"chmod": {"ext4": {"state": "not_seen", "hook": None, "why": "silent"},
+                     "xfs": {"state": "covered", "hook": "h", "why": None}},
+           "chown": {"ext4": {"state": "not_seen", "hook": None, "why": "silent"}},
+           "write": {"overlay": {"state": "degraded", "hook": "h", "why": "no copies"}}}
+
+
+def test_what_is_not_seen_is_said_once(daemon, capsys):
+    """By each start that sees otherwise than the one before."""
+    for _ in range(2):
+        seeing(daemon, LACKING)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["fim: not seen on ext4: chmod, chown: silent",
+                    "fim: degraded on overlay: write: no copies"]
+    seeing(daemon, WELL)
+    seeing(daemon, LACKING)
+    assert capsys.readouterr().err.splitlines() == said
+
+
+def until_segment(spool, number):
+    """Wait for the journal's thread."""
+    end = time.monotonic() + PATIENCE
+    while spool.journal is None or spool.journal.number < number:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return b""
+
+
+def test_a_new_segment_is_told_of_at_once(daemon, spool):
+    """By where the one before has ended, long before the next heartbeat is due."""
+    first, second = journals.records(1, 20), journals.records(21, 3)
+    monitor = seeing(daemon, acts=(
+        lambda: until_segment(spool, 1), lambda: b"", lambda: first,
+        lambda: until_segment(spool, 2), lambda: b"", lambda: second, lambda: b"", lambda: b""))
+    beats = [members["head"] for members in monitor.of("heartbeat")]
+    assert [head["segment"] for head in beats if head] == [1, 2]
+    last = beats[-1]
+    assert (last["stream"], last["seq"], last["journal"]) == (journals.STREAM, 20, spool.journal.id)
+    assert spool.close(PATIENCE)
+    kept = [json.dumps({"kind": "heartbeat", "host": {"machine_id": journals.MACHINE},
+                        "head": head}) for head in beats if head]
+    assert list(Verifier(spool.journal.segments, anchors(kept)).run()) == []
