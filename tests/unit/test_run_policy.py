@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import types
@@ -182,8 +183,8 @@ def test_what_is_not_judged_is_named(tmp_path):
     finally:
         guard.close()
     errors = [members["message"] for kind, members in outcomes if kind == "error"]
-    assert errors[0] == (
+    assert re.match(  # the second had been handed over by then, or not
         "the process of the policies ended with status 7 at record 7 of check 3: killed; records 7 "
-        "to 7 of the comparison, records 7 to 7 are judged again")
+        "to 7 of the comparison(, records 7 to 7)? are judged again$", errors[0])
     (alert,) = [members for kind, members in outcomes if kind == "alert"]
     assert alert["path"] == "/etc/y" and "events_stream" not in alert
