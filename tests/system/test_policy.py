@@ -77,9 +77,11 @@ def test_a_day(host):
     host.records()
     undone = [command for command in attacks.DAY if attacks.shell(command).returncode]
     records = host.records(EVIDENCE)
-    alerts = summary(of_kind(records, "alert"))
-    print("a day: %s" % alerts)
-    assert undone == [] and len(alerts) <= 3, alerts
+    alerts = of_kind(records, "alert")
+    print("a day: %s" % summary(alerts))
+    # A file made and removed within a second is one alert; emulated, it may take longer.
+    told = {(alert["rule"], alert["path"]) for alert in alerts}
+    assert undone == [] and len(told) <= 3, summary(alerts)
     assert "fim-site" in [name for record in of_kind(records, "transaction")
                           for name in record["packages"]]
 
