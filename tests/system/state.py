@@ -9,8 +9,8 @@ BEFORE_DATA = ("modify", "mmap")  # what the content is like is told by the clos
 
 def time_text(ns):
     """As records have it."""
-    moment = datetime.datetime.utcfromtimestamp(ns // 10**9)
-    return moment.isoformat() + ".%09dZ" % (ns % 10**9)
+    moment = datetime.datetime.fromtimestamp(ns // 10**9, datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + ".%09dZ" % (ns % 10**9)
 
 
 def facts_of_stat(st):
