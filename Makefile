@@ -105,7 +105,8 @@ test-matrix: ## the same on each of SUITES
 	$(Q)$(MAKE) -k $(addprefix test-on-,$(SUITES))
 
 test-kernels: packages-test build build/packages ## what is seen on Debian 11's and 13's kernel and user space, 8 CPUs, side by side
-	$(Q)$(MAKE) -k -j2 -O GUESTS=1 CPUS=8 TESTS="$(SEEN)" test-on-bullseye test-on-trixie
+	$(Q)$(MAKE) -k -j2 -O GUESTS=1 CPUS=8 TESTS="$(or $(filter-out tests/system,$(TESTS)),$(SEEN))" \
+		test-on-bullseye test-on-trixie
 
 coverage: packages-test build ## operation x way x file system: the table, and build/coverage.json
 	$(Q)$(MAKE) -s -C tests/system/workloads
