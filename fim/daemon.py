@@ -168,17 +168,26 @@ class Daemon:
         """Compare what is there with what was known when we saw last."""
         if not self.dark:
             return
-        self.emit("blind", self.dark_members(now_text()),
-                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        until, since, failure = now_text(), None, None
         try:
             since = self.observed.recall(monitor.session, self.spool.journal)
         except UNUSABLE as error:
-            self.emit("error", *unusable(error))
-        else:
-            if since:
-                monitor.session.compare(since.clock)
-            elif self.dark.reason == WAS_STOPPED:
-                self.emit("error", *unusable("it is not there"))
+            failure = error
+        if since is None and self.dark.reason == WAS_STOPPED:
+            failure = failure or "it is not there"
+        self.emit("blind", self.dark_members(until),
+                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        if since:  # the record before says which time is compared
+            monitor.session.compare(since.clock)
+        self.tell_recalled(failure)
+
+    def tell_recalled(self, failure):
+        """What could not be read, and so was not compared."""
+        if failure:
+            self.emit("error", *unusable(failure))
+        elif self.observed.harmed:
+            self.trouble("some of what was told before cannot be read, it may be told again: "
+                         + "; ".join(dict.fromkeys(self.observed.harmed)))
 
     def open_eyes(self):
         """From here on every change is seen."""

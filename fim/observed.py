@@ -48,6 +48,7 @@ class Observed:
         self.next = 0
         self.known = None  # the counts of changes when the last pass began
         self.file = None
+        self.harmed = []  # what the last recall() could not read of the journal
 
     # --- keeping ---
 
@@ -157,16 +158,32 @@ class Observed:
     def recall(self, session, journal=None):
         """Into the session, before its compare(), with what the journal says after it: the Since,
         None where there is none."""
+        self.harmed = []
         stored = self.stored()
         if stored is None:
             return None
         since, head, parts = stored
-        for part in parts:
-            session.earlier(part)
-        if journal and head and head["journal"] == journal.id:
-            for path, word in last_words(lines_since(journal.segments, head["link"])).items():
-                session.told(path, *word)
+        lines = self.behind(head, journal)
+        try:
+            load(session, parts, lines)
+        except BaseException:
+            session.forget_earlier()  # half of it is no more than memory
+            raise
         return since
+
+    def behind(self, head, journal):
+        """What the journal says behind the head; nothing where it is another one's."""
+        if not head or not journal or head["journal"] != journal.id:
+            return ()
+        return lines_since(journal.segments, head["link"], self.harmed)
+
+
+def load(session, parts, lines):
+    """What was kept, and the last words of records since."""
+    for part in parts:
+        session.earlier(part)
+    for path, word in last_words(lines).items():
+        session.told(path, *word)
 
 
 def parts_of(file):

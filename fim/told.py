@@ -2,6 +2,7 @@
 believes more than was kept of it (fim/observed.py)."""
 
 import base64
+import contextlib
 import json
 
 from fim.chain import parse_link
@@ -17,19 +18,49 @@ GONE = ("unlink", "rmdir")
 HARMED = (ValueError, KeyError, TypeError, RecursionError)
 
 
-def lines_since(segments, link):
-    """Records behind that link, oldest first, as bytes; ValueError where a segment is harmed."""
-    found = []
-    for number in reversed(segments.numbers()):
-        try:
-            with segments.reader(number) as file:
-                parts = [(lines, parse_link(chain).link) for lines, chain in batches(file) if chain]
-        except BAD_FILE as error:
-            raise ValueError("%s: %s" % (segments.name(number), error))
-        found[:0] = [lines for lines, at in parts if at > link]
-        if parts and parts[0][1] <= link:
-            break
-    return b"".join(found).splitlines()
+def link_of(chain):
+    """The number in a chain line, None where it is none any more."""
+    with contextlib.suppress(ValueError):
+        return parse_link(chain).link
+
+
+def first_link(segments, number):
+    """Of the first chain line of a segment that can be read, None where none can."""
+    with contextlib.suppress(*BAD_FILE), segments.reader(number) as file:
+        return next(filter(None, (link_of(chain) for _, chain in batches(file) if chain)), None)
+
+
+def needed(segments, link):
+    """The segments that have what is behind that link, oldest first."""
+    numbers = segments.numbers()
+    for place in reversed(range(len(numbers))):
+        if (first_link(segments, numbers[place]) or link + 1) <= link:
+            return numbers[place:]
+    return numbers
+
+
+def chained(segments, number, harmed):
+    """(link, lines) of each batch of a segment, the link None where its chain line is none."""
+    try:
+        with segments.reader(number) as file:
+            for lines, chain in batches(file):
+                if chain:
+                    yield link_of(chain), lines
+    except BAD_FILE as error:
+        harmed.append("segment %d: %s" % (number, error))
+
+
+def lines_since(segments, link, harmed):
+    """Records behind that link, oldest first, as bytes; what cannot be read is passed over, and
+    said in the list `harmed`."""
+    at = 0
+    for number in needed(segments, link):
+        for found, lines in chained(segments, number, harmed):
+            if found is None:
+                harmed.append("segment %d: no chain line that fim writes" % number)
+            at = found or at + 1
+            if at > link:
+                yield from lines.splitlines()
 
 
 def name_in(record, member):

@@ -6,8 +6,9 @@ import time
 import pytest
 
 import journals
-from fim.daemon import Daemon
+from fim.daemon import WAS_STOPPED, Daemon, Dark
 from fim.journal import Journal, Limits
+from fim.observed import Since
 from fim.segments import Segments
 from fim.spool import Spool
 from fim.verify import Verifier, anchors
@@ -135,3 +136,18 @@ def test_a_new_segment_is_told_of_at_once(daemon, spool):
     kept = [json.dumps({"kind": "heartbeat", "host": {"machine_id": journals.MACHINE},
                         "head": head}) for head in beats if head]
     assert list(Verifier(spool.journal.segments, anchors(kept)).run()) == []
+
+
+def test_what_cannot_be_read_keeps_nothing_from_being_compared(daemon, spool):
+    """The journal's harm is said behind the comparison; the time that is compared is that of the
+    record before it."""
+    done, monitor = [], Monitor(daemon)
+    until_segment(spool, 1)
+    monitor.session.compare = lambda clock: done.append((clock, [kind for kind, _ in monitor.emitted]))
+    daemon.observed.recall = lambda session, journal: Since("then", 7)
+    daemon.observed.harmed = ["segment 1: cut", "segment 1: cut"]
+    daemon.dark, daemon.monitor = Dark("then", WAS_STOPPED, ""), monitor
+    daemon.recall(monitor)
+    assert done == [(7, ["blind"])]
+    error, = monitor.of("error")
+    assert error["message"].endswith(": segment 1: cut") and "journal" in error["where"]

@@ -114,8 +114,13 @@ def test_a_damaged_file(tree, kept, harm):
         data = file.read()
     with open(path, "wb") as file:
         file.write(harm(data))
-    with session(watched) as later, pytest.raises((ValueError, KeyError, TypeError, OSError)):
-        kept.recall(later)
+    change(watched)
+    with session(watched) as later:
+        with pytest.raises((ValueError, KeyError, TypeError, OSError)):
+            kept.recall(later)
+        later.emit("blind", "", "")
+        later.compare(0)  # nothing is left of what was read
+        assert [record["kind"] for record in records(later)] == ["blind", "gap_closed"]
 
 
 def test_another_boot(tree, kept, monkeypatch):

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+import journals
+from fim.chain import CHAIN_START
 from fim.facts import time_text
 from fim.journal import Journal, Limits
 from fim.observed import Observed
@@ -95,9 +97,54 @@ def test_behind_a_link(tmp_path, segment_bytes):
         links.append(journal.head.link)
         journal.look()
     for number, link in enumerate(links):
-        assert set(last_words(lines_since(segments, link))) == {
-            b"/%d" % later for later in range(number + 1, 5)}
+        assert told_behind(segments, link) == ({b"/%d" % later for later in range(number + 1, 5)}, [])
     journal.close()
+
+
+def told_behind(segments, link):
+    """(names, what could not be read)"""
+    harmed = []
+    return set(last_words(lines_since(segments, link, harmed))), harmed
+
+
+def harm(path, number, *what):
+    """The lines of a segment, each of these changed: (index, bytes)."""
+    lines = journals.load(path, number)
+    for at, line in what:
+        lines[at] = line
+    journals.store(path, number, lines)
+
+
+@pytest.mark.parametrize("link", [0, 2, 6])
+@pytest.mark.parametrize("number, packed", [(1, True), (2, False), (3, False)])
+def test_behind_a_link_over_chain_lines_that_are_none(tmp_path, link, number, packed):
+    """As a block of zeroes leaves them: the records are believed all the same."""
+    path, harmed = str(tmp_path / "journal"), []
+    journal, _ = journals.write(path, count=300, packed=int(packed))
+    kept = list(lines_since(journal.segments, link, harmed))
+    assert harmed == [] and kept
+    harm(path, number, *chain_lines(path, number)[-2:])
+    assert set(kept) <= set(lines_since(journal.segments, link, harmed))
+    assert set(harmed) <= {"segment %d: no chain line that fim writes" % number}
+    assert harmed or link == 6 and number == 1
+
+
+def chain_lines(path, number):
+    """(index, what a torn block leaves of it) of each."""
+    return [(at, line[:22] + b"\0" * 6 + line[28:])
+            for at, line in enumerate(journals.load(path, number)) if line.startswith(CHAIN_START)]
+
+
+def test_a_segment_that_ends_too_early(tmp_path):
+    """What is behind it is believed."""
+    path, harmed = str(tmp_path / "journal"), []
+    journal, _ = journals.write(path, count=2, packed=1)
+    with open(journals.file_of(path, 1), "r+b") as file:
+        file.truncate(60)
+    last = journals.load(path, 2) + journals.load(path, 3)
+    assert {line.rstrip(b"\n") for line in last if not line.startswith(CHAIN_START)} <= set(
+        lines_since(journal.segments, 0, harmed))
+    assert [text[:11] for text in harmed] == ["segment 1: "]
 
 
 # --- after a crash -----------------------------------------------------------
@@ -120,11 +167,12 @@ def crashed(tmp_path):
         observed.finish(first)
     observed.asides.popitem()[1]()
 
-    def start(made, journal_id=journal.id):
+    def start(made, journal_id=journal.id, act=lambda *those: None):
         journal.id = journal_id
         for line in as_lines(made.records):
             journal.append(line + b"\n")
         journal.flush()
+        act(observed, journal)
         with session(watched) as later:
             since = observed.recall(later, journal)
             later.emit("blind", "", "")
@@ -190,6 +238,22 @@ def test_what_was_in_a_directory_that_was_moved(crashed):
     told = start(made)
     assert told.pop("e") in ("new", "changed") and told == {
         "d": "missing", "d/in": "missing", "e/in": "missing", "e/came": "missing"}
+
+
+def test_a_harmed_journal_keeps_nothing_from_being_compared(crashed):
+    """What changed while nobody watched is found, and what was not read is known."""
+    watched, start = crashed
+    made = Made()
+    made.event("create", str(watched / "came"), None)
+    (watched / "kept").chmod(0o600)
+
+    def act(observed, journal):
+        harm(journal.segments.path, 1, *chain_lines(journal.segments.path, 1)[-1:])
+        harmed.append(observed)
+
+    harmed = []
+    assert start(made, act=act) == {"came": "missing", "kept": "changed"}
+    assert harmed[0].harmed == ["segment 1: no chain line that fim writes"]
 
 
 def test_another_journal_says_nothing(crashed):
