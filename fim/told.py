@@ -9,7 +9,7 @@ from fim.chain import parse_link
 from fim.facts import mode_of, nanoseconds_of
 from fim.verify import BAD_FILE, batches
 
-__all__ = ["NOTHING", "last_words", "lines_since"]
+__all__ = ["NOTHING", "Words", "last_words", "lines_since"]
 
 NOTHING = ()  # the name is gone
 # Of a mount point or a device: no name comes, goes or changes by them.
@@ -96,11 +96,32 @@ def of_state(record):
 TELLS = {"event": of_event, "reconcile": of_state, "found": of_state}
 
 
-def move(words, old, new):
-    """What is said of names in a directory goes with it."""
-    below = old + b"/"
-    for path in [path for path in words if path.startswith(below)]:
-        words[new + path[len(old):]] = words.pop(path)
+class Words:
+    """The last word of each path, by its components: a directory moves with all that is in it."""
+
+    def __init__(self):
+        self.top = [None, {}]  # the word, {component: another of these}
+
+    def at(self, path):
+        """The place of a path, made if it is not there."""
+        place = self.top
+        for name in path.split(b"/")[1:]:
+            place = place[1].setdefault(name, [None, {}])
+        return place
+
+    def move(self, old, new, exchange):
+        """What is said of names in a directory goes with it; or two change places."""
+        source, target = self.at(old), self.at(new)
+        source[1], target[1] = target[1] if exchange else {}, source[1]
+
+    def items(self):
+        """(path, word) of each that there is one of."""
+        left = [(b"", self.top)]
+        while left:
+            path, (word, below) = left.pop()
+            if word is not None:
+                yield path, word
+            left += [(path + b"/" + name, place) for name, place in below.items()]
 
 
 def take(words, record):
@@ -108,15 +129,15 @@ def take(words, record):
     if record.get("op") == "rename" and record["file"] and record["file"]["type"] == "directory":
         old, new = name_in(record, "old_path"), name_in(record, "path")
         if old and new:
-            move(words, old, new)
+            words.move(old, new, record["exchange"])
     for path, word in TELLS[record["kind"]](record):
         if path:
-            words[path] = word
+            words.at(path)[0] = word
 
 
 def last_words(lines):
     """{path: NOTHING or numbers} of records, as bytes; a line that is none is passed over."""
-    words = {}
+    words = Words()
     for line in lines:
         try:
             record = json.loads(line.decode("utf-8"))
@@ -124,4 +145,4 @@ def last_words(lines):
                 take(words, record)
         except HARMED:
             continue
-    return words
+    return dict(words.items())
