@@ -77,15 +77,22 @@ def numbers_of(file):
             nanoseconds_of(file[word]) if file.get(word) else 0 for word in ("mtime", "ctime"))
 
 
+def is_of_names(record):
+    """Whether it was done, and by what name is known."""
+    return (record["op"] not in OTHER and record["result"] == "success" and record["file"]
+            and record["path_complete"])
+
+
 def of_event(record):
-    """(path, NOTHING or numbers) of each name that it is about."""
-    if (record["op"] in OTHER or record["result"] != "success" or not record["file"]
-            or not record["path_complete"]):
+    """(path, NOTHING or numbers) of each name that it is about. What was done to a deleted file
+    says nothing of the name that it had: that may be another's."""
+    gone = record["op"] in GONE
+    if not is_of_names(record):
         return
     if record["op"] == "rename" and not record["exchange"]:
         yield name_in(record, "old_path"), NOTHING
-    gone = record["op"] in GONE or record["deleted"]
-    yield name_in(record, "path"), NOTHING if gone else numbers_of(record["file"])
+    if gone or not record["deleted"]:
+        yield name_in(record, "path"), NOTHING if gone else numbers_of(record["file"])
 
 
 def of_state(record):
@@ -109,10 +116,15 @@ class Words:
             place = place[1].setdefault(name, [None, {}])
         return place
 
-    def move(self, old, new, exchange):
-        """What is said of names in a directory goes with it; or two change places."""
+    def move(self, old, new):
+        """What is said of names in a directory goes with it."""
         source, target = self.at(old), self.at(new)
-        source[1], target[1] = target[1] if exchange else {}, source[1]
+        source[1], target[1] = {}, source[1]
+
+    def exchange(self, old, new):
+        """Two change places, with all that is in them."""
+        source, target = self.at(old), self.at(new)
+        source[:], target[:] = target[:], source[:]
 
     def items(self):
         """(path, word) of each that there is one of."""
@@ -124,12 +136,24 @@ class Words:
             left += [(path + b"/" + name, place) for name, place in below.items()]
 
 
+def rename(words, record):
+    """What was said of more than the two names themselves."""
+    old, new = name_in(record, "old_path"), name_in(record, "path")
+    if not old or not new:
+        return
+    if record["exchange"]:
+        words.exchange(old, new)
+        place = words.at(old)
+        if place[0]:  # both have the time of the act
+            place[0] = place[0][:-1] + numbers_of(record["file"])[-1:]
+    elif record["file"]["type"] == "directory":
+        words.move(old, new)
+
+
 def take(words, record):
     """The last word of each name, so far."""
-    if record.get("op") == "rename" and record["file"] and record["file"]["type"] == "directory":
-        old, new = name_in(record, "old_path"), name_in(record, "path")
-        if old and new:
-            words.move(old, new, record["exchange"])
+    if record.get("op") == "rename" and is_of_names(record):
+        rename(words, record)
     for path, word in TELLS[record["kind"]](record):
         if path:
             words.at(path)[0] = word

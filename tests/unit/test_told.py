@@ -43,7 +43,9 @@ IS_FILE, IS_DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
     ([("create", "/a", {}), ("unlink", "/a", {})], {"/a": 0}),
     ([("rename", "/b", {"old_path": "/a"})], {"/a": 0, "/b": IS_FILE}),
     ([("rename", "/b", {"old_path": "/a", "exchange": True}),
-      ("rename", "/a", {"old_path": "/b", "exchange": True})], {"/a": IS_FILE, "/b": IS_FILE}),
+      ("rename", "/a", {"old_path": "/b", "exchange": True})], {"/a": IS_FILE}),
+    ([("chmod", "/a", {"file": {"mode": "0600"}}),
+      ("rename", "/b", {"old_path": "/a", "exchange": True})], {"/b": IS_FILE}),
     ([("create", "/d/a", {}), ("rename", "/e", dict(DIRECTORY, old_path="/d"))],
      {"/d": 0, "/e": IS_DIRECTORY, "/e/a": IS_FILE}),
     ([("create", "/d/a", {}), ("create", "/e/b", {}),
@@ -53,7 +55,10 @@ IS_FILE, IS_DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
       ("create", "/dd/a", {}), ("rename", "/x", dict(DIRECTORY, old_path="/d"))],
      {"/d": 0, "/x": IS_DIRECTORY, "/x/a": IS_FILE, "/x/e": 0, "/x/e/f": IS_DIRECTORY,
       "/dd/a": IS_FILE}),
-    ([("modify", "/gone", {"deleted": True})], {"/gone": 0}),
+    ([("unlink", "/gone", {}), ("close", "/gone", {"deleted": True})], {"/gone": 0}),
+    ([("create", "/log", {}), ("close", "/log", {"deleted": True})], {"/log": IS_FILE}),
+    ([("create", "/d/a", {}), ("rename", "/e", dict(DIRECTORY, old_path="/d", result="failure"))],
+     {"/d/a": IS_FILE}),
     ([("chmod", "/denied", {"result": "failure"}), ("mount", "/m", {}), ("open", "/dev/sda", {}),
       ("chmod", "/cut", {"path_complete": False}), ("chmod", None, {})], {}),
 ])
@@ -68,7 +73,7 @@ def test_a_renaming_costs_the_same_whatever_was_told_before():
         words.at(b"/told/%d" % number)[0] = NOTHING
     began = time.process_time()
     for number in range(moves):
-        words.move(b"/old/%d" % number, b"/new/%d" % number, False)
+        words.move(b"/old/%d" % number, b"/new/%d" % number)
     assert time.process_time() - began < 5.0  # all words at each: minutes
 
 
@@ -77,6 +82,16 @@ def test_numbers_are_those_of_the_record():
     made.event("close", "/a", None, file={"mtime": "2001-09-09T01:46:40.000000001Z", "ctime": None,
                                           "uid": None})
     assert last_words(as_lines(made.records)) == {b"/a": FILE + (10**18 + 1, 0)}
+
+
+def test_an_exchange_gives_both_its_time():
+    """The record has the numbers of one; the other's are those that it had."""
+    made, later = Made(), "2001-09-09T01:46:40.000000001Z"
+    made.event("create", "/b", None, file={"size": 7})
+    made.event("rename", "/b", None, old_path="/a", exchange=True, file={"ctime": later})
+    words = last_words(as_lines(made.records))
+    assert words[b"/a"][3] == 7 and words[b"/b"][3] == 5
+    assert words[b"/a"][-1] == words[b"/b"][-1] == 10**18 + 1
 
 
 def test_what_is_no_record_is_passed_over():
@@ -235,6 +250,19 @@ def test_what_was_changed_back(crashed):
     made.event("chmod", str(watched / "kept"), None, file=dict(file_of(watched / "kept"),
                                                                mode="0777"))
     assert start(made) == {"kept": "changed"}
+
+
+def test_the_last_close_of_a_file_that_was_replaced(crashed):
+    """Its name is another's, as was told, and stays so: nothing is new."""
+    watched, start = crashed
+    with open(str(watched / "kept"), "a") as old:
+        (watched / "other").write_text("y")
+        (watched / "other").rename(watched / "kept")
+        made, path = Made(), str(watched / "kept")
+        made.event("rename", path, None, old_path=str(watched / "other"), file=file_of(path))
+        made.event("close", path, None, deleted=True, file=dict(file_of(path), nlink=0, size=9))
+        old.write("x")
+    assert start(made) == {"kept": "changed"}  # as any replaced file is, once
 
 
 def test_what_is_as_it_was_told_is_not_told_again(crashed):
