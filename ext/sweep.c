@@ -76,9 +76,11 @@ static bool step_known(struct reconcile *r)
 
 	if (!inode_table_next(&r->session->inodes, &r->cursor, &id, &flags))
 		return false;
-	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !sweep_is_stamped(r, &id))
+	if (flags & INODE_OUTSIDE || !sweep_is_stamped(r, &id))
 		return true;
 	restore_key(r, &id, flags);
+	if (session_is_own(r->session, &id))
+		return true; // what others do there is told as it is done
 	if (flags & INODE_DIR)
 		sweep_directory(r, &id);
 	if (!(flags & INODE_NAMES_ONLY) && !r->rescan)

@@ -66,6 +66,21 @@ def test_it_is_compared_and_watched_again(tree):
     assert looks(tree) == [[0, True]] * 2
 
 
+def test_what_is_ours_is_put_back_too(tree):
+    """What others do to it is told; and it would be missed again at every look."""
+    os.mkdir(tree.root + "/state")
+    fill(tree)
+    path = tree.root + "/state/fim.db"
+    tree.create(path)
+    tree.ask("O", tree.root + "/state")
+    tree.ask("p")
+    take_out(tree, path, tree.root + "/state")
+    assert looks(tree) == [[0, True], [2, True]]
+    records = tree.ask("W") + tree.ask("p")
+    assert [record["kind"] for record in records] == ["blind", "gap_closed"]
+    assert looks(tree) == [[0, True]] * 2
+
+
 @pytest.mark.parametrize("meanwhile", ("g", "r"))
 def test_while_it_compares_it_does_not_look(tree, meanwhile):
     """Nor counts what it does not know yet."""
