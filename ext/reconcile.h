@@ -206,6 +206,8 @@ int look_at(struct reconcile *r, int at, const char *name, int flags, struct tra
 struct bytes look_path(struct reconcile *r, const struct fim_id *dir, struct bytes name);
 /* An inode as it is now, by any of its names or as the root that it is. */
 bool look_find(struct reconcile *r, const struct fim_id *id, struct traits_of *ret);
+/* Whether every path of it is excluded, or below what is. */
+bool look_covered(struct reconcile *r, const struct fim_id *id);
 /* Compare an inode; false: no name leads to it. */
 bool look_at_inode(struct reconcile *r, const struct fim_id *id);
 /* A doubt about a name as it is now; false: its directory is not where it was. */

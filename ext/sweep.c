@@ -63,7 +63,8 @@ static void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t f
 	struct fim_watched value;
 	struct traits_of found;
 
-	if (!r->whole || sweep_key(r, id, &value) || !look_find(r, id, &found))
+	if (!r->whole || sweep_key(r, id, &value) || !look_find(r, id, &found) ||
+	    look_covered(r, id))
 		return;
 	if (scan_insert(&r->scan, id, key_flags(flags)) == -ENOSPC)
 		r->session->need_room = true;

@@ -50,6 +50,32 @@ def test_what_was_removed_is_not(tree):
     assert looks(tree) == [[0, True]] * 2
 
 
+def test_what_is_made_anew_while_it_is_looked_at(tree):
+    """By the same number, with a key of its own."""
+    fill(tree)
+    path = tree.root + "/a/one"
+    take_out(tree, path, tree.root + "/a/two")
+    assert looks(tree, 1) == [[0, True]]
+    assert tree.ask("a", path) == [[1, True]]
+
+
+@pytest.mark.parametrize("pattern", ("two", "*/b"))
+def test_what_is_excluded_since(tree, pattern):
+    """A larger hash has it no more: nobody has taken it out, and it is not put back."""
+    fill(tree)
+    os.link(tree.root + "/b/three", tree.root + "/a/linked")
+    tree.watch()
+    tree.ask("E", pattern)
+    covered = ["/a/two", "/b/two", "/b/c/two"] if pattern == "two" else [
+        "/b", "/b/one", "/b/two", "/b/c", "/b/c/one"]
+    take_out(tree, *[tree.root + path for path in covered])
+    assert looks(tree) == [[0, True]] * 2
+    tree.ask("W") and tree.ask("p")
+    assert not any(tree.ask("k", tree.root + path)[0] for path in covered)
+    take_out(tree, tree.root + "/b/three")
+    assert looks(tree) == [[0, True], [1, True]]
+
+
 def test_it_is_compared_and_watched_again(tree):
     """Keys before contents: also what was made where nothing told of it."""
     fill(tree)

@@ -41,6 +41,20 @@ static struct fim_id id_of(const char *path)
 	return id;
 }
 
+/* Where not NULL: a file is removed and made anew while it is looked at, "/PATH". */
+static const char *made_anew;
+static struct session *session_of;
+
+static void stamp(struct session *session, const char *text);
+
+/* What scan.c calls. */
+int fstatat(int at, const char *restrict name, struct stat *restrict st, int flags)
+{
+	if (made_anew && strcmp(made_anew, name) == 0)
+		stamp(session_of, made_anew);
+	return (int)syscall(__NR_newfstatat, at, name, st, flags);
+}
+
 /* As a hook does: the entry is there, and has the record's time, "TIME/PATH"; "/PATH": now. */
 static void stamp(struct session *session, const char *text)
 {
@@ -141,6 +155,13 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 		buffer_format(out, "[%llu, %s]\n", (unsigned long long)altered,
 			      over ? "true" : "false");
 		return 0;
+	case 'a': /* the same, where this is made anew meanwhile */
+		made_anew = text.data;
+		error = act(session, 'K', text, out);
+		made_anew = NULL;
+		return error;
+	case 'E':
+		return session_exclude(session, text.data);
 	case 'W': /* everything is to be compared */
 		session_emit(session, "blind", bytes_of(NULL, 0), bytes_of(NULL, 0));
 		reconcile_whole(session, session->stream.seq, 0);
@@ -205,6 +226,7 @@ int main(void)
 	static struct session session;
 	struct bytes frame;
 
+	session_of = &session;
 	if (maps.watched < 0 || session_init(&session, &options) < 0 ||
 	    session_tap(&session, &maps, 1, ENTRIES, none, -1) < 0)
 		return 1;
