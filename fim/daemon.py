@@ -27,7 +27,8 @@ START_SECONDS = 900.0  # as TimeoutStartSec in dist/fim.service
 LAST_PATIENCE = 10.0  # seconds for the journal at the end
 WAS_STOPPED = "fim was not running"
 KEEP_RUNNING = "keep it running: systemctl enable --now fim"
-UNUSABLE = (OSError, ValueError, KeyError, TypeError)  # what reading a damaged file gives
+# What reading a damaged file gives, or one that is too much.
+UNUSABLE = (OSError, ValueError, KeyError, TypeError, MemoryError, RecursionError)
 
 # What is not seen: since when (as records have it), why, and what would help.
 Dark = collections.namedtuple("Dark", "since reason mend")
@@ -41,7 +42,12 @@ def now_text():
 def unusable(error):
     """What was observed before cannot be read: (members, message) of an `error`."""
     message = "what was known before cannot be read, what changed is not told: %s" % (
-        getattr(error, "strerror", None) or error)
+        getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return of_observed(message)
+
+
+def of_observed(message):
+    """(members, message) of an `error`."""
     return {"where": "observed", "message": message}, message
 
 
@@ -97,7 +103,7 @@ class Daemon:
         self.segment = 0
         self.mended = (0, 0)
         self.displaced = 0
-        self.failing = None
+        self.failing = self.unkept = None  # the journal; what is known
         self.lost = None  # when, seconds since 1970
         self.reason = None  # why it starts
         self.complained = []  # of what is not seen
@@ -121,6 +127,8 @@ class Daemon:
             self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
+        elif self.observed.failing:
+            complain("fim: what is known could not be kept: %s" % self.observed.failing)
 
     def look_back(self):
         """When it ended last time is when it saw last."""
@@ -170,7 +178,8 @@ class Daemon:
             return
         until, since, failure = now_text(), None, None
         try:
-            since = self.observed.recall(monitor.session, self.spool.journal)
+            since = self.observed.recall(monitor.session, self.spool.journal,
+                                         lambda: monitor.gather(0))
         except UNUSABLE as error:
             failure = error
         if since is None and self.dark.reason == WAS_STOPPED:
@@ -178,7 +187,10 @@ class Daemon:
         self.emit("blind", self.dark_members(until),
                   "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
         if since:  # the record before says which time is compared
-            monitor.session.compare(since.clock)
+            try:
+                monitor.session.compare(since.clock)
+            except MemoryError as error:
+                failure = error
         self.tell_recalled(failure)
 
     def tell_recalled(self, failure):
@@ -305,6 +317,7 @@ class Daemon:
     def turn(self):
         """Ten times a second."""
         self.tell_losses()
+        self.tell_observed()
         for sink in self.sinks:
             sink.tell_losses(self.emit)
         self.tell_journal()
@@ -363,6 +376,13 @@ class Daemon:
             self.emit("gap", {"cpu": None, "lost": lost.records, "first": None, "last": None,
                               "since": time_text(lost.since), "until": time_text(lost.until),
                               "reason": reason}, "%d records lost: %s" % (lost.records, reason))
+
+    def tell_observed(self):
+        """What is known cannot be kept for the next start: once, until it can."""
+        failing, before = self.observed.failing, self.unkept
+        self.unkept = failing
+        if failing and not before:
+            self.emit("error", *of_observed("what is known cannot be kept: " + failing))
 
     def tell_journal(self):
         """What became of its files; a new segment is told of by the head."""

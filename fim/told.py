@@ -4,6 +4,7 @@ believes more than was kept of it (fim/observed.py)."""
 import base64
 import contextlib
 import json
+import re
 
 from fim.chain import parse_link
 from fim.facts import mode_of, nanoseconds_of
@@ -15,6 +16,8 @@ NOTHING = ()  # the name is gone
 # Of a mount point or a device: no name comes, goes or changes by them.
 OTHER = ("mount", "umount", "open")
 GONE = ("unlink", "rmdir")
+# The start of a record of a kind that tells something of a name; there is no reading the others.
+TELLING = re.compile(br'\{(?:"v": ?1, ?)?"kind": ?"(?:event|reconcile|found)"')
 HARMED = (ValueError, KeyError, TypeError, RecursionError)
 
 
@@ -50,15 +53,16 @@ def chained(segments, number, harmed):
         harmed.append("segment %d: %s" % (number, error))
 
 
-def lines_since(segments, link, harmed):
+def lines_since(segments, link, harmed, breathe=lambda: None):
     """Records behind that link, oldest first, as bytes; what cannot be read is passed over, and
-    said in the list `harmed`."""
+    said in the list `harmed`. Only a batch is in memory; `breathe` is called with each."""
     at = 0
     for number in needed(segments, link):
         for found, lines in chained(segments, number, harmed):
             if found is None:
                 harmed.append("segment %d: no chain line that fim writes" % number)
             at = found or at + 1
+            breathe()
             if at > link:
                 yield from lines.splitlines()
 
@@ -107,19 +111,21 @@ class Words:
     """The last word of each path, by its components: a directory moves with all that is in it."""
 
     def __init__(self):
-        self.top = [None, {}]  # the word, {component: another of these}
+        self.top = [None, None]  # the word, {component: another of these}; None: there is none
 
     def at(self, path):
         """The place of a path, made if it is not there."""
         place = self.top
         for name in path.split(b"/")[1:]:
-            place = place[1].setdefault(name, [None, {}])
+            if place[1] is None:
+                place[1] = {}
+            place = place[1].setdefault(name, [None, None])
         return place
 
     def move(self, old, new):
         """What is said of names in a directory goes with it."""
         source, target = self.at(old), self.at(new)
-        source[1], target[1] = {}, source[1]
+        source[1], target[1] = None, source[1]
 
     def exchange(self, old, new):
         """Two change places, with all that is in them."""
@@ -133,7 +139,7 @@ class Words:
             path, (word, below) = left.pop()
             if word is not None:
                 yield path, word
-            left += [(path + b"/" + name, place) for name, place in below.items()]
+            left += [(path + b"/" + name, place) for name, place in (below or {}).items()]
 
 
 def rename(words, record):
@@ -160,13 +166,9 @@ def take(words, record):
 
 
 def last_words(lines):
-    """{path: NOTHING or numbers} of records, as bytes; a line that is none is passed over."""
+    """(path, NOTHING or numbers) of records, as bytes; a line that is none is passed over."""
     words = Words()
-    for line in lines:
-        try:
-            record = json.loads(line.decode("utf-8"))
-            if record["kind"] in TELLS:
-                take(words, record)
-        except HARMED:
-            continue
-    return dict(words.items())
+    for line in filter(TELLING.match, lines):
+        with contextlib.suppress(*HARMED):
+            take(words, json.loads(line.decode("utf-8")))
+    return words.items()

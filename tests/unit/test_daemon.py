@@ -69,6 +69,12 @@ class Comparison(Anything):
         return None
 
 
+class Observed(Anything):
+    """Nothing is known."""
+
+    failing, harmed = None, ()
+
+
 @pytest.fixture
 def spool(tmp_path):
     """A journal that is written by its thread."""
@@ -82,7 +88,7 @@ def spool(tmp_path):
 
 @pytest.fixture
 def daemon(spool):
-    return Daemon(None, (), spool, Anything(), Anything(), Comparison(), Service(), Stop(),
+    return Daemon(None, (), spool, Anything(), Observed(), Comparison(), Service(), Stop(),
                   lambda: None, heartbeat=3600, retry=0)
 
 
@@ -141,13 +147,50 @@ def test_a_new_segment_is_told_of_at_once(daemon, spool):
 def test_what_cannot_be_read_keeps_nothing_from_being_compared(daemon, spool):
     """The journal's harm is said behind the comparison; the time that is compared is that of the
     record before it."""
-    done, monitor = [], Monitor(daemon)
+    done, monitor = [], recalling(daemon, lambda: Since("then", 7))
     until_segment(spool, 1)
     monitor.session.compare = lambda clock: done.append((clock, [kind for kind, _ in monitor.emitted]))
-    daemon.observed.recall = lambda session, journal: Since("then", 7)
     daemon.observed.harmed = ["segment 1: cut", "segment 1: cut"]
-    daemon.dark, daemon.monitor = Dark("then", WAS_STOPPED, ""), monitor
     daemon.recall(monitor)
     assert done == [(7, ["blind"])]
     error, = monitor.of("error")
     assert error["message"].endswith(": segment 1: cut") and "journal" in error["where"]
+
+
+def recalling(daemon, recall):
+    """A monitor that starts after a stop, and what was known is what `recall` gives."""
+    monitor = Monitor(daemon)
+    monitor.gathered = []
+    monitor.gather = monitor.gathered.append
+
+    def breathing(session, journal, breathe):
+        breathe()
+        return recall()
+    daemon.observed.recall = breathing
+    daemon.dark, daemon.monitor = Dark("then", WAS_STOPPED, ""), monitor
+    return monitor
+
+
+@pytest.mark.parametrize("failure, where", (
+    (MemoryError, "recall"), (RecursionError, "recall"), (OSError, "recall"),
+    (MemoryError, "compare")))
+def test_what_is_too_much_ends_nothing(daemon, failure, where):
+    """Nor what cannot be read; the rings are read meanwhile."""
+    def fail(*clock):
+        raise failure
+    monitor = recalling(daemon, fail if where == "recall" else lambda: Since("then", 7))
+    monitor.session.compare = fail
+    daemon.recall(monitor)
+    assert [kind for kind, _ in monitor.emitted] == ["blind", "error"] and monitor.gathered == [0]
+    assert monitor.of("error")[0]["message"].endswith(failure.__name__)
+
+
+def test_what_is_known_cannot_be_kept(daemon):
+    """It is said once, until it can."""
+    def turn(failing):
+        daemon.observed.failing = failing
+        return b""
+    monitor = seeing(daemon, acts=[lambda why=why: turn(why) for why in (
+        None, "no room", "no room", "read-only", None, "no room", "no room")])
+    messages = [members["message"] for members in monitor.of("error")]
+    assert messages == ["what is known cannot be kept: no room"] * 2

@@ -159,8 +159,19 @@ def test_no_room(tree, kept, monkeypatch):
         kept.finish(first)
         with pytest.raises(OSError):
             write(kept)
+        assert kept.failing == os.strerror(28)
         write(kept)
-    assert str(watched / "five") in differences(kept, watched)
+        assert kept.failing
+        monkeypatch.undo()
+        kept.finish(first)
+        write(kept)
+        assert kept.failing is None
+        (watched / "six").write_text("six")
+        monkeypatch.setattr(observed.os, "fsync", lambda descriptor: refuse())
+        kept.finish(first)
+        with pytest.raises(OSError):
+            write(kept)
+    assert str(watched / "six") in differences(kept, watched)
 
 
 KILLS = int(os.environ.get("FIM_TEST_KILLS", 20))

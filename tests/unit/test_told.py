@@ -30,7 +30,7 @@ def words(*acts):
     for op, path, members in acts:
         made.event(op, path, None, **members)
     return {path.decode(): word[0] if word else 0 for path, word in
-            last_words(as_lines(made.records)).items()}
+            last_words(as_lines(made.records))}
 
 
 DIRECTORY = {"file": {"type": "directory", "mode": "0755"}}
@@ -81,7 +81,7 @@ def test_numbers_are_those_of_the_record():
     made = Made()
     made.event("close", "/a", None, file={"mtime": "2001-09-09T01:46:40.000000001Z", "ctime": None,
                                           "uid": None})
-    assert last_words(as_lines(made.records)) == {b"/a": FILE + (10**18 + 1, 0)}
+    assert dict(last_words(as_lines(made.records))) == {b"/a": FILE + (10**18 + 1, 0)}
 
 
 def test_an_exchange_gives_both_its_time():
@@ -89,19 +89,19 @@ def test_an_exchange_gives_both_its_time():
     made, later = Made(), "2001-09-09T01:46:40.000000001Z"
     made.event("create", "/b", None, file={"size": 7})
     made.event("rename", "/b", None, old_path="/a", exchange=True, file={"ctime": later})
-    words = last_words(as_lines(made.records))
+    words = dict(last_words(as_lines(made.records)))
     assert words[b"/a"][3] == 7 and words[b"/b"][3] == 5
     assert words[b"/a"][-1] == words[b"/b"][-1] == 10**18 + 1
 
 
 def test_what_is_no_record_is_passed_over():
-    assert last_words([b"{", b"[]", b'{"kind": "event"}', b'{"kind": "heartbeat"}', b"\xff"]) == {}
+    assert dict(last_words([b"{", b"[]", b'{"kind": "event"}', b'{"kind": "heartbeat"}', b"\xff"])) == {}
 
 
 def test_names_of_other_bytes():
     made = Made()
     made.event("create", "/\\xff", None, path_b64="L/8=")
-    assert set(last_words(as_lines(made.records))) == {b"/\xff"}
+    assert set(dict(last_words(as_lines(made.records)))) == {b"/\xff"}
 
 
 def test_found_and_reconciled():
@@ -111,7 +111,7 @@ def test_found_and_reconciled():
     lines = as_lines([{"kind": "reconcile", "path": "/new", "file": file},
                       {"kind": "reconcile", "path": "/gone", "file": None},
                       {"kind": "found", "path": "/found", "file": found}])
-    told = last_words(lines)
+    told = dict(last_words(lines))
     assert told[b"/gone"] == NOTHING and told[b"/new"][:5] == FILE
     assert told[b"/found"][0] == IS_FILE and told[b"/found"][3] == 0
 
@@ -137,7 +137,7 @@ def test_behind_a_link(tmp_path, segment_bytes):
 def told_behind(segments, link):
     """(names, what could not be read)"""
     harmed = []
-    return set(last_words(lines_since(segments, link, harmed))), harmed
+    return set(dict(last_words(lines_since(segments, link, harmed)))), harmed
 
 
 def harm(path, number, *what):
@@ -178,6 +178,26 @@ def test_a_segment_that_ends_too_early(tmp_path):
     assert {line.rstrip(b"\n") for line in last if not line.startswith(CHAIN_START)} <= set(
         lines_since(journal.segments, 0, harmed))
     assert [text[:11] for text in harmed] == ["segment 1: "]
+
+
+def test_a_batch_at_a_time(tmp_path):
+    """A journal may be a gigabyte: what was read is let go, and the rings are read meanwhile."""
+    breaths = []
+    journal, _ = journals.write(str(tmp_path / "journal"), count=1000)
+    lines = lines_since(journal.segments, 0, [], lambda: breaths.append(None))
+    first = next(lines)
+    assert b'"kind":"segment"' in first and len(breaths) == 1
+    assert len(list(lines)) == 3002 and len(breaths) == 18  # each segment: 5 batches and its note
+
+
+def test_what_tells_nothing_is_not_read(monkeypatch):
+    made, read, loads = Made(), [], json.loads
+    made.event("create", "/a", None)
+    lines = as_lines(made.records)
+    compact = [json.dumps(record, separators=(",", ":")).encode() for record in made.records]
+    others = [b'{"v":1,"kind":"heartbeat","kind":"event"}', b'{"v": 1, "kind": "alert"}']
+    monkeypatch.setattr("fim.told.json.loads", lambda text: read.append(text) or loads(text))
+    assert set(dict(last_words(lines + others + compact))) == {b"/a"} and len(read) == 2
 
 
 # --- after a crash -----------------------------------------------------------
