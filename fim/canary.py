@@ -144,8 +144,16 @@ class Canary:
             self.move(kind)
         if not self.others[kind]:
             return {}
-        self.singing = kind, Song(self.others[kind])
-        threading.Thread(target=self.singing[1].sing, args=(FORKING,), daemon=True).start()
+        return self.begin(kind, Song(self.others[kind]))
+
+    def begin(self, kind, song):
+        """{type: Song} in a thread; where no thread more can be had now, in a later round."""
+        try:
+            threading.Thread(target=song.sing, args=(FORKING,), daemon=True).start()
+        except RuntimeError:
+            self.again(kind)
+            return {}
+        self.singing = kind, song
         return dict([self.singing])
 
     def late(self):

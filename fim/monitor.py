@@ -280,7 +280,14 @@ class Monitor:
         entries = min(self.attachment.entries * GROWTH, MAX_ENTRIES)
         if entries == self.attachment.entries:
             raise KernelError("fim: more than %d inodes to watch: watch fewer" % MAX_ENTRIES)
-        self.growth = Growth(self.load, entries)
+        self.growth = self.begin_growth(entries)
+
+    def begin_growth(self, entries, needed=True):
+        """A Growth; None: no thread more can be had now, it is tried again."""
+        try:
+            return Growth(self.load, entries, needed)
+        except RuntimeError:
+            return None
 
     def grow(self):
         """A step, without waiting: begin, or take over what is ready."""
@@ -309,8 +316,10 @@ class Monitor:
                               self.without, self.table) - self.without
         if rows:
             self.without |= rows
-            self.growth = Growth(self.load, self.attachment.entries, needed=False)
-        return bool(rows)
+            self.growth = self.begin_growth(self.attachment.entries, needed=False)
+        if not self.growth:
+            self.without -= rows
+        return self.growth is not None
 
     def take_over(self, successor):
         """Fill the larger hash, then let go of the smaller one."""
