@@ -187,6 +187,11 @@ class Canary:
             scratch.close()
             return None
 
+    def watch_again(self):
+        """Home, whose keys somebody may have taken out; without it where the hash has no room."""
+        if self.home:
+            self.home = self.watched(self.kind, self.home)
+
     def insert_all(self):
         """What stands of it into another hash; within a scan."""
         for scratch in filter(stands, self.scratches().values()):

@@ -102,7 +102,7 @@ class Sight:
             emit(*Vigil.notice(members))
             self.session.reconcile(int(self.keys.dark_from * 10**9))
             self.keys.mended()
-            self.canary.watch([self.canary.home] if self.canary.home else [])
+            self.canary.watch_again()
 
     @property
     def blind(self):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What was taken out of the kernel's hash is told, put back and compared; without a kernel."""
+import os
+import types
+
 import pytest
 
 from fim import keys
@@ -75,3 +78,16 @@ def test_sight_compares_and_watches_its_canary_again(clock):
         sight.keep(None, lambda *record: told.append(record))
     assert [kind for kind, _, _ in told] == ["blind"] and told[0][1]["until"]
     assert session.compared == [1000 * 10**9] and watched == [["home"]]
+
+
+def test_a_hash_without_room_for_the_canary_ends_nothing(clock):
+    """It has another home in the next round, or says that it has none."""
+    def refuse(scratches):
+        raise OSError(28, os.strerror(28))
+    sight, closed = Sight(Session((2, False)), (), (), None), []
+    sight.keys, sight.canary.watch = Keys(sight.session), refuse
+    sight.canary.home = types.SimpleNamespace(path="/run/fim/x", close=lambda: closed.append(1))
+    clock.now += 10
+    sight.keep(None, lambda *record: None)
+    assert closed and sight.canary.home is None
+    assert sight.canary.absent == {None: "the canary's /run/fim/x: " + os.strerror(28)}
