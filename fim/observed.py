@@ -150,7 +150,7 @@ class Observed:
         except FileNotFoundError:
             return None
         parts = parts_of(os.fdopen(descriptor, "rb"))
-        head = json.loads(next(parts).decode("ascii"))
+        head = json.loads(next(parts, b"").decode("ascii"))
         same = head["boot_id"] == host.boot_id()
         return Since(head["time"], head["clock"] if same else 0), head.get("head"), parts
 

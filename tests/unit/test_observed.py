@@ -102,6 +102,7 @@ def test_other_paths(tree, kept):
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:-5], lambda data: b"",
+                                  lambda data: b"\0" * 4, lambda data: b"\0" * len(data),
                                   lambda data: data[:40] + b"\0" * 9 + data[49:],
                                   lambda data: b"\3\0\0\0[1]" + data])
 def test_a_damaged_file(tree, kept, harm):
