@@ -96,7 +96,7 @@ class Daemon:
         self.monitor = self.judged = None
         self.sinks = sinks
         self.contents = contents
-        self.unread = self.gaps = 0  # files that the session could not note; holes that it told
+        self.unread = self.doubts = 0  # files that it could not note; what it did not see
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
@@ -276,12 +276,12 @@ class Daemon:
         """What to read next, and what was read."""
         if not self.contents:
             return
-        noted, counts = session.contents(), session.counts()
-        if self.monitor.blind or counts["gaps"] != self.gaps:
-            self.gaps = counts["gaps"]
+        noted, doubts = session.contents(), self.monitor.doubts
+        if self.monitor.blind or doubts != self.doubts:
+            self.doubts = doubts
             self.contents.forget()
         if noted:
-            missed = counts["unread_contents"]
+            missed = session.counts()["unread_contents"]
             self.contents.put(noted, missed - self.unread)
             self.unread = missed
         for record in self.contents.take():
@@ -297,7 +297,7 @@ class Daemon:
         if self.contents:
             for record in self.contents.finish():
                 self.emit(*record)
-        self.unread = self.gaps = 0
+        self.unread = self.doubts = 0
 
     # --- what is due ---
 

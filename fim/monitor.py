@@ -273,6 +273,12 @@ class Monitor:
         """What is the reason, and since when, while nothing is seen; else None."""
         return self.sight.blind if self.sight else None
 
+    @property
+    def doubts(self):
+        """How often something was not seen, and is over: holes in the records, blindness, keys
+        that somebody took out."""
+        return self.session.counts()["gaps"] + (self.sight.doubts if self.sight else 0)
+
     # --- another set of programs: a larger hash, other hooks ---
 
     def enlarge(self):

@@ -78,6 +78,7 @@ def test_sight_compares_and_watches_its_canary_again(clock):
         sight.keep(None, lambda *record: told.append(record))
     assert [kind for kind, _, _ in told] == ["blind"] and told[0][1]["until"]
     assert session.compared == [1000 * 10**9] and watched == [["home"]]
+    assert sight.doubts == 1
 
 
 def test_a_hash_without_room_for_the_canary_ends_nothing(clock):
