@@ -100,6 +100,7 @@ class Daemon:
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
+        self.returns = False  # it was there before, and what changed since is not compared yet
         self.segment = 0
         self.mended = (0, 0)
         self.displaced = 0
@@ -143,6 +144,7 @@ class Daemon:
             last = last or self.observed.since()
         if last:
             self.dark = Dark(last, WAS_STOPPED, KEEP_RUNNING)
+            self.returns = True
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
@@ -182,8 +184,9 @@ class Daemon:
                                          lambda: monitor.gather(0))
         except UNUSABLE as error:
             failure = error
-        if since is None and self.dark.reason == WAS_STOPPED:
+        if since is None and self.returns:
             failure = failure or "it is not there"
+        self.returns = False
         self.emit("blind", self.dark_members(until),
                   "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
         if since:  # the record before says which time is compared

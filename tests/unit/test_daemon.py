@@ -168,6 +168,7 @@ def recalling(daemon, recall):
         return recall()
     daemon.observed.recall = breathing
     daemon.dark, daemon.monitor = Dark("then", WAS_STOPPED, ""), monitor
+    daemon.returns = True
     return monitor
 
 
@@ -194,3 +195,18 @@ def test_what_is_known_cannot_be_kept(daemon):
         None, "no room", "no room", "read-only", None, "no room", "no room")])
     messages = [members["message"] for members in monitor.of("error")]
     assert messages == ["what is known cannot be kept: no room"] * 2
+
+
+def test_what_is_missing_is_told_after_a_try_that_failed_too(daemon, spool):
+    """Once: what it could not see later is no reason to miss it."""
+    until_segment(spool, 1)
+    spool.journal.last = "then"
+    monitor = recalling(daemon, lambda: None)
+    daemon.monitor, daemon.returns = None, False
+    daemon.look_back()
+    daemon.lose_sight("fim: no headers: install them")
+    daemon.monitor = monitor
+    for _ in range(2):
+        daemon.recall(monitor)
+    assert [kind for kind, _ in monitor.emitted] == ["blind", "error", "blind"]
+    assert monitor.of("error")[0]["message"].endswith("it is not there")
