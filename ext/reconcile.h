@@ -84,6 +84,7 @@ struct reread {
 enum sweep_phase {
 	SWEEP_IDLE,
 	SWEEP_KNOWN,  /* every known inode: was it stamped? */
+	SWEEP_OTHERS, /* keys that no inode is known by */
 	SWEEP_DIRS,   /* read directories */
 	SWEEP_ORPHANS, /* names in directories that are nowhere */
 	SWEEP_AGAIN,  /* inodes that had no name when they were looked at */
@@ -197,6 +198,12 @@ bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_wa
 bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id);
 void sweep_directory(struct reconcile *r, const struct fim_id *dir);
 void sweep_key_goes(struct reconcile *r, const struct fim_id *key);
+
+/* restore.c: where stamps tell nothing keys may be gone. That of a known inode is put
+ * back, unless it is nowhere or excluded; and those of overlays, block devices and the
+ * directories above what is watched. */
+void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t known);
+void restore_others(struct reconcile *r);
 
 /* look.c: what is at `name` now; -errno */
 int look_at(struct reconcile *r, int at, const char *name, int flags, struct traits_of *ret);

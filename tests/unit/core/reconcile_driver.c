@@ -173,6 +173,23 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 		id = id_of(text.data);
 		json_bool(out, bpf_map_lookup(session->taps[0]->maps.watched, &id, &value) == 0);
 		return 0;
+	case 'v': /* [flags, spots] of a key */
+		id = *text.data == '/' ? id_of(text.data)
+				       : (struct fim_id){strtoul(text.data, NULL, 10), FIM_DEVICE, 0};
+		value = (struct fim_watched){0};
+		error = bpf_map_lookup(session->taps[0]->maps.watched, &id, &value);
+		buffer_format(out, error ? "null\n" : "[%u, %u]\n", value.flags, value.spots);
+		return 0;
+	case 'B': /* it was open before the monitor was there */
+		id = id_of(text.data);
+		inode_table_set_flags(&session->inodes, &id, INODE_OPEN_BEFORE, 0);
+		return 0;
+	case 'S': /* "BITS/PATH" */
+		return session_spot(session, strchr(text.data, '/'),
+				    (uint32_t)strtoul(text.data, NULL, 10));
+	case 'D': /* a block device, with what is below it */
+		devices_add(session, (uint32_t)strtoul(text.data, NULL, 10));
+		return 0;
 	case 'r':
 		return order_push(&session->order, (const struct fim_event *)text.data, 1);
 	case 'g':
