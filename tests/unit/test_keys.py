@@ -8,6 +8,7 @@ import pytest
 from fim import keys
 from fim.keys import Keys
 from fim.sight import Sight
+from fim.vigil import INTERVAL
 
 
 class Session:
@@ -54,6 +55,11 @@ def test_a_round_is_due(clock):
     looked = Keys(session)
     assert [turn(clock, looked, 4) for _ in range(6)] == [None] * 6
     assert session.asked == [keys.ROUND] * 2
+
+
+def test_a_million_within_the_hour():
+    """And a round is no longer than the slices of other work between two readings of the rings."""
+    assert -(-10**6 // keys.ROUND) * INTERVAL <= 3600 and keys.ROUND * 0.0000012 <= 0.005
 
 
 def test_since_when(clock):
