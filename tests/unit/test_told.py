@@ -216,9 +216,7 @@ def crashed(tmp_path):
     descriptor = os.open(str(state), os.O_RDONLY | os.O_DIRECTORY)
     observed = Observed(descriptor, {}, lambda: time_text(int(time.time() * 10**9)),
                         lambda: {"journal": journal.id, "link": journal.head.link})
-    with session(watched) as first:
-        observed.finish(first)
-    observed.asides.popitem()[1]()
+    keep(observed, watched)
 
     def start(made, journal_id=journal.id, act=lambda *those: None):
         journal.id = journal_id
@@ -231,6 +229,8 @@ def crashed(tmp_path):
             later.emit("blind", "", "")
             later.compare(since.clock)
             told = records(later)
+        start.paths = [os.path.relpath(record["path"], str(watched)) for record in told
+                       if record["kind"] == "reconcile"]
         return {os.path.relpath(record["path"], str(watched)): record["state"]
                 for record in told if record["kind"] == "reconcile" and
                 record["path"] != str(watched)}
@@ -238,6 +238,13 @@ def crashed(tmp_path):
     yield watched, start
     journal.close()
     os.close(descriptor)
+
+
+def keep(observed, *watched):
+    """What is there."""
+    with session(*watched) as known:
+        observed.finish(known)
+    observed.asides.popitem()[1]()
 
 
 def file_of(path):
@@ -290,6 +297,22 @@ def test_what_is_as_it_was_told_is_not_told_again(crashed):
     made = Made()
     made.event("chmod", str(watched / "kept"), None, file=file_of(watched / "kept"))
     assert start(made) == {}
+
+
+def test_what_was_kept_after_it_was_told(crashed):
+    """As at a stop, whose last records the journal writes behind what is kept: a change since
+    then is one."""
+    watched, start = crashed
+    path, made = watched / "kept", Made()
+    path.chmod(0o640)
+    made.event("chmod", str(path), None, file=file_of(path))
+
+    def act(observed, journal):
+        head, observed.head = observed.head, lambda: {"journal": journal.id, "link": 0}
+        keep(observed, watched)
+        observed.head = head
+        path.chmod(0o600)
+    assert start(made, act=act) == {"kept": "changed"} and start.paths == ["kept"]
 
 
 def test_what_was_in_a_directory_that_was_moved(crashed):
