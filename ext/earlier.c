@@ -353,6 +353,21 @@ static bool was_kept(const struct earlier *e, struct bytes path)
 	return inode_table_at(&e->table, path, &then);
 }
 
+// What was kept says the same: compared by itself. At a stop the last is kept before the
+// journal has written its records.
+static bool is_as_kept(struct earlier *e, const struct told *told, struct bytes path,
+		       const struct fim_id *now)
+{
+	struct fim_id then, expected;
+	struct traits_of kept;
+
+	if (!inode_table_at(&e->table, path, &then))
+		return false;
+	expected = now_of(e, &then);
+	kept = known_in(&e->table, &then);
+	return same_id(&expected, now) && !traits_differ(&told->traits, &kept.traits);
+}
+
 static void compare_there(struct earlier *e, const struct told *told, struct bytes path,
 			  const struct fim_id *now)
 {
@@ -363,7 +378,7 @@ static void compare_there(struct earlier *e, const struct told *told, struct byt
 		return;
 	if (!told->traits.mode && was_kept(e, path)) // else it is found new by its directory
 		finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
-	else if (told->traits.mode && which)
+	else if (told->traits.mode && which && !is_as_kept(e, told, path, now))
 		finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
 }
 

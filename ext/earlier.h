@@ -49,6 +49,7 @@ int earlier_told(struct session *session, struct bytes path, const struct traits
  * `reconcile` records and close it; what was loaded is forgotten. */
 int earlier_compare(struct session *session, uint64_t since);
 
+/* What was loaded is not compared. */
 void earlier_deinit(struct session *session);
 
 #endif

@@ -340,6 +340,8 @@ static PyMethodDef session_methods[] = {
 	{"told", session_py_told, METH_VARARGS,
 	 "told(path, mode=0, uid=0, gid=0, size=0, nlink=0, mtime_ns=0, ctime_ns=0)\n--\n\n"
 	 "What it said of a name after that."},
+	{"forget_earlier", session_py_forget_earlier, METH_NOARGS,
+	 "forget_earlier()\n--\n\nLet go of what an earlier session knew."},
 	{"compare", session_py_compare, METH_VARARGS,
 	 "compare(since_ns)\n--\n\nCompare with what an earlier session knew."},
 	{"counts", session_py_counts, METH_NOARGS, "counts()\n--\n\nEvery counter by name."},

@@ -29,6 +29,7 @@ PyObject *session_py_reconcile(PyObject *self, PyObject *args);
 PyObject *session_py_observed(PyObject *self, PyObject *args);
 PyObject *session_py_earlier(PyObject *self, PyObject *args);
 PyObject *session_py_told(PyObject *self, PyObject *args);
+PyObject *session_py_forget_earlier(PyObject *self, PyObject *unused);
 PyObject *session_py_compare(PyObject *self, PyObject *args);
 PyObject *session_py_watch(PyObject *self, PyObject *args);
 PyObject *session_py_roots(PyObject *self, PyObject *args);

@@ -113,6 +113,17 @@ PyObject *session_py_told(PyObject *self, PyObject *args)
 	return py_session_leave(self, error, "an earlier state");
 }
 
+PyObject *session_py_forget_earlier(PyObject *self, PyObject *unused)
+{
+	struct session *session = py_session_enter(self);
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	earlier_deinit(session);
+	return py_session_leave(self, 0, "an earlier state");
+}
+
 PyObject *session_py_compare(PyObject *self, PyObject *args)
 {
 	struct session *session;

@@ -84,6 +84,7 @@ struct reread {
 enum sweep_phase {
 	SWEEP_IDLE,
 	SWEEP_KNOWN,  /* every known inode: was it stamped? */
+	SWEEP_OTHERS, /* keys that no inode is known by */
 	SWEEP_DIRS,   /* read directories */
 	SWEEP_ORPHANS, /* names in directories that are nowhere */
 	SWEEP_AGAIN,  /* inodes that had no name when they were looked at */
@@ -198,6 +199,12 @@ bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id);
 void sweep_directory(struct reconcile *r, const struct fim_id *dir);
 void sweep_key_goes(struct reconcile *r, const struct fim_id *key);
 
+/* restore.c: where stamps tell nothing keys may be gone. That of a known inode is put
+ * back, unless it is nowhere or excluded; and those of overlays, block devices and the
+ * directories above what is watched. */
+void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t known);
+void restore_others(struct reconcile *r);
+
 /* look.c: what is at `name` now; -errno */
 int look_at(struct reconcile *r, int at, const char *name, int flags, struct traits_of *ret);
 /* The path of a name in a directory, or (`name.data` NULL) of the inode `dir`, with
@@ -206,6 +213,8 @@ int look_at(struct reconcile *r, int at, const char *name, int flags, struct tra
 struct bytes look_path(struct reconcile *r, const struct fim_id *dir, struct bytes name);
 /* An inode as it is now, by any of its names or as the root that it is. */
 bool look_find(struct reconcile *r, const struct fim_id *id, struct traits_of *ret);
+/* Whether every path of it is excluded, or below what is. */
+bool look_covered(struct reconcile *r, const struct fim_id *id);
 /* Compare an inode; false: no name leads to it. */
 bool look_at_inode(struct reconcile *r, const struct fim_id *id);
 /* A doubt about a name as it is now; false: its directory is not where it was. */

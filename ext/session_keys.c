@@ -6,6 +6,7 @@
 // A key that is not there is nothing yet: the kernel removes it with its inode, and the
 // record of that is on its way. So it counts at the next call, if every record older than
 // the look was applied, the inode is still known, and is on the disk by one of its names.
+// What was excluded since it was known is not in a hash that serves since then.
 #include "bpf_map.h"
 #include "session_parts.h"
 #include "visit.h"
@@ -24,12 +25,14 @@ static bool has_key(struct session *session, const struct fim_id *id)
 	return sweep_key(session->reconcile, id, &value);
 }
 
+// A file may have been removed, and another made that has its number, before it was found.
 static bool is_altered(struct session *session, const struct fim_id *id)
 {
 	struct traits_of found;
 
 	return inode_table_known(&session->inodes, id, NULL) && !has_key(session, id) &&
-	       look_find(session->reconcile, id, &found);
+	       look_find(session->reconcile, id, &found) && !has_key(session, id) &&
+	       !look_covered(session->reconcile, id);
 }
 
 static uint64_t count_altered(struct session *session)

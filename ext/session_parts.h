@@ -85,6 +85,8 @@ bool cover_is_stale(struct session *session, const struct fim_event *event);
  * and whether there was */
 void devices_add(struct session *session, uint32_t dev);
 bool devices_remove(struct session *session, uint32_t dev);
+/* The keys of all, those that are not there. */
+void devices_restore(struct session *session);
 void devices_deinit(struct session *session);
 /* What the opening of a block device, or of a file as one, means: into the view. */
 void devices_opened(struct session *session, struct fim_view *view);

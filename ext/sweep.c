@@ -49,26 +49,6 @@ static void check(struct reconcile *r, const struct fim_id *id)
 	keep(r, &r->again, id);
 }
 
-static uint32_t key_flags(uint32_t flags)
-{
-	if (!(flags & INODE_DIR))
-		return 0;
-	return flags & INODE_NAMES_ONLY ? FIM_WATCH_NAMES : FIM_WATCH_INHERIT;
-}
-
-// Where stamps tell nothing the key itself may be gone: somebody has taken it out. It is
-// there before the inode is looked at.
-static void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t flags)
-{
-	struct fim_watched value;
-	struct traits_of found;
-
-	if (!r->whole || sweep_key(r, id, &value) || !look_find(r, id, &found))
-		return;
-	if (scan_insert(&r->scan, id, key_flags(flags)) == -ENOSPC)
-		r->session->need_room = true;
-}
-
 static bool step_known(struct reconcile *r)
 {
 	struct fim_id id;
@@ -76,14 +56,25 @@ static bool step_known(struct reconcile *r)
 
 	if (!inode_table_next(&r->session->inodes, &r->cursor, &id, &flags))
 		return false;
-	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !sweep_is_stamped(r, &id))
+	if (flags & INODE_OUTSIDE || !sweep_is_stamped(r, &id))
 		return true;
-	restore_key(r, &id, flags);
+	if (r->whole) // there before the inode is looked at
+		restore_key(r, &id, flags);
+	if (session_is_own(r->session, &id))
+		return true; // what others do there is told as it is done
 	if (flags & INODE_DIR)
 		sweep_directory(r, &id);
 	if (!(flags & INODE_NAMES_ONLY) && !r->rescan)
 		check(r, &id);
 	return true;
+}
+
+// Behind those that are known by names: one of them may be above another root.
+static bool step_others(struct reconcile *r)
+{
+	if (r->whole)
+		restore_others(r);
+	return false;
 }
 
 void sweep_directory(struct reconcile *r, const struct fim_id *dir)
@@ -285,6 +276,7 @@ static bool step_keys(struct reconcile *r)
 
 bool (*const sweep_steps[])(struct reconcile *r) = {
 	[SWEEP_KNOWN] = step_known,
+	[SWEEP_OTHERS] = step_others,
 	[SWEEP_DIRS] = step_dirs,
 	[SWEEP_ORPHANS] = step_orphans,
 	[SWEEP_AGAIN] = step_again,

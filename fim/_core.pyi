@@ -169,6 +169,9 @@ class Session:
         """What that session said of a name last, after its parts were kept; `mode`, with the type
         in it, 0: the name is gone. After earlier()."""
 
+    def forget_earlier(self) -> None:
+        """Let go of what earlier() and told() were given: it is not to be compared."""
+
     def compare(self, since_ns: int) -> None:
         """The record emitted last says that nobody watched since `since_ns` of CLOCK_MONOTONIC
         (0: before this boot). While the scan's records are still held, compare what the scan

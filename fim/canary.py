@@ -144,8 +144,16 @@ class Canary:
             self.move(kind)
         if not self.others[kind]:
             return {}
-        self.singing = kind, Song(self.others[kind])
-        threading.Thread(target=self.singing[1].sing, args=(FORKING,), daemon=True).start()
+        return self.begin(kind, Song(self.others[kind]))
+
+    def begin(self, kind, song):
+        """{type: Song} in a thread; where no thread more can be had now, in a later round."""
+        try:
+            threading.Thread(target=song.sing, args=(FORKING,), daemon=True).start()
+        except RuntimeError:
+            self.again(kind)
+            return {}
+        self.singing = kind, song
         return dict([self.singing])
 
     def late(self):
@@ -178,6 +186,11 @@ class Canary:
             self.absent[kind] = "the canary's %s: %s" % (scratch.path, error.strerror)
             scratch.close()
             return None
+
+    def watch_again(self):
+        """Home, whose keys somebody may have taken out; without it where the hash has no room."""
+        if self.home:
+            self.home = self.watched(self.kind, self.home)
 
     def insert_all(self):
         """What stands of it into another hash; within a scan."""

@@ -27,7 +27,8 @@ START_SECONDS = 900.0  # as TimeoutStartSec in dist/fim.service
 LAST_PATIENCE = 10.0  # seconds for the journal at the end
 WAS_STOPPED = "fim was not running"
 KEEP_RUNNING = "keep it running: systemctl enable --now fim"
-UNUSABLE = (OSError, ValueError, KeyError, TypeError)  # what reading a damaged file gives
+# What reading a damaged file gives, or one that is too much.
+UNUSABLE = (OSError, ValueError, KeyError, TypeError, MemoryError, RecursionError)
 
 # What is not seen: since when (as records have it), why, and what would help.
 Dark = collections.namedtuple("Dark", "since reason mend")
@@ -41,7 +42,12 @@ def now_text():
 def unusable(error):
     """What was observed before cannot be read: (members, message) of an `error`."""
     message = "what was known before cannot be read, what changed is not told: %s" % (
-        getattr(error, "strerror", None) or error)
+        getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return of_observed(message)
+
+
+def of_observed(message):
+    """(members, message) of an `error`."""
     return {"where": "observed", "message": message}, message
 
 
@@ -90,14 +96,15 @@ class Daemon:
         self.monitor = self.judged = None
         self.sinks = sinks
         self.contents = contents
-        self.unread = self.gaps = 0  # files that the session could not note; holes that it told
+        self.unread = self.doubts = 0  # files that it could not note; what it did not see
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
+        self.returns = False  # it was there before, and what changed since is not compared yet
         self.segment = 0
         self.mended = (0, 0)
         self.displaced = 0
-        self.failing = None
+        self.failing = self.unkept = None  # the journal; what is known
         self.lost = None  # when, seconds since 1970
         self.reason = None  # why it starts
         self.complained = []  # of what is not seen
@@ -121,6 +128,8 @@ class Daemon:
             self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
+        elif self.observed.failing:
+            complain("fim: what is known could not be kept: %s" % self.observed.failing)
 
     def look_back(self):
         """When it ended last time is when it saw last."""
@@ -135,6 +144,7 @@ class Daemon:
             last = last or self.observed.since()
         if last:
             self.dark = Dark(last, WAS_STOPPED, KEEP_RUNNING)
+            self.returns = True
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
@@ -168,17 +178,31 @@ class Daemon:
         """Compare what is there with what was known when we saw last."""
         if not self.dark:
             return
-        self.emit("blind", self.dark_members(now_text()),
-                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        until, since, failure = now_text(), None, None
         try:
-            since = self.observed.recall(monitor.session, self.spool.journal)
+            since = self.observed.recall(monitor.session, self.spool.journal,
+                                         lambda: monitor.gather(0))
         except UNUSABLE as error:
-            self.emit("error", *unusable(error))
-        else:
-            if since:
+            failure = error
+        if since is None and self.returns:
+            failure = failure or "it is not there"
+        self.returns = False
+        self.emit("blind", self.dark_members(until),
+                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        if since:  # the record before says which time is compared
+            try:
                 monitor.session.compare(since.clock)
-            elif self.dark.reason == WAS_STOPPED:
-                self.emit("error", *unusable("it is not there"))
+            except MemoryError as error:
+                failure = error
+        self.tell_recalled(failure)
+
+    def tell_recalled(self, failure):
+        """What could not be read, and so was not compared."""
+        if failure:
+            self.emit("error", *unusable(failure))
+        elif self.observed.harmed:
+            self.trouble("some of what was told before cannot be read, it may be told again: "
+                         + "; ".join(dict.fromkeys(self.observed.harmed)))
 
     def open_eyes(self):
         """From here on every change is seen."""
@@ -255,12 +279,12 @@ class Daemon:
         """What to read next, and what was read."""
         if not self.contents:
             return
-        noted, counts = session.contents(), session.counts()
-        if self.monitor.blind or counts["gaps"] != self.gaps:
-            self.gaps = counts["gaps"]
+        noted, doubts = session.contents(), self.monitor.doubts
+        if self.monitor.blind or doubts != self.doubts:
+            self.doubts = doubts
             self.contents.forget()
         if noted:
-            missed = counts["unread_contents"]
+            missed = session.counts()["unread_contents"]
             self.contents.put(noted, missed - self.unread)
             self.unread = missed
         for record in self.contents.take():
@@ -276,7 +300,7 @@ class Daemon:
         if self.contents:
             for record in self.contents.finish():
                 self.emit(*record)
-        self.unread = self.gaps = 0
+        self.unread = self.doubts = 0
 
     # --- what is due ---
 
@@ -296,6 +320,7 @@ class Daemon:
     def turn(self):
         """Ten times a second."""
         self.tell_losses()
+        self.tell_observed()
         for sink in self.sinks:
             sink.tell_losses(self.emit)
         self.tell_journal()
@@ -354,6 +379,13 @@ class Daemon:
             self.emit("gap", {"cpu": None, "lost": lost.records, "first": None, "last": None,
                               "since": time_text(lost.since), "until": time_text(lost.until),
                               "reason": reason}, "%d records lost: %s" % (lost.records, reason))
+
+    def tell_observed(self):
+        """What is known cannot be kept for the next start: once, until it can."""
+        failing, before = self.observed.failing, self.unkept
+        self.unkept = failing
+        if failing and not before:
+            self.emit("error", *of_observed("what is known cannot be kept: " + failing))
 
     def tell_journal(self):
         """What became of its files; a new segment is told of by the head."""

@@ -273,6 +273,12 @@ class Monitor:
         """What is the reason, and since when, while nothing is seen; else None."""
         return self.sight.blind if self.sight else None
 
+    @property
+    def doubts(self):
+        """How often something was not seen, and is over: holes in the records, blindness, keys
+        that somebody took out."""
+        return self.session.counts()["gaps"] + (self.sight.doubts if self.sight else 0)
+
     # --- another set of programs: a larger hash, other hooks ---
 
     def enlarge(self):
@@ -280,7 +286,14 @@ class Monitor:
         entries = min(self.attachment.entries * GROWTH, MAX_ENTRIES)
         if entries == self.attachment.entries:
             raise KernelError("fim: more than %d inodes to watch: watch fewer" % MAX_ENTRIES)
-        self.growth = Growth(self.load, entries)
+        self.growth = self.begin_growth(entries)
+
+    def begin_growth(self, entries, needed=True):
+        """A Growth; None: no thread more can be had now, it is tried again."""
+        try:
+            return Growth(self.load, entries, needed)
+        except RuntimeError:
+            return None
 
     def grow(self):
         """A step, without waiting: begin, or take over what is ready."""
@@ -309,8 +322,10 @@ class Monitor:
                               self.without, self.table) - self.without
         if rows:
             self.without |= rows
-            self.growth = Growth(self.load, self.attachment.entries, needed=False)
-        return bool(rows)
+            self.growth = self.begin_growth(self.attachment.entries, needed=False)
+        if not self.growth:
+            self.without -= rows
+        return self.growth is not None
 
     def take_over(self, successor):
         """Fill the larger hash, then let go of the smaller one."""

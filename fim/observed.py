@@ -24,6 +24,7 @@ SHARE = 50          # ... and so many times as long as the last one took
 PARTS = 16          # that wait at most
 CHANGES = ("events", "scanned", "reconciled")  # counts that grow with every change of what is known
 LENGTH = struct.Struct("<I")
+BREATHS = 1024      # names between two
 SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 
 # When the pass began: text as records have it; ns of CLOCK_MONOTONIC, 0 before this boot.
@@ -48,6 +49,8 @@ class Observed:
         self.next = 0
         self.known = None  # the counts of changes when the last pass began
         self.file = None
+        self.failing = None  # why the last pass was not kept
+        self.harmed = []  # what the last recall() could not read of the journal
 
     # --- keeping ---
 
@@ -103,7 +106,8 @@ class Observed:
             begun, part = self.parts.popleft()
             try:
                 self.write_part(begun, part)
-            except OSError:
+            except Exception as error:
+                self.failing = getattr(error, "strerror", None) or type(error).__name__
                 self.abandon()
                 raise
 
@@ -127,6 +131,7 @@ class Observed:
             file.flush()
             os.fsync(file.fileno())
         os.rename(NEW, NAME, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+        self.failing = None
 
     def abandon(self):
         """The file that was begun."""
@@ -145,7 +150,7 @@ class Observed:
         except FileNotFoundError:
             return None
         parts = parts_of(os.fdopen(descriptor, "rb"))
-        head = json.loads(next(parts).decode("ascii"))
+        head = json.loads(next(parts, b"").decode("ascii"))
         same = head["boot_id"] == host.boot_id()
         return Since(head["time"], head["clock"] if same else 0), head.get("head"), parts
 
@@ -154,19 +159,38 @@ class Observed:
         stored = self.stored()
         return stored and stored[0].text
 
-    def recall(self, session, journal=None):
+    def recall(self, session, journal=None, breathe=lambda: None):
         """Into the session, before its compare(), with what the journal says after it: the Since,
-        None where there is none."""
+        None where there is none. `breathe` is called again and again: it may take long."""
+        self.harmed = []
         stored = self.stored()
         if stored is None:
             return None
         since, head, parts = stored
-        for part in parts:
-            session.earlier(part)
-        if journal and head and head["journal"] == journal.id:
-            for path, word in last_words(lines_since(journal.segments, head["link"])).items():
-                session.told(path, *word)
+        lines = self.behind(head, journal, breathe)
+        try:
+            load(session, parts, lines, breathe)
+        except BaseException:
+            session.forget_earlier()  # half of it is no more than memory
+            raise
         return since
+
+    def behind(self, head, journal, breathe):
+        """What the journal says behind the head; nothing where it is another one's."""
+        if not head or not journal or head["journal"] != journal.id:
+            return ()
+        return lines_since(journal.segments, head["link"], self.harmed, breathe)
+
+
+def load(session, parts, lines, breathe):
+    """What was kept, and the last words of records since."""
+    for part in parts:
+        session.earlier(part)
+        breathe()
+    for number, (path, word) in enumerate(last_words(lines)):
+        session.told(path, *word)
+        if number % BREATHS == 0:
+            breathe()
 
 
 def parts_of(file):

@@ -16,6 +16,7 @@ class Sight:
     seconds    between rounds (None: none)
     rows       the coverage: {operation: {type: {"state", "hook", "why"}}}
     attempted  that of failed attempts (fim.attempts), None where nobody asked
+    doubts     how often everything had to be compared, since what happened was not seen
     """
 
     def __init__(self, session, roots, types, seconds):
@@ -25,6 +26,7 @@ class Sight:
         self.vigil = self.keys = None
         self.rows = {}
         self.attempted = None
+        self.doubts = 0
 
     @classmethod
     def of_roots(cls, session, roots, one_file_system, more, seconds):
@@ -90,7 +92,7 @@ class Sight:
         for kind, members, message in told:
             emit(kind, members, message)
             if kind == "blind" and members["until"]:  # what was missed meanwhile is looked for
-                self.session.reconcile(int(self.vigil.dark_from * 10**9))
+                self.reconcile(self.vigil.dark_from)
         if any(kind == "blind" for kind, _, _ in told):
             self.tell(attachment, emit)
         self.keep_keys(emit)
@@ -100,9 +102,14 @@ class Sight:
         members = self.keys.turn() if self.keys else None
         if members:
             emit(*Vigil.notice(members))
-            self.session.reconcile(int(self.keys.dark_from * 10**9))
+            self.reconcile(self.keys.dark_from)
             self.keys.mended()
-            self.canary.watch([self.canary.home] if self.canary.home else [])
+            self.canary.watch_again()
+
+    def reconcile(self, dark_from):
+        """Compare everything; the record before says since when nobody saw it."""
+        self.session.reconcile(int(dark_from * 10**9))
+        self.doubts += 1
 
     @property
     def blind(self):

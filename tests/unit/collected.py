@@ -29,7 +29,8 @@ def use_session(path):
     session = new_session()
     session.exclude(b"*.swp")
     session.emit("error", '"where":"x","message":"y"', "y")
-    session.counts(), session.observed(0), session.contents(), session.count_names(path, 100)
+    session.earlier(session.observed(0)[1]), session.told(path), session.forget_earlier()
+    session.counts(), session.contents(), session.count_names(path, 100)
     for wrong in (lambda: session.exclude("text"), lambda: _core.Session("a")):
         try:
             wrong()

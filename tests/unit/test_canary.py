@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 
 import pytest
@@ -516,6 +517,18 @@ def test_rounds_go_elsewhere_and_leave_no_descriptor(travelling):
     assert "rename" in songs["elsewhere"].wanted and place.descriptor is None
     assert sorted(os.listdir(place.path)) == sorted(FURNITURE)
     assert travelling.late() is None
+
+
+def test_no_thread_can_be_had(travelling, monkeypatch):
+    """As where the limit of processes is reached: it is that type's turn again, later."""
+    travelling.others["third"] = None
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert set(travelling.sing()) == {travelling.kind} and travelling.late() is None
+    assert set(ended(travelling.sing())) == {travelling.kind, "elsewhere"}
 
 
 def test_a_place_that_was_removed_is_made_anew(travelling):

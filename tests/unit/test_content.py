@@ -13,6 +13,7 @@ from fim import content
 from fim.content import Contents, GONE, QUEUE_FULL, STOPPED
 from fim.daemon import Daemon
 from fim.database import Approved
+from fim.monitor import Monitor
 
 NOW = "2026-01-01T00:00:00.000000000Z"
 
@@ -115,15 +116,19 @@ def test_nothing_is_known_after_a_time_unseen(tmp_path, contents):
 
 
 def test_the_daemon_says_what_nobody_saw():
-    """A hole, once it is told; and blindness, for as long as it lasts."""
-    told, counts = [], {"gaps": 0, "unread_contents": 0}
+    """A hole, once it is told; blindness, for as long as it lasts, and what is over when it is
+    told: a hook that gave way, keys that somebody had taken out."""
+    told, counts = [], {"gaps": 0}
     session = types.SimpleNamespace(contents=lambda: b"", counts=lambda: counts)
     contents = types.SimpleNamespace(forget=lambda: told.append(counts["gaps"]), take=lambda: [])
-    daemon = types.SimpleNamespace(contents=contents, gaps=0, unread=0,
-                                   monitor=types.SimpleNamespace(blind=None))
-    for gaps, blind, times in ((0, None, 0), (2, None, 1), (2, None, 1), (2, {"since": NOW}, 2),
-                               (2, {"since": NOW}, 3), (2, None, 3), (3, None, 4)):
-        counts["gaps"], daemon.monitor.blind = gaps, blind
+    monitor = Monitor("/tmp")
+    monitor.session, monitor.sight = session, types.SimpleNamespace(blind=None, doubts=0)
+    daemon = types.SimpleNamespace(contents=contents, doubts=0, unread=0, monitor=monitor)
+    for gaps, blind, doubts, times in (
+            (0, None, 0, 0), (2, None, 0, 1), (2, None, 0, 1), (2, {"since": NOW}, 0, 2),
+            (2, {"since": NOW}, 0, 3), (2, None, 0, 3), (3, None, 0, 4), (3, None, 1, 5),
+            (3, None, 1, 5)):
+        counts["gaps"], monitor.sight.blind, monitor.sight.doubts = gaps, blind, doubts
         Daemon.tell_contents(daemon, session)
         assert len(told) == times
 

@@ -6,8 +6,9 @@ import time
 import pytest
 
 import journals
-from fim.daemon import Daemon
+from fim.daemon import WAS_STOPPED, Daemon, Dark
 from fim.journal import Journal, Limits
+from fim.observed import Since
 from fim.segments import Segments
 from fim.spool import Spool
 from fim.verify import Verifier, anchors
@@ -68,6 +69,12 @@ class Comparison(Anything):
         return None
 
 
+class Observed(Anything):
+    """Nothing is known."""
+
+    failing, harmed = None, ()
+
+
 @pytest.fixture
 def spool(tmp_path):
     """A journal that is written by its thread."""
@@ -81,7 +88,7 @@ def spool(tmp_path):
 
 @pytest.fixture
 def daemon(spool):
-    return Daemon(None, (), spool, Anything(), Anything(), Comparison(), Service(), Stop(),
+    return Daemon(None, (), spool, Anything(), Observed(), Comparison(), Service(), Stop(),
                   lambda: None, heartbeat=3600, retry=0)
 
 
@@ -135,3 +142,71 @@ def test_a_new_segment_is_told_of_at_once(daemon, spool):
     kept = [json.dumps({"kind": "heartbeat", "host": {"machine_id": journals.MACHINE},
                         "head": head}) for head in beats if head]
     assert list(Verifier(spool.journal.segments, anchors(kept)).run()) == []
+
+
+def test_what_cannot_be_read_keeps_nothing_from_being_compared(daemon, spool):
+    """The journal's harm is said behind the comparison; the time that is compared is that of the
+    record before it."""
+    done, monitor = [], recalling(daemon, lambda: Since("then", 7))
+    until_segment(spool, 1)
+    monitor.session.compare = lambda clock: done.append((clock, [kind for kind, _ in monitor.emitted]))
+    daemon.observed.harmed = ["segment 1: cut", "segment 1: cut"]
+    daemon.recall(monitor)
+    assert done == [(7, ["blind"])]
+    error, = monitor.of("error")
+    assert error["message"].endswith(": segment 1: cut") and "journal" in error["where"]
+
+
+def recalling(daemon, recall):
+    """A monitor that starts after a stop, and what was known is what `recall` gives."""
+    monitor = Monitor(daemon)
+    monitor.gathered = []
+    monitor.gather = monitor.gathered.append
+
+    def breathing(session, journal, breathe):
+        breathe()
+        return recall()
+    daemon.observed.recall = breathing
+    daemon.dark, daemon.monitor = Dark("then", WAS_STOPPED, ""), monitor
+    daemon.returns = True
+    return monitor
+
+
+@pytest.mark.parametrize("failure, where", (
+    (MemoryError, "recall"), (RecursionError, "recall"), (OSError, "recall"),
+    (MemoryError, "compare")))
+def test_what_is_too_much_ends_nothing(daemon, failure, where):
+    """Nor what cannot be read; the rings are read meanwhile."""
+    def fail(*clock):
+        raise failure
+    monitor = recalling(daemon, fail if where == "recall" else lambda: Since("then", 7))
+    monitor.session.compare = fail
+    daemon.recall(monitor)
+    assert [kind for kind, _ in monitor.emitted] == ["blind", "error"] and monitor.gathered == [0]
+    assert monitor.of("error")[0]["message"].endswith(failure.__name__)
+
+
+def test_what_is_known_cannot_be_kept(daemon):
+    """It is said once, until it can."""
+    def turn(failing):
+        daemon.observed.failing = failing
+        return b""
+    monitor = seeing(daemon, acts=[lambda why=why: turn(why) for why in (
+        None, "no room", "no room", "read-only", None, "no room", "no room")])
+    messages = [members["message"] for members in monitor.of("error")]
+    assert messages == ["what is known cannot be kept: no room"] * 2
+
+
+def test_what_is_missing_is_told_after_a_try_that_failed_too(daemon, spool):
+    """Once: what it could not see later is no reason to miss it."""
+    until_segment(spool, 1)
+    spool.journal.last = "then"
+    monitor = recalling(daemon, lambda: None)
+    daemon.monitor, daemon.returns = None, False
+    daemon.look_back()
+    daemon.lose_sight("fim: no headers: install them")
+    daemon.monitor = monitor
+    for _ in range(2):
+        daemon.recall(monitor)
+    assert [kind for kind, _ in monitor.emitted] == ["blind", "error", "blind"]
+    assert monitor.of("error")[0]["message"].endswith("it is not there")

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What was taken out of the kernel's hash is told, put back and compared; without a kernel."""
+import os
+import types
+
 import pytest
 
 from fim import keys
 from fim.keys import Keys
 from fim.sight import Sight
+from fim.vigil import INTERVAL
 
 
 class Session:
@@ -53,6 +57,11 @@ def test_a_round_is_due(clock):
     assert session.asked == [keys.ROUND] * 2
 
 
+def test_a_million_within_the_hour():
+    """And a round is no longer than the slices of other work between two readings of the rings."""
+    assert -(-10**6 // keys.ROUND) * INTERVAL <= 3600 and keys.ROUND * 0.0000012 <= 0.005
+
+
 def test_since_when(clock):
     """Since the last pass over all of them: its beginning, for the first are asked for first."""
     looked = Keys(Session((0, False), (0, True), (0, False), (0, True), (3, False)))
@@ -75,3 +84,17 @@ def test_sight_compares_and_watches_its_canary_again(clock):
         sight.keep(None, lambda *record: told.append(record))
     assert [kind for kind, _, _ in told] == ["blind"] and told[0][1]["until"]
     assert session.compared == [1000 * 10**9] and watched == [["home"]]
+    assert sight.doubts == 1
+
+
+def test_a_hash_without_room_for_the_canary_ends_nothing(clock):
+    """It has another home in the next round, or says that it has none."""
+    def refuse(scratches):
+        raise OSError(28, os.strerror(28))
+    sight, closed = Sight(Session((2, False)), (), (), None), []
+    sight.keys, sight.canary.watch = Keys(sight.session), refuse
+    sight.canary.home = types.SimpleNamespace(path="/run/fim/x", close=lambda: closed.append(1))
+    clock.now += 10
+    sight.keep(None, lambda *record: None)
+    assert closed and sight.canary.home is None
+    assert sight.canary.absent == {None: "the canary's /run/fim/x: " + os.strerror(28)}

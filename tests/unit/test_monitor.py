@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A monitor without a kernel: not open, what is its own, and where hooks fall silent."""
 import os
+import threading
+import types
 
 import pytest
 
@@ -154,6 +156,21 @@ def test_hooks_that_cannot_be_replaced_are_told_of_and_stay(monitor):
     grown(monitor)
     assert monitor.taken == [] and "no memory" in monitor.told[0][1]["message"]
     assert not monitor.give_way({"mmap"})     # it is not tried for ever
+
+
+def test_no_thread_can_be_had(monitor, monkeypatch):
+    """What falls silent is told; room in the hash is asked for again, until there is one."""
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+    monitor.session = types.SimpleNamespace(wants_room=lambda: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert not monitor.give_way({"mmap"}) and not monitor.without
+        monitor.grow()
+        assert monitor.growth is None
+    monitor.grow()
+    assert monitor.growth.entries == 4 * Loaded.entries
+    grown(monitor)
 
 
 def test_programs_of_somebody_else_are_not_replaced(monitor):

@@ -102,6 +102,7 @@ def test_other_paths(tree, kept):
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:-5], lambda data: b"",
+                                  lambda data: b"\0" * 4, lambda data: b"\0" * len(data),
                                   lambda data: data[:40] + b"\0" * 9 + data[49:],
                                   lambda data: b"\3\0\0\0[1]" + data])
 def test_a_damaged_file(tree, kept, harm):
@@ -114,8 +115,13 @@ def test_a_damaged_file(tree, kept, harm):
         data = file.read()
     with open(path, "wb") as file:
         file.write(harm(data))
-    with session(watched) as later, pytest.raises((ValueError, KeyError, TypeError, OSError)):
-        kept.recall(later)
+    change(watched)
+    with session(watched) as later:
+        with pytest.raises((ValueError, KeyError, TypeError, OSError)):
+            kept.recall(later)
+        later.emit("blind", "", "")
+        later.compare(0)  # nothing is left of what was read
+        assert [record["kind"] for record in records(later)] == ["blind", "gap_closed"]
 
 
 def test_another_boot(tree, kept, monkeypatch):
@@ -154,8 +160,19 @@ def test_no_room(tree, kept, monkeypatch):
         kept.finish(first)
         with pytest.raises(OSError):
             write(kept)
+        assert kept.failing == os.strerror(28)
         write(kept)
-    assert str(watched / "five") in differences(kept, watched)
+        assert kept.failing
+        monkeypatch.undo()
+        kept.finish(first)
+        write(kept)
+        assert kept.failing is None
+        (watched / "six").write_text("six")
+        monkeypatch.setattr(observed.os, "fsync", lambda descriptor: refuse())
+        kept.finish(first)
+        with pytest.raises(OSError):
+            write(kept)
+    assert str(watched / "six") in differences(kept, watched)
 
 
 KILLS = int(os.environ.get("FIM_TEST_KILLS", 20))

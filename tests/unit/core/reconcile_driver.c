@@ -41,6 +41,20 @@ static struct fim_id id_of(const char *path)
 	return id;
 }
 
+/* Where not NULL: a file is removed and made anew while it is looked at, "/PATH". */
+static const char *made_anew;
+static struct session *session_of;
+
+static void stamp(struct session *session, const char *text);
+
+/* What scan.c calls. */
+int fstatat(int at, const char *restrict name, struct stat *restrict st, int flags)
+{
+	if (made_anew && strcmp(made_anew, name) == 0)
+		stamp(session_of, made_anew);
+	return (int)syscall(__NR_newfstatat, at, name, st, flags);
+}
+
 /* As a hook does: the entry is there, and has the record's time, "TIME/PATH"; "/PATH": now. */
 static void stamp(struct session *session, const char *text)
 {
@@ -141,6 +155,13 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 		buffer_format(out, "[%llu, %s]\n", (unsigned long long)altered,
 			      over ? "true" : "false");
 		return 0;
+	case 'a': /* the same, where this is made anew meanwhile */
+		made_anew = text.data;
+		error = act(session, 'K', text, out);
+		made_anew = NULL;
+		return error;
+	case 'E':
+		return session_exclude(session, text.data);
 	case 'W': /* everything is to be compared */
 		session_emit(session, "blind", bytes_of(NULL, 0), bytes_of(NULL, 0));
 		reconcile_whole(session, session->stream.seq, 0);
@@ -151,6 +172,23 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	case 'k':
 		id = id_of(text.data);
 		json_bool(out, bpf_map_lookup(session->taps[0]->maps.watched, &id, &value) == 0);
+		return 0;
+	case 'v': /* [flags, spots] of a key */
+		id = *text.data == '/' ? id_of(text.data)
+				       : (struct fim_id){strtoul(text.data, NULL, 10), FIM_DEVICE, 0};
+		value = (struct fim_watched){0};
+		error = bpf_map_lookup(session->taps[0]->maps.watched, &id, &value);
+		buffer_format(out, error ? "null\n" : "[%u, %u]\n", value.flags, value.spots);
+		return 0;
+	case 'B': /* it was open before the monitor was there */
+		id = id_of(text.data);
+		inode_table_set_flags(&session->inodes, &id, INODE_OPEN_BEFORE, 0);
+		return 0;
+	case 'S': /* "BITS/PATH" */
+		return session_spot(session, strchr(text.data, '/'),
+				    (uint32_t)strtoul(text.data, NULL, 10));
+	case 'D': /* a block device, with what is below it */
+		devices_add(session, (uint32_t)strtoul(text.data, NULL, 10));
 		return 0;
 	case 'r':
 		return order_push(&session->order, (const struct fim_event *)text.data, 1);
@@ -205,6 +243,7 @@ int main(void)
 	static struct session session;
 	struct bytes frame;
 
+	session_of = &session;
 	if (maps.watched < 0 || session_init(&session, &options) < 0 ||
 	    session_tap(&session, &maps, 1, ENTRIES, none, -1) < 0)
 		return 1;
