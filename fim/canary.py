@@ -77,7 +77,8 @@ class Canary:
     def scratch(self, kind, parent, trunk=None):
         """A Scratch, or None and why."""
         if parent is None:
-            self.absent[kind] = "no writable place on %s outside of what is watched" % kind
+            self.absent[kind] = ("no writable place on %s outside of what is watched in which only "
+                                 "root moves files" % kind)
             return None
         scratch = None
         try:

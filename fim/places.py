@@ -14,6 +14,7 @@ __all__ = ["Mount", "Scratch", "home", "kind_at", "local_types", "mounts", "plac
 HOMES = ("/run", "/var/run", "/var/lib")
 USUAL = ("/var/lib/fim", "/var/tmp", "/tmp")  # better than the top of a file system
 PREFIX = ".fim-canary-"
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 NO_DEVICE_BUT_LOCAL = {"tmpfs", "overlay", "zfs"}
 
 Mount = namedtuple("Mount", "point type writable")
@@ -70,14 +71,31 @@ def watched_types(roots, table, below=True):
 
 
 def place(kind, roots, table):
-    """A writable directory on a file system of this type outside of `roots`, or None."""
+    """A writable directory on a file system of this type outside of `roots`, in which nobody but
+    root can put something else in the place of our scratch; or None."""
     points = [mount.point for mount in table if mount.type == kind and mount.writable]
     for path in map(os.path.realpath, list(USUAL) + points):
         mount = mount_at(path, table)
-        if mount.type == kind and mount.writable and os.path.isdir(path) and not any(
-                is_below(path, root) for root in roots):
+        if mount.type == kind and mount.writable and not any(
+                is_below(path, root) for root in roots) and is_safe(path):
             return path
     return None
+
+
+def is_safe(path):
+    """Whether nobody but root can move what root has in it, or a directory above it: the acts of
+    the canary follow a path, and a link put on the way would lead them to somebody's files."""
+    try:
+        return is_roots(os.lstat(path)) and (path == "/" or is_safe(os.path.dirname(path)))
+    except OSError:
+        return False
+
+
+def is_roots(status):
+    """A directory of root's that nobody else writes, or a sticky one, where everybody moves only
+    what is his."""
+    return (stat.S_ISDIR(status.st_mode) and status.st_uid == 0
+            and (not status.st_mode & OTHERS_WRITE or bool(status.st_mode & stat.S_ISVTX)))
 
 
 def home():

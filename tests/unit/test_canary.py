@@ -135,12 +135,58 @@ def test_types_watched(monkeypatch):
 
 def test_place_is_outside_of_what_is_watched(monkeypatch):
     monkeypatch.setattr(places, "USUAL", ())
-    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(places, "is_safe", lambda path: True)
     assert places.place("xfs", ["/etc"], TABLE) == "/srv"
     assert places.place("xfs", ["/srv/x"], TABLE) == "/srv"
     assert places.place("xfs", ["/srv"], TABLE) is None
     assert places.place("xfs", ["/"], TABLE) is None
     assert places.place("btrfs", [], TABLE) is None  # read-only
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """A directory in which a file system of type `ext9` is said to be mounted; the only place."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a directory away")
+    (tmp_path / "disk").mkdir(mode=0o755)
+    monkeypatch.setattr(places, "USUAL", ())
+    return tmp_path / "disk"
+
+
+def chosen(disk):
+    return places.place("ext9", [], [places.Mount("/", "ext4", True),
+                                     places.Mount(str(disk), "ext9", True)])
+
+
+def test_a_place_is_one_where_only_root_moves_files(disk):
+    assert chosen(disk) == str(disk)
+    for mode, found in ((0o775, None), (0o757, None), (0o1777, str(disk)), (0o755, str(disk))):
+        disk.chmod(mode)
+        assert chosen(disk) == found
+    os.chown(str(disk), 12345, -1)
+    disk.chmod(0o1755)                        # who owns it moves all that is in it
+    assert chosen(disk) is None
+
+
+def test_nor_can_a_directory_above_it_be_moved(disk):
+    os.chown(str(disk.parent), 12345, -1)
+    assert chosen(disk) is None
+    os.chown(str(disk.parent), 0, -1)
+    disk.parent.chmod(0o777)
+    assert chosen(disk) is None
+
+
+def test_where_there_is_none_coverage_says_why(disk, monkeypatch):
+    monkeypatch.setattr(places, "mounts", lambda: [places.Mount("/", "tmpfs", True),
+                                                   places.Mount(str(disk), "ext9", True)])
+    monkeypatch.setattr(places, "HOMES", (str(disk.parent),))
+    os.chown(str(disk), 12345, -1)
+    canary = Canary(None, ["/etc"], ["ext9"])
+    canary.furnish()
+    canary.close()
+    assert coverage.judged("chmod", "ext9", canary) == (
+        coverage.ASSUMED, "no writable place on ext9 outside of what is watched in which only root "
+        "moves files")
 
 
 def test_spaces_in_mount_points(tmp_path):
