@@ -451,6 +451,25 @@ def test_a_collector_that_is_another(tmp_path, quick):
     collector.close()
 
 
+def test_the_wrong_certificate_is_tried_again_also_by_python_3_6(tmp_path, quick, monkeypatch):
+    """Where ssl.CertificateError is a ValueError alone."""
+    class CertificateError(ValueError):
+        pass
+
+    def wrap_socket(plain, server_hostname):
+        raise CertificateError("hostname %r doesn't match 'other'" % server_hostname)
+    monkeypatch.setattr(connection.ssl, "CertificateError", CertificateError)
+    collector = TcpCollector()
+    cert, _ = certificate(tmp_path)
+    sinks = Sinks(["syslog:tls://127.0.0.1:%d?ca=%s&name=log" % (collector.port, cert)],
+                  str(tmp_path))
+    monkeypatch.setattr(sinks.outlets[0].channel.context, "wrap_socket", wrap_socket)
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    assert sinks.state()[0]["error"] == "hostname 'log' doesn't match 'other'"
+    sinks.close(0.1)
+    collector.close()
+
+
 def test_losses_are_records(tmp_path):
     """As the schema has them."""
     told = []
