@@ -431,6 +431,7 @@ VERDICTS = {
     "lost long ago": ({"journal_lost": -9000}, status.WELL),
     "silent": ({"time": 900}, status.DEGRADED),
     "dropped": ({"sinks": [dict(SINK, dropped=7, dropped_at=990)]}, status.DEGRADED),
+    "no document": ({"sinks": [dict(SINK, misfits=7, misfits_at=990)]}, status.DEGRADED),
     "dropped long ago": ({"sinks": [dict(SINK, dropped=7, dropped_at=-9000)]}, status.WELL),
     "a sink that waits": ({"sinks": [dict(SINK, state="waiting", error="e")]}, status.DEGRADED),
     "a sink": ({"sinks": [SINK]}, status.WELL),

@@ -485,6 +485,32 @@ def test_losses_are_records(tmp_path):
     sinks.close()
 
 
+@pytest.mark.parametrize("form", ["ecs", "ocsf"])
+def test_a_line_that_cannot_be_mapped_stops_nothing(tmp_path, quick, form):
+    """Such as NULs after a power failure: counted once, however often it comes, and told."""
+    told, port = [], TcpCollector()
+    address = "syslog:tcp://127.0.0.1:%d?format=%s" % (port.port, form)
+    port.close()                              # nobody there yet
+    sinks = Sinks([address], str(tmp_path))
+    sinks.take(records(2) + b"\0" * 40 + b'tail"}\n' + b"{}\n" + records(1, 5) + b"[]\n")
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    collector = TcpCollector(port=port.port)
+    wait_for(lambda: collector.numbers() == {1, 2, 5})
+    for client in collector.sockets:          # nothing is proven: all comes again
+        client.shutdown(socket.SHUT_RDWR)
+    sinks.take(records(1, 7))
+    wait_for(lambda: len(collector.streams) > 1 and 7 in collector.numbers())
+    for _ in range(2):
+        sinks.tell_losses(lambda kind, members, message: told.append((kind, members, message)))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 7 and sinks.state()[0]["misfits"] == 3
+    assert sinks.state()[0]["state"] == "stopped"
+    assert sum(members["count"] for _, members, _ in told) == 3
+    assert all(kind == "withheld" and form in members["reason"] for kind, members, _ in told)
+    assert any("JSONDecodeError" in members["reason"] for _, members, _ in told)
+    collector.close()
+
+
 def test_the_spools_are_ours_and_not_excluded(tmp_path):
     """What others do there is told: none of its names is one that nobody wants."""
     texts = ["syslog:udp://127.0.0.1:9", "file://%s/out[1]" % tmp_path]
