@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fim.facts import time_text
+from fim.facts import nanoseconds_of, time_text
 from fim.journal import Journal, Limits
 from fim.observed import Observed
 from fim.segments import Segments
@@ -57,6 +57,12 @@ def test_numbers_are_those_of_the_record():
     made.event("close", "/a", None, file={"mtime": "2001-09-09T01:46:40.000000001Z", "ctime": None,
                                           "uid": None})
     assert last_words(as_lines(made.records)) == {b"/a": FILE + (10**18 + 1, 0)}
+
+
+def test_a_file_of_the_year_0000_is_one_among_others():
+    """Anybody makes one with touch; all that is known of before hung on it."""
+    assert nanoseconds_of("0000-02-29T12:00:00.000000001Z") == -62162078400 * 10**9 + 1
+    assert nanoseconds_of("0001-01-01T00:00:00.000000000Z") == -62135596800 * 10**9
 
 
 def test_what_is_no_record_is_passed_over():
