@@ -411,6 +411,38 @@ def test_a_line_that_is_no_record_still_goes(tmp_path):
     sinks.close()
 
 
+def test_half_a_line_in_a_file_is_ended_first(tmp_path, quick, monkeypatch):
+    """A kill has left one; and the disk is full in the middle of another, then there is room."""
+    (tmp_path / "out").write_bytes(b'{"v": 1, "ki')
+    sinks = Sinks(["file://%s/out" % tmp_path], str(tmp_path))
+    sinks.take(records(2))
+    wait_for(lambda: sinks.state()[0]["sent"] == 2)
+    lines = (tmp_path / "out").read_bytes().splitlines(True)
+    assert lines == [b'{"v": 1, "ki\n'] + records(2).splitlines(True)
+    real, full = os.write, [1]
+
+    def write(descriptor, data):
+        if not (os.readlink("/proc/self/fd/%d" % descriptor) == str(tmp_path / "out") and full):
+            return real(descriptor, data)
+        full.clear()
+        real(descriptor, data[:20])
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "write", write)
+    sinks.take(records(1, 3))
+    wait_for(lambda: sinks.state()[0]["failures"] == 1)
+    sinks.close()
+    lines = (tmp_path / "out").read_bytes().splitlines(True)
+    assert records(1, 3)[:20] + b"\n" in lines and set(records(3).splitlines(True)) < set(lines)
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path, quick):
+    """/dev/null, a pipe: there is no last byte."""
+    sinks = Sinks(["file:///dev/null"], str(tmp_path))
+    sinks.take(records(1))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 1
+
+
 BAD = ["", "syslog", "smtp://x", "syslog:tcp://", "syslog:ftp://x", "syslog:tcp://h?colour=red",
        "syslog:tcp://h:port", "syslog:tcp://h?format=xml", "syslog:?facility=none", "file:relative",
        "syslog:tcp://h?limit=0", "journald:?facility=local0", "syslog:tcp://h?ca=/x"]
