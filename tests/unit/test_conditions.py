@@ -138,6 +138,32 @@ def test_bundle(tmp_path):
         "coverage.json", "facts.json", "findings.json", "kernel.log", "unit.log")]
 
 
+STAMP = "2026-11-23T10:00:00+0000 host "
+SAID = [STAMP + text for text in (
+    "fim[612]: fim: blind: kernel 5.5: no headers", "systemd[1]: fim.service: watchdog timeout",
+    "fim[612]: Traceback (most recent call last):", "fim[612]:   File \"x.py\", line 1, in run",
+    "fim[612]: KeyError: 'seq'")]
+RECORDS = [STAMP + "fim[612]: " + text for text in (
+    '{"v":1,"kind":"finding","diff":"-db_password=old\\n+db_password=hunter2"}',
+    '{"@timestamp":"2026-11-23T10:00:00Z","process":{"args":["curl","-u","bob:hunter2"]}}',
+    '{"activity_id":1,"actor":{"process":{"cmd_line":"curl -u bob:hunter2"}}}',
+    "10:00:00.000 modify  /etc/fim: x  by root  /usr/bin/curl[9]  $ curl -u bob:hunter2")]
+
+
+def test_no_record_is_in_a_bundle(tmp_path, monkeypatch):
+    """Which a service that writes them to its output has under its unit; and who asks is told
+    where there is no journal."""
+    (tmp_path / "lines").write_text("\n".join(RECORDS + SAID) + "\n")
+    (tmp_path / "journalctl").write_text("#!/bin/sh\necho \"$@\" >%s/asked\ncat %s/lines\n"
+                                         "echo no journal >&2; exit 1\n" % (tmp_path, tmp_path))
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    said = next(bundle.log(*row[1:]) for row in bundle.LOGS if row[0] == "unit.log")
+    assert said.splitlines() == SAID + ["no journal"]
+    # What --sink journald: sends comes by another transport.
+    assert "_SYSTEMD_UNIT=fim.service _TRANSPORT=stdout" in (tmp_path / "asked").read_text()
+
+
 def test_a_bundle_is_put_in_the_place_of_a_file_alone(tmp_path):
     """Not of a pipe, nor through a link; nothing is left where it could not be written."""
     path, other = tmp_path / "b.tgz", tmp_path / "other"
