@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fim import coverage, hooks, places, vigil
+from fim import coverage, hooks, places, program_cache, vigil
 from fim import song as song_module
 from fim.acts import ACTS, FURNITURE, furnish
 from fim.canary import Canary
@@ -82,6 +82,21 @@ def test_acts_leave_nothing(tmp_path, monkeypatch):
         assert sorted(os.listdir(scratch.path)) == sorted(FURNITURE)
     scratch.close()
     assert not os.path.exists(scratch.path)
+
+
+def test_home_is_nobody_elses_whoever_makes_it_first(tmp_path, monkeypatch):
+    """Nothing in the unit does: what systemd makes for it goes with each stop."""
+    old = os.umask(0)
+    try:
+        monkeypatch.setattr(places, "HOMES", (str(tmp_path / "one"),))
+        (tmp_path / "one").mkdir()
+        places.Scratch(places.home()).close()
+        (tmp_path / "two").mkdir()
+        assert program_cache.private(str(tmp_path / "two" / "fim" / "programs"))
+    finally:
+        os.umask(old)
+    for made in ("one/fim", "two/fim", "two/fim/programs"):
+        assert os.stat(str(tmp_path / made)).st_mode & 0o777 == 0o700
 
 
 def test_left_overs_are_removed_and_the_living_kept(tmp_path, monkeypatch):
