@@ -9,7 +9,8 @@ import stat
 import tempfile
 from collections import namedtuple
 
-__all__ = ["Mount", "Scratch", "home", "kind_at", "local_types", "mounts", "place", "watched_types"]
+__all__ = ["Mount", "Scratch", "home", "kind_at", "local_types", "mounts", "place", "remove",
+           "watched_types"]
 
 HOMES = ("/run", "/var/run", "/var/lib")
 USUAL = ("/var/lib/fim", "/var/tmp", "/tmp")  # better than the top of a file system
@@ -165,6 +166,18 @@ def sweep(parent):
                 os.close(descriptor)
 
 
+def remove(path):
+    """Whether scratch that is there again could be removed: by its name, root's own, and where
+    nobody else puts things."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(path)
+        if (os.path.basename(path).startswith(PREFIX) and stat.S_ISDIR(status.st_mode)
+                and status.st_uid == 0 and is_safe(os.path.dirname(path))):
+            shutil.rmtree(path)
+            return True
+    return False
+
+
 class Scratch:
     """A directory of mode 0700, ours as long as we live. OSError: it cannot be made.
 
@@ -193,8 +206,10 @@ class Scratch:
             (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
 
     def close(self):
-        """It is gone."""
+        """Whether it is gone; a file system that was unmounted may come back with it."""
+        there = self.is_there()
         shutil.rmtree(self.path, ignore_errors=True)
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
+        return there and not os.path.lexists(self.path)

@@ -589,6 +589,42 @@ def test_a_place_that_was_removed_is_made_anew(travelling):
     assert travelling.others["elsewhere"].path != second.path
 
 
+def test_a_disk_that_was_away_comes_back_without_scratch(travelling, tmp_path, monkeypatch):
+    """Unmounted in one round, mounted again in another, three nights long."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: what it removes is root's")
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    monkeypatch.setattr(places, "place", lambda *unused: str(disk) if disk.is_dir() else None)
+    for _ in range(3):
+        before = travelling.others["elsewhere"]
+        disk.rename(away)
+        ended(travelling.sing())
+        assert before.path in travelling.left
+        away.rename(disk)
+        ended(travelling.sing())
+        assert os.listdir(str(disk)) == [travelling.others["elsewhere"].name]
+    assert not travelling.left
+    disk.rename(away)
+    ended(travelling.sing())
+    away.rename(disk)                         # and the monitor ends before the next round
+
+
+def test_what_is_no_scratch_of_ours_is_left(travelling, tmp_path):
+    """It has the name, and lies where others move things; or it is a link."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a directory away")
+    theirs = tmp_path / "theirs"
+    for path in (theirs / (places.PREFIX + "x"), tmp_path / (places.PREFIX + "y")):
+        path.mkdir(parents=True)
+        travelling.left.append(str(path))
+    os.chown(str(theirs), 12345, -1)
+    os.symlink(str(theirs), str(tmp_path / (places.PREFIX + "link")))
+    travelling.left.append(str(tmp_path / (places.PREFIX + "link")))
+    travelling.clear_away()
+    assert (theirs / (places.PREFIX + "x")).is_dir() and len(travelling.left) == 2
+    assert not (tmp_path / (places.PREFIX + "y")).exists()
+
+
 def test_somebody_elses_start_keeps_it_and_after_a_crash_it_goes(travelling):
     branch, home = travelling.others["elsewhere"], travelling.home
     places.sweep(os.path.dirname(branch.path))
