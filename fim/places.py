@@ -21,19 +21,19 @@ NO_DEVICE_BUT_LOCAL = {"tmpfs", "overlay", "zfs"}
 Mount = namedtuple("Mount", "point type writable")
 
 
-def unescaped(text):
-    """A path as mountinfo has it, spaces and all."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), text)
+def unescaped(name):
+    """A path as mountinfo has it, spaces and all, as this interpreter names files: in an ASCII
+    locale Python 3.6 cannot say one in UTF-8."""
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found.group(1), 8)]), name))
 
 
 def mounts(path="/proc/self/mountinfo"):
     """Every mount, in the order in which they lie on one another."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+    with open(path, "rb") as lines:
         for line in lines:
-            left, right = line.split(" - ")
-            fields, (kind, _, options) = left.split(), right.split()[:3]
-            writable = "rw" in fields[5].split(",") and "rw" in options.split(",")
-            yield Mount(unescaped(fields[4]), kind, writable)
+            fields, rest = (part.split() for part in line.split(b" - "))
+            writable = all(b"rw" in options.split(b",") for options in (fields[5], rest[-1]))
+            yield Mount(unescaped(fields[4]), os.fsdecode(rest[0]), writable)
 
 
 def is_below(path, top):

@@ -3,10 +3,13 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
 
+from core_build import ROOT
 from fim import coverage, hooks, places, program_cache, vigil
 from fim import song as song_module
 from fim.acts import ACTS, FURNITURE, furnish
@@ -14,6 +17,7 @@ from fim.canary import Canary
 from fim.sight import Sight
 from fim.song import Song
 from fim.vigil import Vigil
+from test_layers import interpreters
 
 
 class Place:
@@ -207,9 +211,25 @@ def test_where_there_is_none_coverage_says_why(disk, monkeypatch):
 def test_spaces_in_mount_points(tmp_path):
     (tmp_path / "mountinfo").write_text(
         "36 35 98:0 / /mnt/a\\040b rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"
-        "37 35 98:1 / /mnt/c rw - ext3 /dev/root ro\n")
+        "37 35 98:1 / /mnt/c rw - ext3 /dev/root ro\n"
+        "38 35 0:9 / /mnt/d rw - tmpfs  rw\n")   # mount -t tmpfs "" /mnt/d
     assert list(places.mounts(str(tmp_path / "mountinfo"))) == [
-        places.Mount("/mnt/a b", "ext3", True), places.Mount("/mnt/c", "ext3", False)]
+        places.Mount("/mnt/a b", "ext3", True), places.Mount("/mnt/c", "ext3", False),
+        places.Mount("/mnt/d", "tmpfs", True)]
+
+
+@pytest.mark.parametrize("python", [sys.executable] + [path for _, path in interpreters()])
+def test_a_mount_point_in_any_locale(tmp_path, python):
+    """Python 3.6 has ASCII alone where LC_ALL is C, as a service may have it."""
+    point = tmp_path / "m\u00fcll"
+    point.mkdir()
+    (tmp_path / "mountinfo").write_text("1 1 8:2 / %s rw - ext4 /dev/b rw\n" % point,
+                                        encoding="utf-8")
+    code = ("import os, sys; from fim import places; (mount,) = places.mounts(sys.argv[1]); "
+            "assert os.path.isdir(mount.point) and os.fsencode(mount.point).endswith(b'm\\xc3\\xbcll')")
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([python, "-X", "utf8=0", "-c", code, str(tmp_path / "mountinfo")], cwd=ROOT,
+                   env=environment, check=True)
 
 
 # --- the vigil ---
