@@ -5,6 +5,7 @@ what fires may read its arguments at the wrong place: so the record's content co
 """
 
 import collections
+import functools
 import json
 import os
 import threading
@@ -17,6 +18,7 @@ from fim.song import Song
 __all__ = ["Canary"]
 
 LEFT = 64        # scratch that may come back; one that somebody removed never does
+REMOVAL = 5.0    # seconds for all scratch at the end
 PATIENCE = 10.0  # seconds; a slow machine needs a second, a silent hook the whole of it
 
 
@@ -207,12 +209,19 @@ class Canary:
                 self.give_up(scratch)
         self.clear_away()
 
-    def close(self):
-        """Leave nothing behind."""
-        self.leave()
-        if self.home:
-            self.home.close()
-            self.home = None
+    def close(self, patience=REMOVAL):
+        """Leave nothing behind, as far as the disks let us: one that is frozen is not waited for
+        longer than that, and the next start finds what is left."""
+        scratches, self.home = [self.home] + list(self.others.values()), None
+        self.others.clear()
+        end = time.monotonic() + patience
+        for acts in ([functools.partial(self.give_up, scratch) for scratch in filter(None, scratches)],
+                     [self.clear_away]):
+            threads = [threading.Thread(target=act, daemon=True) for act in acts]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(max(0, end - time.monotonic()))
 
 
 def stands(scratch):

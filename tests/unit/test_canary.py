@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -643,6 +644,26 @@ def test_what_is_no_scratch_of_ours_is_left(travelling, tmp_path):
     travelling.clear_away()
     assert (theirs / (places.PREFIX + "x")).is_dir() and len(travelling.left) == 2
     assert not (tmp_path / (places.PREFIX + "y")).exists()
+
+
+def test_the_end_does_not_wait_for_a_frozen_disk(travelling, monkeypatch):
+    """What can be removed is."""
+    frozen, thawed, home = travelling.others["elsewhere"], threading.Event(), travelling.home
+    close, ended_there = frozen.close, threading.Event()
+
+    def stuck():
+        thawed.wait()
+        close()
+        ended_there.set()
+    monkeypatch.setattr(frozen, "close", stuck)
+    begun = time.monotonic()
+    try:
+        travelling.close(patience=0.2)
+        assert time.monotonic() - begun < 10
+        assert os.path.exists(frozen.path) and not os.path.exists(home.path)
+    finally:
+        thawed.set()
+    assert ended_there.wait(20)
 
 
 def test_somebody_elses_start_keeps_it_and_after_a_crash_it_goes(travelling):
