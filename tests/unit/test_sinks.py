@@ -608,6 +608,8 @@ NO_ECHO = {
     "no write": written_by(1, "/var/log/messages", op="unlink"),
     "a log in its arguments": line(1, kind="event", op="modify", path="/etc/x", process={
         "exe": "/usr/sbin/rsyslogd", "args": ["/var/log/messages"]}),
+    "no event": line(1, kind="alert", op="modify", path="/var/log/messages", process={
+        "exe": "/usr/sbin/rsyslogd"}),
     "content of another's write": line(1, kind="content", event=7, path="/var/log/messages"),
     "no path": line(1, kind="error", where="/var/log/messages"),
 }
