@@ -5,6 +5,7 @@ what fires may read its arguments at the wrong place: so the record's content co
 """
 
 import collections
+import functools
 import json
 import os
 import threading
@@ -16,6 +17,8 @@ from fim.song import Song
 
 __all__ = ["Canary"]
 
+LEFT = 64        # scratch that may come back; one that somebody removed never does
+REMOVAL = 5.0    # seconds for all scratch at the end
 PATIENCE = 10.0  # seconds; a slow machine needs a second, a silent hook the whole of it
 
 
@@ -25,6 +28,7 @@ class Canary:
 
     kind    type of the file system at home
     others  {type: Scratch} elsewhere, the next one first; None where it was lost
+    left    paths of those that could not be removed: what they are on was unmounted, for one
     rounds  whether there will be rounds: the others stay
     songs   {type: Song} of the last proof
     absent  {type: why it did not sing there}
@@ -37,6 +41,7 @@ class Canary:
         self.rounds = rounds
         self.home = self.kind = None
         self.others = collections.OrderedDict()
+        self.left = collections.deque(maxlen=LEFT)
         self.singing = None, None  # type, Song
         self.songs, self.absent = {}, {}
 
@@ -77,7 +82,8 @@ class Canary:
     def scratch(self, kind, parent, trunk=None):
         """A Scratch, or None and why."""
         if parent is None:
-            self.absent[kind] = "no writable place on %s outside of what is watched" % kind
+            self.absent[kind] = ("no writable place on %s outside of what is watched in which only "
+                                 "root moves files" % kind)
             return None
         scratch = None
         try:
@@ -138,6 +144,7 @@ class Canary:
     def sing_elsewhere(self):
         """{type: Song} where it is the turn. In a thread: a disk can let one wait, and the rings
         must be read meanwhile."""
+        self.clear_away()
         kind = next(iter(self.others))
         self.others.move_to_end(kind)
         if not stands(self.others[kind]):
@@ -168,14 +175,24 @@ class Canary:
     def resettle(self):
         """The directory at home was removed, or could not be made before."""
         if self.home:
-            self.home.close()
+            self.give_up(self.home)
         self.home = self.watched(self.kind, self.scratch(self.kind, places.home()))
 
     def move(self, kind):
         """A new place there: what was mounted on the way to it is gone, for one."""
         if self.others[kind]:
-            self.others[kind].close()
+            self.give_up(self.others[kind])
         self.others[kind] = self.watched(kind, self.branch(kind, list(places.mounts())))
+
+    def give_up(self, scratch):
+        """Remove it, or remember it."""
+        if not scratch.close():
+            self.left.append(scratch.path)
+
+    def clear_away(self):
+        """Remove what was remembered, and is there again."""
+        for path in [path for path in self.left if places.remove(path)]:
+            self.left.remove(path)
 
     def watched(self, kind, scratch):
         """It is in the hash; or gone, and `absent` says why."""
@@ -202,14 +219,22 @@ class Canary:
         while self.others:
             _, scratch = self.others.popitem()
             if scratch:
-                scratch.close()
+                self.give_up(scratch)
+        self.clear_away()
 
-    def close(self):
-        """Leave nothing behind."""
-        self.leave()
-        if self.home:
-            self.home.close()
-            self.home = None
+    def close(self, patience=REMOVAL):
+        """Leave nothing behind, as far as the disks let us: one that is frozen is not waited for
+        longer than that, and the next start finds what is left."""
+        scratches, self.home = [self.home] + list(self.others.values()), None
+        self.others.clear()
+        end = time.monotonic() + patience
+        for acts in ([functools.partial(self.give_up, scratch) for scratch in filter(None, scratches)],
+                     [self.clear_away]):
+            threads = [threading.Thread(target=act, daemon=True) for act in acts]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(max(0, end - time.monotonic()))
 
 
 def stands(scratch):

@@ -15,7 +15,7 @@ from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, Us
 from fim.journal import Journal, Limits
 from fim.monitor import Monitor
 from fim.observed import Observed
-from fim.output import complain, environment_error, opened
+from fim.output import complain, environment_error, opened, shown
 from fim.ready import ready_file
 from fim.seal import Keys
 from fim.segments import Segments
@@ -222,5 +222,6 @@ def tell(options):
             said = dict(members, state=WORDS[verdict], complaints=complaints)
             sink.write((json.dumps(said) + "\n").encode("ascii"))
         else:
-            sink.write(("\n".join(lines(members, verdict, complaints)) + "\n").encode("utf-8"))
+            for line in lines(members, verdict, complaints):
+                sink.write((shown(line) + "\n").encode("utf-8"))
     return verdict

@@ -6,6 +6,7 @@ tries again.
 
 import collections
 import contextlib
+import functools
 import time
 
 from fim.coverage import complaints
@@ -164,7 +165,8 @@ class Daemon:
                 self.turn()
             reason = stop_reason(self.stop.reason)
         finally:
-            self.put(monitor, monitor.close(reason, self.finish))
+            put = functools.partial(self.put, monitor)
+            put(monitor.close(reason, self.finish, put))
             if monitor.ready:
                 self.observed.finish(monitor.session)
             self.monitor = None

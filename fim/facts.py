@@ -40,6 +40,7 @@ FLAGS = ((0x1, "secure_deletion"), (0x2, "undelete"), (0x4, "compress"), (0x8, "
          (0x10000, "dirsync"), (0x20000, "topdir"), (0x100000, "verity"), (0x800000, "nocow"),
          (0x2000000, "dax"), (0x20000000, "projinherit"), (0x40000000, "casefold"))
 
+SECONDS_400_YEARS = 146097 * 86400
 ACL_HEADER, ACL_ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 ACL_TAGS = {0x01: "user:", 0x02: "user:%d", 0x04: "group:", 0x08: "group:%d", 0x10: "mask:",
             0x20: "other:"}
@@ -112,7 +113,10 @@ def time_text(nanoseconds):
 
 @functools.lru_cache(1024)
 def whole_seconds(text):
-    """Of 2026-11-23T10:00:00, since 1970."""
+    """Of 2026-11-23T10:00:00, since 1970. Python has no year 0000, files have: 400 years later
+    every day is the same."""
+    if text.startswith("0000"):
+        return whole_seconds("0400" + text[4:]) - SECONDS_400_YEARS
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 

@@ -377,9 +377,10 @@ class Monitor:
         lines, self.lines = b"".join(self.lines), []
         return lines
 
-    def close(self, reason="closed", judge=None):
+    def close(self, reason="closed", judge=None, put=None):
         """Detach, then return what the kernel still held and the stop record; `judge` is given
-        the former before the latter."""
+        the former before the latter. `put` is given all of it instead, before anything is removed
+        from a disk, which may let one wait."""
         if self.closed:
             return b""
         self.closed = True
@@ -392,7 +393,11 @@ class Monitor:
             self.emit("stop", {"reason": reason, "version": VERSION,
                                "counts": self.session.counts()}, "stopped: %s" % reason)
             self.lines.append(self.session.pump(0, True))
-            self.release()
+            try:
+                if put:
+                    put(self.take())
+            finally:
+                self.release()
         return self.take()
 
     def silence(self):
@@ -404,14 +409,14 @@ class Monitor:
             self.gather(100)  # what was on its way
 
     def release(self):
-        """Give the kernel back what is ours."""
-        if self.sight:
-            self.sight.close()
+        """Give the kernel back what is ours, and the disks last: they may let one wait."""
         if self.growth:
             self.growth.abandon()
         if self.owned:
             self.attachment.close()
         self.own.close()
+        if self.sight:
+            self.sight.close()
 
     def abandon(self):
         """Give the kernel everything back after a failed start."""

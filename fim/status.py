@@ -153,6 +153,8 @@ def sink_complaints(sink, now):
         yield "sink %(sink)s: %(state)s: %(error)s" % sink
     if sink.get("dropped_at") is not None and now - sink["dropped_at"] < LOSS_SECONDS:
         yield "sink %(sink)s: %(dropped)d records dropped, the last within the last hour" % sink
+    if sink.get("misfits_at") is not None and now - sink["misfits_at"] < LOSS_SECONDS:
+        yield "sink %(sink)s: no document of %(misfits)d records, the last within the last hour" % sink
 
 
 def judge(members, running, now):

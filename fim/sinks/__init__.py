@@ -13,6 +13,7 @@ a record like any other, and goes the same way.
     syslog.py       RFC 5424; journald.py, file.py: the other kinds
     datagram.py     local socket and UDP; connection.py: TCP and TLS
     ecs.py ocsf.py  one record as a document of another schema
+    misfits.py      lines that have none
 """
 
 from fim.sinks.documents import FORMATS, documents

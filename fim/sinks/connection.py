@@ -45,9 +45,15 @@ class Connection:
                                      (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SECONDS * 1000)):
             self.socket.setsockopt(level, option, value)
         if self.context:
-            name = self.address.options.get("name", self.address.host)
-            self.socket = self.context.wrap_socket(self.socket, server_hostname=name)
+            self.begin_tls(self.address.options.get("name", self.address.host))
         self.socket.settimeout(SECONDS)
+
+    def begin_tls(self, name):
+        """With who proves to be `name`; a certificate can be put right while we try again."""
+        try:
+            self.socket = self.context.wrap_socket(self.socket, server_hostname=name)
+        except ssl.CertificateError as error:  # before Python 3.7 no OSError
+            raise ConnectionError(str(error))
 
     def send(self, number, record, body):
         """One record, with others in one write."""

@@ -49,7 +49,8 @@ class Echo:
         if record["kind"] == "content":
             return (record["stream"], record["event"]) in self.events
         process = record.get("process") or {}
-        found = record.get("op") in WRITES and process.get("exe") in DAEMONS
+        found = (record["kind"] == "event" and record.get("op") in WRITES
+                 and process.get("exe") in DAEMONS)
         if found:
             self.events.append((record["stream"], record["seq"]))
         return found

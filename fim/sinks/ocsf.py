@@ -31,6 +31,7 @@ STATUSES = {"success": 1, "failure": 2}
 SEVERITIES = {"info": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 KIND_SEVERITIES = {"finding": 3, "alert": 4, "gap": 3, "blind": 4, "error": 3}
 INFORMATIONAL = 1
+SECONDS_400_YEARS = 146097 * 86400
 HASHES = {"md5": 1, "sha1": 2, "sha256": 3, "sha512": 4}
 MAPPED = {"v", "seq", "stream", "time", "host", "labels", "result", "errno", "message"}
 MAPPED_PROCESS = {"pid", "tid", "entity_id", "ppid", "parent", "uid", "user", "comm", "exe", "cwd",
@@ -39,7 +40,10 @@ MAPPED_PROCESS = {"pid", "tid", "entity_id", "ppid", "parent", "uid", "user", "c
 
 @functools.lru_cache(maxsize=256)
 def seconds(text):
-    """Of "2026-11-23T04:54:31"."""
+    """Of "2026-11-23T04:54:31". A file can be of the year 0000, which Python has not: it is 400
+    years, which are always as long, before another."""
+    if text.startswith("0000"):
+        return seconds("0400" + text[4:]) - SECONDS_400_YEARS
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 

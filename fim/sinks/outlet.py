@@ -10,6 +10,7 @@ from fim.sinks.documents import documents
 from fim.sinks.echo import Echo, is_local
 from fim.sinks.file import File
 from fim.sinks.journald import Journald
+from fim.sinks.misfits import Misfits
 
 __all__ = ["Outlet"]
 
@@ -36,6 +37,7 @@ class Outlet:
         self.channel = CHANNELS[address.kind, address.how](address, spool.id)
         self.document = documents(address.format)
         self.echo = Echo() if is_local(address) else None
+        self.misfits = Misfits()
         self.more = threading.Event()
         self.closing = threading.Event()
         self.status, self.since, self.error = "starting", time.time(), None
@@ -69,6 +71,7 @@ class Outlet:
                 "proven": self.proven, "spool_bytes": self.spool.bytes(),
                 "dropped": self.spool.dropped, "dropped_at": self.spool.dropped_at,
                 "failures": self.failures, "unproven": self.unproven,
+                "misfits": self.misfits.total(), "misfits_at": self.misfits.last_at,
                 "echoes": self.echo.count if self.echo else 0}
 
     def close(self, deadline):
@@ -150,11 +153,21 @@ class Outlet:
     def send(self, number, lines):
         """A batch."""
         for line in lines.split(b"\n")[:-1]:
-            self.channel.send(number, line, self.document(line))
+            body = self.body(number, line)
+            if body is not None:
+                self.channel.send(number, line, body)
             number += 1
         if lines:
             self.channel.flush()
             self.sent = number - 1
+
+    def body(self, number, line):
+        """What is sent of a line; None of one that cannot be mapped: it is a hole in the numbers."""
+        try:
+            return self.document(line)
+        except Exception as error:  # whatever a mapping makes of what is no record of ours
+            self.misfits.note(number, error)
+            return None
 
     def is_due(self, size, begun, going):
         """Whether a proof is wanted now."""

@@ -42,6 +42,7 @@ class Sinks:
         self.feed = Feed(self.outlets)
         self.told = [0] * len(self.outlets)
         self.said = []  # outlets of whose echoes was told
+        self.misfits = [{} for _ in self.outlets]  # as they were told
 
     def take(self, lines):
         """A batch for each; never waits, neither for a collector nor for a disk."""
@@ -63,7 +64,20 @@ class Sinks:
             reason = "no room in the spool of " + sink
             emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
                  "%d records: %s" % (count, reason))
+        self.tell_misfits(emit)
         self.tell_echoes(emit)
+
+    def tell_misfits(self, emit):
+        """What could not be mapped since asked last, a record for each reason."""
+        for place, one in enumerate(self.outlets):
+            before, now = self.misfits[place], dict(one.misfits.counts)
+            self.misfits[place] = now
+            for why in sorted(why for why in now if now[why] > before.get(why, 0)):
+                reason = "no %s document can be made of it (%s), not sent to %s" % (
+                    one.address.format, why, one.address.text)
+                count = now[why] - before.get(why, 0)
+                emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
+                     "%d records: %s" % (count, reason))
 
     def tell_echoes(self, emit):
         """The first of each sink, once: a record of each would be written by that daemon, too."""

@@ -22,6 +22,7 @@ from fim.private import make
 __all__ = ["Place", "Spool"]
 
 SEGMENT = 1 << 20
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 NAME = "%020d-%s.json"
 NAMED = re.compile(r"(\d{20})-([0-9a-f]{16})\.json$")
 
@@ -62,16 +63,30 @@ class Spool:
         self.lock = threading.Lock()
         self.dropped, self.dropped_at = 0, None  # lines lost for want of room; when last
         self.segments = []
-        self.tail = None
+        self.tail = self.guard = None
         try:
-            make(directory)
-            self.guard = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(self.guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.enter()
             self.recover()
         except BlockingIOError:
             raise FimError("fim: %s: another fim sends from there" % directory)
         except OSError as error:
             raise FimError("fim: %s: %s" % (directory, error.strerror))
+
+    def enter(self):
+        """The directory, made where it is not there, or no more; nobody else sends from it. Who has
+        the number of `guard` has the new one by it."""
+        make(self.directory)
+        guard = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(guard)
+            raise
+        if self.guard is None:
+            self.guard = guard
+        else:
+            os.dup2(guard, self.guard, inheritable=False)
+            os.close(guard)
 
     def recover(self):
         """Go on where an earlier process stopped."""
@@ -88,7 +103,11 @@ class Spool:
     def begin_segment(self):
         """A new file for what comes; what has no line is not kept."""
         path = os.path.join(self.directory, NAME % (self.number, self.id))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path, FLAGS, 0o600)
+        except FileNotFoundError:  # somebody removed the directory
+            self.enter()
+            descriptor = os.open(path, FLAGS, 0o600)
         if self.tail is not None:
             os.close(self.tail)
         self.tail = descriptor

@@ -3,18 +3,22 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from fim import coverage, hooks, places, vigil
+from core_build import ROOT
+from fim import coverage, hooks, places, program_cache, vigil
 from fim import song as song_module
 from fim.acts import ACTS, FURNITURE, furnish
 from fim.canary import Canary
 from fim.sight import Sight
 from fim.song import Song
 from fim.vigil import Vigil
+from test_layers import interpreters
 
 
 class Place:
@@ -85,6 +89,21 @@ def test_acts_leave_nothing(tmp_path, monkeypatch):
     assert not os.path.exists(scratch.path)
 
 
+def test_home_is_nobody_elses_whoever_makes_it_first(tmp_path, monkeypatch):
+    """Nothing in the unit does: what systemd makes for it goes with each stop."""
+    old = os.umask(0)
+    try:
+        monkeypatch.setattr(places, "HOMES", (str(tmp_path / "one"),))
+        (tmp_path / "one").mkdir()
+        places.Scratch(places.home()).close()
+        (tmp_path / "two").mkdir()
+        assert program_cache.private(str(tmp_path / "two" / "fim" / "programs"))
+    finally:
+        os.umask(old)
+    for made in ("one/fim", "two/fim", "two/fim/programs"):
+        assert os.stat(str(tmp_path / made)).st_mode & 0o777 == 0o700
+
+
 def test_left_overs_are_removed_and_the_living_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "HOMES", (str(tmp_path),))
     living = places.Scratch(places.home())
@@ -136,7 +155,7 @@ def test_types_watched(monkeypatch):
 
 def test_place_is_outside_of_what_is_watched(monkeypatch):
     monkeypatch.setattr(places, "USUAL", ())
-    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(places, "is_safe", lambda path: True)
     assert places.place("xfs", ["/etc"], TABLE) == "/srv"
     assert places.place("xfs", ["/srv/x"], TABLE) == "/srv"
     assert places.place("xfs", ["/srv"], TABLE) is None
@@ -144,12 +163,74 @@ def test_place_is_outside_of_what_is_watched(monkeypatch):
     assert places.place("btrfs", [], TABLE) is None  # read-only
 
 
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """A directory in which a file system of type `ext9` is said to be mounted; the only place."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a directory away")
+    (tmp_path / "disk").mkdir(mode=0o755)
+    monkeypatch.setattr(places, "USUAL", ())
+    return tmp_path / "disk"
+
+
+def chosen(disk):
+    return places.place("ext9", [], [places.Mount("/", "ext4", True),
+                                     places.Mount(str(disk), "ext9", True)])
+
+
+def test_a_place_is_one_where_only_root_moves_files(disk):
+    assert chosen(disk) == str(disk)
+    for mode, found in ((0o775, None), (0o757, None), (0o1777, str(disk)), (0o755, str(disk))):
+        disk.chmod(mode)
+        assert chosen(disk) == found
+    os.chown(str(disk), 12345, -1)
+    disk.chmod(0o1755)                        # who owns it moves all that is in it
+    assert chosen(disk) is None
+
+
+def test_nor_can_a_directory_above_it_be_moved(disk):
+    os.chown(str(disk.parent), 12345, -1)
+    assert chosen(disk) is None
+    os.chown(str(disk.parent), 0, -1)
+    disk.parent.chmod(0o777)
+    assert chosen(disk) is None
+
+
+def test_where_there_is_none_coverage_says_why(disk, monkeypatch):
+    monkeypatch.setattr(places, "mounts", lambda: [places.Mount("/", "tmpfs", True),
+                                                   places.Mount(str(disk), "ext9", True)])
+    monkeypatch.setattr(places, "HOMES", (str(disk.parent),))
+    os.chown(str(disk), 12345, -1)
+    canary = Canary(None, ["/etc"], ["ext9"])
+    canary.furnish()
+    canary.close()
+    assert coverage.judged("chmod", "ext9", canary) == (
+        coverage.ASSUMED, "no writable place on ext9 outside of what is watched in which only root "
+        "moves files")
+
+
 def test_spaces_in_mount_points(tmp_path):
     (tmp_path / "mountinfo").write_text(
         "36 35 98:0 / /mnt/a\\040b rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"
-        "37 35 98:1 / /mnt/c rw - ext3 /dev/root ro\n")
+        "37 35 98:1 / /mnt/c rw - ext3 /dev/root ro\n"
+        "38 35 0:9 / /mnt/d rw - tmpfs  rw\n")   # mount -t tmpfs "" /mnt/d
     assert list(places.mounts(str(tmp_path / "mountinfo"))) == [
-        places.Mount("/mnt/a b", "ext3", True), places.Mount("/mnt/c", "ext3", False)]
+        places.Mount("/mnt/a b", "ext3", True), places.Mount("/mnt/c", "ext3", False),
+        places.Mount("/mnt/d", "tmpfs", True)]
+
+
+@pytest.mark.parametrize("python", [sys.executable] + [path for _, path in interpreters()])
+def test_a_mount_point_in_any_locale(tmp_path, python):
+    """Python 3.6 has ASCII alone where LC_ALL is C, as a service may have it."""
+    point = tmp_path / "m\u00fcll"
+    point.mkdir()
+    (tmp_path / "mountinfo").write_text("1 1 8:2 / %s rw - ext4 /dev/b rw\n" % point,
+                                        encoding="utf-8")
+    code = ("import os, sys; from fim import places; (mount,) = places.mounts(sys.argv[1]); "
+            "assert os.path.isdir(mount.point) and os.fsencode(mount.point).endswith(b'm\\xc3\\xbcll')")
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([python, "-X", "utf8=0", "-c", code, str(tmp_path / "mountinfo")], cwd=ROOT,
+                   env=environment, check=True)
 
 
 # --- the vigil ---
@@ -539,6 +620,62 @@ def test_a_place_that_was_removed_is_made_anew(travelling):
     assert second.path != first.path and second.path + "/a" in travelling.session.watched
     travelling.move("elsewhere")
     assert travelling.others["elsewhere"].path != second.path
+
+
+def test_a_disk_that_was_away_comes_back_without_scratch(travelling, tmp_path, monkeypatch):
+    """Unmounted in one round, mounted again in another, three nights long."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: what it removes is root's")
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    monkeypatch.setattr(places, "place", lambda *unused: str(disk) if disk.is_dir() else None)
+    for _ in range(3):
+        before = travelling.others["elsewhere"]
+        disk.rename(away)
+        ended(travelling.sing())
+        assert before.path in travelling.left
+        away.rename(disk)
+        ended(travelling.sing())
+        assert os.listdir(str(disk)) == [travelling.others["elsewhere"].name]
+    assert not travelling.left
+    disk.rename(away)
+    ended(travelling.sing())
+    away.rename(disk)                         # and the monitor ends before the next round
+
+
+def test_what_is_no_scratch_of_ours_is_left(travelling, tmp_path):
+    """It has the name, and lies where others move things; or it is a link."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a directory away")
+    theirs = tmp_path / "theirs"
+    for path in (theirs / (places.PREFIX + "x"), tmp_path / (places.PREFIX + "y")):
+        path.mkdir(parents=True)
+        travelling.left.append(str(path))
+    os.chown(str(theirs), 12345, -1)
+    os.symlink(str(theirs), str(tmp_path / (places.PREFIX + "link")))
+    travelling.left.append(str(tmp_path / (places.PREFIX + "link")))
+    travelling.clear_away()
+    assert (theirs / (places.PREFIX + "x")).is_dir() and len(travelling.left) == 2
+    assert not (tmp_path / (places.PREFIX + "y")).exists()
+
+
+def test_the_end_does_not_wait_for_a_frozen_disk(travelling, monkeypatch):
+    """What can be removed is."""
+    frozen, thawed, home = travelling.others["elsewhere"], threading.Event(), travelling.home
+    close, ended_there = frozen.close, threading.Event()
+
+    def stuck():
+        thawed.wait()
+        close()
+        ended_there.set()
+    monkeypatch.setattr(frozen, "close", stuck)
+    begun = time.monotonic()
+    try:
+        travelling.close(patience=0.2)
+        assert time.monotonic() - begun < 10
+        assert os.path.exists(frozen.path) and not os.path.exists(home.path)
+    finally:
+        thawed.set()
+    assert ended_there.wait(20)
 
 
 def test_somebody_elses_start_keeps_it_and_after_a_crash_it_goes(travelling):

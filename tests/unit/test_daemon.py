@@ -30,7 +30,7 @@ class Monitor(Anything):
     def __init__(self, daemon, coverage=WELL, acts=()):
         self.session, self.ready, self.roots, self.blind = Anything(), True, [], None
         self.coverage, self.acts, self.daemon = coverage, list(acts), daemon
-        self.emitted = []
+        self.emitted, self.last, self.closed = [], b"", lambda: None
 
     def counts(self):
         return {}
@@ -47,7 +47,9 @@ class Monitor(Anything):
     def emit(self, kind, members, message):
         self.emitted.append((kind, members))
 
-    def close(self, reason, judge):
+    def close(self, reason, judge, put):
+        put(self.last)
+        self.there = self.closed()
         return b""
 
     def of(self, kind):
@@ -126,6 +128,24 @@ def until_segment(spool, number):
         assert time.monotonic() < end
         time.sleep(0.02)
     return b""
+
+
+def test_the_stop_is_in_the_journal_while_scratch_is_removed(daemon, spool):
+    """A frozen disk lets that wait, and the service manager kills who does not end."""
+    last = journals.records(1, 1)
+
+    def closed():
+        end = time.monotonic() + PATIENCE
+        while spool.waiting or not spool.journal or not spool.journal.head.seq:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return True
+    monitor = Monitor(daemon)
+    monitor.last, monitor.closed = last, closed
+    daemon.make = lambda reason: monitor
+    daemon.stop.reason = None
+    daemon.see()
+    assert monitor.there
 
 
 def test_a_new_segment_is_told_of_at_once(daemon, spool):

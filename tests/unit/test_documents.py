@@ -98,6 +98,17 @@ def test_members_by_example(lines):
     assert str(ocsf["time"])[-3:] == record["time"][20:23]
 
 
+@pytest.mark.parametrize("text, count", [
+    ("2026-11-23T04:54:31.825802160Z", 1795409671825), ("1969-12-31T23:59:59.999000000Z", -1),
+    ("0001-01-01T00:00:00.000000000Z", -62135596800000),
+    ("0000-12-31T23:59:59.999000000Z", -62135596800001),
+    ("0000-02-29T12:00:00.000000000Z", -62162078400000), (None, None)])
+def test_milliseconds(text, count):
+    """touch -d 0000-06-01 is allowed to everybody."""
+    from fim.sinks import ocsf
+    assert ocsf.milliseconds(text) == count
+
+
 def test_what_the_actor_gives_is_quoted():
     """An argument cannot look like two in OCSF's one line."""
     from fim.sinks import ocsf

@@ -21,7 +21,7 @@ OPTIONS = {
     "Description": 1, "Documentation": 201, "After": 1, "ConditionPathExists": 1, "Type": 1,
     "NotifyAccess": 1, "EnvironmentFile": 1, "ExecStart": 1, "Restart": 1, "RestartSec": 1,
     "TimeoutStartSec": 188, "TimeoutStopSec": 188, "WatchdogSec": 183, "KillMode": 1,
-    "RuntimeDirectory": 211, "RuntimeDirectoryMode": 211, "UMask": 1, "NoNewPrivileges": 187,
+    "UMask": 1, "NoNewPrivileges": 187,
     "RestrictAddressFamilies": 211, "SystemCallArchitectures": 209, "LimitNOFILE": 1,
     "LimitMEMLOCK": 1, "LimitCORE": 1, "Nice": 1, "OOMScoreAdjust": 1, "WantedBy": 1,
     "SuccessExitStatus": 189, "IOSchedulingClass": 1, "OnCalendar": 197, "AccuracySec": 209,
@@ -171,6 +171,20 @@ def test_units_work_with_systemd_219(tree, unit):
     """No option is later; so none gives the service mounts of its own either."""
     for option, _ in directives(tree + "/usr/lib/systemd/system/" + unit):
         assert OPTIONS[option] <= 219, option
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_stop_leaves_the_compiled_programs(tree, unit):
+    """Which lie in /run/fim, where systemd would remove them with the directory."""
+    options = dict(directives(tree + "/usr/lib/systemd/system/" + unit))
+    assert "RuntimeDirectory" not in options
+    assert not set(options) & {"ReadOnlyDirectories", "ProtectSystem", "InaccessibleDirectories"}
+
+
+def test_what_is_compiled_goes_with_the_package():
+    for name in ("debian.prerm", "fim-monitor.spec"):
+        with open(os.path.join(ROOT, "fim", "dist", name)) as file:
+            assert re.search(r"\n\trm -rf /run/fim/programs\n\trmdir /run/fim 2>", file.read())
 
 
 def test_units_are_taken_by_systemd(tree, tmp_path):

@@ -1,13 +1,15 @@
 """The loader really run, by every interpreter that may run it, on a bcc that only writes down."""
 
+import contextlib
 import glob
 import json
 import os
+import shutil
 import sys
 
 import pytest
 
-from fim import bpf
+from fim import bpf, needs
 from fim.errors import KernelError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,8 +26,8 @@ def loader(request, tmp_path, monkeypatch):
     """Runs it: loader(refuses, **changes of the request) -> (status, complaint, Attachment)."""
     if PYTHONS[request.param] is None:
         pytest.skip("no Python 2.7: pyenv has one")
+    monkeypatch.setattr(bpf, "ALONE", "-Bs")  # without -E, so that this one is found
     monkeypatch.setenv("PYTHONPATH", os.path.join(HERE, "fake_bcc"))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("FAKE_BCC_LOG", str(tmp_path / "log"))
 
     def run(refuses="", **changes):
@@ -117,3 +119,20 @@ def test_without_bcc(loader, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     status, complaint, found = loader()
     assert (status, found.bcc) == (bpf.NO_BCC, None) and "libbcc.so.0" in complaint
+
+
+def test_nothing_of_the_callers_is_imported(loader, tmp_path, monkeypatch):
+    """It runs as root; and it leaves nothing compiled in the package."""
+    package = tmp_path / "fim"
+    package.mkdir()
+    for name in ("loader.py", "compiled.py"):
+        shutil.copy(os.path.join(os.path.dirname(bpf.LOADER), name), str(package / name))
+    (tmp_path / "bcc.py").write_text("open(%r, 'w')" % str(tmp_path / "ran"))
+    monkeypatch.setattr(bpf, "LOADER", str(package / "loader.py"))
+    monkeypatch.setattr(bpf, "ALONE", needs.ALONE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(str(tmp_path))
+    with contextlib.suppress(KernelError):   # this host's own bcc, if there is one, complains
+        loader()
+    assert not (tmp_path / "ran").exists()
+    assert sorted(os.listdir(str(package))) == ["compiled.py", "loader.py"]

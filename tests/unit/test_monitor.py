@@ -133,6 +133,38 @@ def grown(monitor):
     monitor.grow()
 
 
+class Quiet:
+    """A session to which nothing comes any more."""
+
+    def pump(self, *unused):
+        return b""
+
+    def counts(self):
+        return {}
+
+
+@pytest.fixture
+def stopping(monitor):
+    """Whose removal of scratch is put down in `order`."""
+    monitor.session, monitor.order = Quiet(), []
+    monitor.attachment.detach = monitor.attachment.close = lambda: None
+    monitor.sight.close = lambda: monitor.order.append("scratch")
+    monitor.emit = lambda kind, *more: monitor.lines.append(kind.encode() + b"\n")
+    return monitor
+
+
+def test_the_stop_is_told_before_a_disk_is_waited_for(stopping):
+    """Where the canary's scratch is on one that is frozen."""
+    assert stopping.close("SIGTERM", put=stopping.order.append) == b""
+    assert stopping.order == [b"stop\n", "scratch"]
+
+
+def test_scratch_goes_though_the_stop_cannot_be_told(stopping):
+    with pytest.raises(ZeroDivisionError):
+        stopping.close("SIGTERM", put=lambda lines: 1 // 0)
+    assert stopping.order == ["scratch"]
+
+
 def test_its_next_candidate_is_attached(monitor):
     """perf_event_mmap is where mmap is told from, and vma_set_page_prot can be."""
     assert monitor.give_way({"mmap"}) and monitor.give_way({"mmap"})

@@ -46,6 +46,18 @@ def test_files():
     assert set(listed) == set(os.listdir(COLLECT))
 
 
+@pytest.mark.parametrize("name", ["rsyslog-host.conf", "rsyslog-central.conf"])
+def test_rsyslog_of_any_distribution(name):
+    """RHEL 7's 8.24 has another work directory, and no action.resumeIntervalMax; RELP is a package
+    of its own everywhere."""
+    with open(os.path.join(COLLECT, name), encoding="ascii") as file:
+        lines = file.read().splitlines()
+    said = "\n".join(line for line in lines if line.startswith("#"))
+    done = "\n".join(line for line in lines if not line.startswith("#"))
+    assert "rsyslog-relp" in said and "rsyslog-relp" in PAGE
+    assert not re.search("workDirectory|resumeIntervalMax|/var/(spool|lib)", done, re.I)
+
+
 def test_filebeat():
     """It reads the file that the sink in its comment writes, into the index of the template."""
     with open(os.path.join(COLLECT, "filebeat.yml"), encoding="ascii") as file:

@@ -22,6 +22,7 @@ import pytest
 import journals
 from core_build import ROOT
 from fim import cli_run, host, status
+from fim.cli import main
 from fim.comparison import Comparison
 from fim.journal import Journal
 from fim.seal import first_key
@@ -431,6 +432,7 @@ VERDICTS = {
     "lost long ago": ({"journal_lost": -9000}, status.WELL),
     "silent": ({"time": 900}, status.DEGRADED),
     "dropped": ({"sinks": [dict(SINK, dropped=7, dropped_at=990)]}, status.DEGRADED),
+    "no document": ({"sinks": [dict(SINK, misfits=7, misfits_at=990)]}, status.DEGRADED),
     "dropped long ago": ({"sinks": [dict(SINK, dropped=7, dropped_at=-9000)]}, status.WELL),
     "a sink that waits": ({"sinks": [dict(SINK, state="waiting", error="e")]}, status.DEGRADED),
     "a sink": ({"sinks": [SINK]}, status.WELL),
@@ -452,6 +454,23 @@ def test_what_a_sink_dropped_is_said():
     verdict, complaints = status.judge(members, True, 1010)
     said = "\n".join(cli_run.lines(members, verdict, complaints))
     assert "sink syslog:: 7 records dropped" in said and "9 proven, 7 dropped, " in said
+
+
+@pytest.mark.parametrize("name, shown", [
+    ("\x1b]0;evil\x07", "\\x1b]0;evil\\x07"), ("a\nfim: well", "a\\x0afim: well"),
+    ("\udce9t\udce9", "\\xe9t\\xe9"), ("\u202e", "\\x202e"), ("\ud800", "\\ud800"), ("m\u00fcll", "m\u00fcll")])
+def test_a_name_in_the_status_does_nothing(tmp_path, name, shown):
+    """Neither to a terminal, nor to who asks: it can have any bytes."""
+    members = dict(NOTED, time=time.time(), blind={
+        "since": "x", "reason": "/srv/%s: No such file" % name, "mend": "m"})
+    (tmp_path / "status.json").write_text(json.dumps(members))
+    held = status.lock(str(tmp_path))
+    try:
+        assert main(["status", "--state", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
+    finally:
+        os.close(held)
+    said = (tmp_path / "out").read_bytes().decode("utf-8").splitlines()
+    assert said[:2] == ["blind", "  blind since x: /srv/%s: No such file" % shown]
 
 
 def test_a_look_at_the_status_keeps_nobody_from_running(tmp_path, monkeypatch):

@@ -411,6 +411,38 @@ def test_a_line_that_is_no_record_still_goes(tmp_path):
     sinks.close()
 
 
+def test_half_a_line_in_a_file_is_ended_first(tmp_path, quick, monkeypatch):
+    """A kill has left one; and the disk is full in the middle of another, then there is room."""
+    (tmp_path / "out").write_bytes(b'{"v": 1, "ki')
+    sinks = Sinks(["file://%s/out" % tmp_path], str(tmp_path))
+    sinks.take(records(2))
+    wait_for(lambda: sinks.state()[0]["sent"] == 2)
+    lines = (tmp_path / "out").read_bytes().splitlines(True)
+    assert lines == [b'{"v": 1, "ki\n'] + records(2).splitlines(True)
+    real, full = os.write, [1]
+
+    def write(descriptor, data):
+        if not (os.readlink("/proc/self/fd/%d" % descriptor) == str(tmp_path / "out") and full):
+            return real(descriptor, data)
+        full.clear()
+        real(descriptor, data[:20])
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "write", write)
+    sinks.take(records(1, 3))
+    wait_for(lambda: sinks.state()[0]["failures"] == 1)
+    sinks.close()
+    lines = (tmp_path / "out").read_bytes().splitlines(True)
+    assert records(1, 3)[:20] + b"\n" in lines and set(records(3).splitlines(True)) < set(lines)
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path, quick):
+    """/dev/null, a pipe: there is no last byte."""
+    sinks = Sinks(["file:///dev/null"], str(tmp_path))
+    sinks.take(records(1))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 1
+
+
 BAD = ["", "syslog", "smtp://x", "syslog:tcp://", "syslog:ftp://x", "syslog:tcp://h?colour=red",
        "syslog:tcp://h:port", "syslog:tcp://h?format=xml", "syslog:?facility=none", "file:relative",
        "syslog:tcp://h?limit=0", "journald:?facility=local0", "syslog:tcp://h?ca=/x"]
@@ -451,6 +483,25 @@ def test_a_collector_that_is_another(tmp_path, quick):
     collector.close()
 
 
+def test_the_wrong_certificate_is_tried_again_also_by_python_3_6(tmp_path, quick, monkeypatch):
+    """Where ssl.CertificateError is a ValueError alone."""
+    class CertificateError(ValueError):
+        pass
+
+    def wrap_socket(plain, server_hostname):
+        raise CertificateError("hostname %r doesn't match 'other'" % server_hostname)
+    monkeypatch.setattr(connection.ssl, "CertificateError", CertificateError)
+    collector = TcpCollector()
+    cert, _ = certificate(tmp_path)
+    sinks = Sinks(["syslog:tls://127.0.0.1:%d?ca=%s&name=log" % (collector.port, cert)],
+                  str(tmp_path))
+    monkeypatch.setattr(sinks.outlets[0].channel.context, "wrap_socket", wrap_socket)
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    assert sinks.state()[0]["error"] == "hostname 'log' doesn't match 'other'"
+    sinks.close(0.1)
+    collector.close()
+
+
 def test_losses_are_records(tmp_path):
     """As the schema has them."""
     told = []
@@ -464,6 +515,32 @@ def test_losses_are_records(tmp_path):
         jsonschema.Draft7Validator(json.load(file)).validate(record)
     assert record["count"] == 7 and "syslog:" in message
     sinks.close()
+
+
+@pytest.mark.parametrize("form", ["ecs", "ocsf"])
+def test_a_line_that_cannot_be_mapped_stops_nothing(tmp_path, quick, form):
+    """Such as NULs after a power failure: counted once, however often it comes, and told."""
+    told, port = [], TcpCollector()
+    address = "syslog:tcp://127.0.0.1:%d?format=%s" % (port.port, form)
+    port.close()                              # nobody there yet
+    sinks = Sinks([address], str(tmp_path))
+    sinks.take(records(2) + b"\0" * 40 + b'tail"}\n' + b"{}\n" + records(1, 5) + b"[]\n")
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    collector = TcpCollector(port=port.port)
+    wait_for(lambda: collector.numbers() == {1, 2, 5})
+    for client in collector.sockets:          # nothing is proven: all comes again
+        client.shutdown(socket.SHUT_RDWR)
+    sinks.take(records(1, 7))
+    wait_for(lambda: len(collector.streams) > 1 and 7 in collector.numbers())
+    for _ in range(2):
+        sinks.tell_losses(lambda kind, members, message: told.append((kind, members, message)))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 7 and sinks.state()[0]["misfits"] == 3
+    assert sinks.state()[0]["state"] == "stopped"
+    assert sum(members["count"] for _, members, _ in told) == 3
+    assert all(kind == "withheld" and form in members["reason"] for kind, members, _ in told)
+    assert any("JSONDecodeError" in members["reason"] for _, members, _ in told)
+    collector.close()
 
 
 def test_the_spools_are_ours_and_not_excluded(tmp_path):
@@ -531,6 +608,8 @@ NO_ECHO = {
     "no write": written_by(1, "/var/log/messages", op="unlink"),
     "a log in its arguments": line(1, kind="event", op="modify", path="/etc/x", process={
         "exe": "/usr/sbin/rsyslogd", "args": ["/var/log/messages"]}),
+    "no event": line(1, kind="alert", op="modify", path="/var/log/messages", process={
+        "exe": "/usr/sbin/rsyslogd"}),
     "content of another's write": line(1, kind="content", event=7, path="/var/log/messages"),
     "no path": line(1, kind="error", where="/var/log/messages"),
 }

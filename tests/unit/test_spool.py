@@ -2,6 +2,7 @@
 """The spool: numbers without holes where nothing was lost, and holes exactly where something was."""
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -109,6 +110,30 @@ def test_files_that_somebody_removed_are_a_hole(tmp_path, removed):
     assert drain(queue, place)[0] == [(41, line(41)[:-1])]
     queue.discard(Place(42, 0))
     assert queue.dropped == 40 - len(left) and len(os.listdir(str(tmp_path))) == 1
+    queue.close()
+
+
+def test_a_directory_that_somebody_removed_is_made_again(tmp_path):
+    """What was in it and not read is lost, and counted; the lock is the new one's."""
+    place, top = tmp_path / "sinks" / "one", tmp_path / "sinks"
+    queue = Spool(str(place), 1 << 20)
+    guard = queue.guard
+    queue.append(line(1) + line(2))
+    _, _, after = queue.read(queue.oldest(), 60)
+    shutil.rmtree(str(top))
+    queue.append(line(3))
+    for _ in range(4):
+        after = queue.read(after, 1 << 20)[2]
+    assert queue.dropped == 2 and queue.guard == guard
+    queue.append(line(4))
+    assert drain(queue, after)[0] == [(4, line(4)[:-1])]
+    assert os.stat(str(place)).st_mode & 0o777 == os.stat(str(top)).st_mode & 0o777 == 0o700
+    assert os.path.samestat(os.stat(guard), os.stat(str(place)))
+    with pytest.raises(FimError):
+        Spool(str(place), 1 << 20)
+    shutil.rmtree(str(top))                   # once more, with nothing to read
+    queue.discard(Place(5, 0))
+    assert len(os.listdir(str(place))) == 1 and queue.dropped == 2
     queue.close()
 
 

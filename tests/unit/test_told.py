@@ -9,7 +9,7 @@ import pytest
 
 import journals
 from fim.chain import CHAIN_START
-from fim.facts import time_text
+from fim.facts import nanoseconds_of, time_text
 from fim.journal import Journal, Limits
 from fim.observed import Observed
 from fim.segments import Segments
@@ -92,6 +92,12 @@ def test_an_exchange_gives_both_its_time():
     words = dict(last_words(as_lines(made.records)))
     assert words[b"/a"][3] == 7 and words[b"/b"][3] == 5
     assert words[b"/a"][-1] == words[b"/b"][-1] == 10**18 + 1
+
+
+def test_a_file_of_the_year_0000_is_one_among_others():
+    """Anybody makes one with touch; all that is known of before hung on it."""
+    assert nanoseconds_of("0000-02-29T12:00:00.000000001Z") == -62162078400 * 10**9 + 1
+    assert nanoseconds_of("0001-01-01T00:00:00.000000000Z") == -62135596800 * 10**9
 
 
 def test_what_is_no_record_is_passed_over():
