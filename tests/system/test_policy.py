@@ -95,7 +95,9 @@ def test_package_transaction(host, tmp_path, tool, planted):
     attacks.shell("rm -f /usr/sbin/fim-planted")
     host.records()
     subprocess.check_call(command)
-    records = host.records(EVIDENCE)
+    records = host.records(0)
+    host.waited(records, lambda found: of_kind(found, "transaction"))
+    records += host.records()
     transactions, alerts = of_kind(records, "transaction"), of_kind(records, "alert")
     assert [(record["packages"], record["verified"]) for record in transactions] == [
         ([package], 2)], (transactions, summary(alerts))
