@@ -93,14 +93,11 @@ def moves_aside(record):
 
 
 def settle(held, record, changes):
-    """A new file that its maker renames: who sees its last name sees it once."""
+    """What waits, and who made it so renames it: who sees its last name sees it once."""
     if (record.op == "rename" and held.process.pid == record.process.pid
             and held.path == record.old_path and changes):
         held.became = record.path
-        last = changes[0]
-        last.records = held.records + last.records
-        last.faces[0].effects |= held.effects - {"new", "mode", "owner"}
-        last.both = last.faces[0].effects
+        changes[0].take_over(held)
 
 
 def went(held, record):
@@ -172,8 +169,16 @@ class Composer:
         for held in waited:
             settle(held, record, changes)
         if changes and moves_aside(record):
-            self.held.put(record.old_path, record.process.pid, changes.pop())
+            waited += self.aside(record, changes.pop())
         return waited + changes
+
+    def aside(self, record, change):
+        """It waits for its maker to make the file again; another that did so before it, by the
+        same name, waits no longer."""
+        thing, pid = record.old_path, record.process.pid
+        over = [self.held.pop(thing, pid)] if self.held.get(thing, pid) else []
+        self.held.put(thing, pid, change)
+        return over
 
     def until(self, time_ns):
         """What has waited long enough by then."""

@@ -11,7 +11,9 @@ from fim.composer import Composer
 from fim.judge import Judge
 from fim.policy import Policy, Window
 from fim.presets import cis_rhel, minimal, pci_dss
+from fim.records import Record
 from fim.selection import Selection
+from made import Made
 from streams import ATTACKS, DAY, LINKS, MORE, NOT_RECORDED, WAYS, acts
 
 sys.path.append(os.path.join(ROOT, "tests", "system"))
@@ -210,6 +212,64 @@ def test_an_editor_s_save_is_one_change():
     seen = [change.seen_by([Selection("/etc", exclude=["*~"])]) for change in changes]
     assert [(change.path, change.effect) for change in seen
             if change and change.path.startswith("/etc/issue")] == [("/etc/issue", "content")]
+
+
+# --- a name that goes on ---
+
+LOG, SHADOW = "/var/log/auth.log", "/etc/shadow"
+
+
+def seen_of(made, path, on):
+    """[(effects, path)] of what a rule at `path` about `on` sees of these records."""
+    policy, seen = Policy("p"), []
+
+    @policy.rule(policy.watch(path, growing=path == "/var/log"), on=on)
+    def rule(change):
+        seen.append((sorted(change.effects), change.path))
+
+    policy.try_on(map(Record, made.records))
+    return seen
+
+
+def test_a_log_is_cut_and_renamed():
+    """By one process, within a second: it was there, and there is less in it."""
+    made = Made()
+    who = made.process("bin/python3")
+    made.event("truncate", LOG, who, changed={"size": {"before": 5000, "after": 0}},
+               file={"size": 0})
+    made.event("rename", "/var/log/.x", who, ino=made.inode(LOG), old_path=LOG, file={"size": 0})
+    assert seen_of(made, "/var/log", {"content", "gone", "name"}) == [
+        (["content", "name"], "/var/log/.x")]
+    told = each_time(pci_dss.policy).try_on(map(Record, made.records))
+    assert [(alert.rule, alert.effect, alert.changed.size.before) for alert in told] == [
+        ("logs_cut", "content", 5000)]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_new_file_keeps_the_mode_that_it_got(renamed):
+    made = Made()
+    who = made.process("bin/install")
+    made.event("create", "/usr/local/a", who)
+    made.event("chmod", "/usr/local/a", who, file={"mode": "4755"},
+               changed={"mode": {"before": "0644", "after": "4755"}})
+    if renamed:
+        made.event("rename", "/usr/local/b", who, ino=made.inode("/usr/local/a"),
+                   old_path="/usr/local/a", file={"mode": "4755"})
+    assert seen_of(made, "/usr/local", {"mode"}) == [
+        (["mode", "new"], "/usr/local/b" if renamed else "/usr/local/a")]
+    assert [alert.changed.mode.as_dict() for alert in each_time(pci_dss.policy).try_on(
+        map(Record, made.records)) if alert.rule == "set_user_id"] == [
+            {"before": "0644", "after": "4755"}]
+
+
+def test_moved_aside_twice():
+    """The second by the same name does not take the place of the first."""
+    made = Made()
+    who = made.process("bin/mv")
+    made.event("rename", "/etc/.x", who, ino="1", old_path=SHADOW)
+    made.event("rename", SHADOW, who, ino="2", old_path="/etc/.evil")
+    made.event("rename", "/etc/.y", who, ino="2", old_path=SHADOW)
+    assert seen_of(made, SHADOW, {"gone"}) == [(["gone"], SHADOW)] * 2
 
 
 # --- what a policy declares ---
