@@ -6,6 +6,7 @@ from fim.evidence import ALGORITHM, Evidence
 __all__ = ["Judge"]
 
 EQUAL = "written with equal content (%s)" % ALGORITHM
+STEPS = ("clock", "start")  # after these the time may be any
 KEPT = ("op", "actor_path", "file", "replaced", "hash", "hash_state", "process")
 
 
@@ -82,6 +83,8 @@ class Judge:
         """[(kind, members)] of what to write because of this record."""
         if record.kind == "event" and self.is_withheld(record):
             return []
+        if record.kind in STEPS:
+            return self.of_changes(self.all_that_waits())
         outcomes = self.of_record(record) if record.kind == "event" else []
         ready = self.evidence.see(record)
         return outcomes + self.of_changes(ready + self.evidence.take(self.composer.add(record)))
@@ -93,8 +96,11 @@ class Judge:
 
     def finish(self):
         """The same, because nothing more comes."""
-        ready = self.evidence.take(self.composer.finish()) + self.evidence.finish()
-        return self.of_changes(ready) + self.counts() + self.untold()
+        return self.of_changes(self.all_that_waits()) + self.counts() + self.untold()
+
+    def all_that_waits(self):
+        """The changes that are to be judged as they are."""
+        return self.evidence.take(self.composer.finish()) + self.evidence.finish()
 
     def waiting(self):
         """The first record of each change that waits."""

@@ -97,7 +97,7 @@ class Rule(Answering):
             return 0
         key = (change.path, change.effect or change.op, change.process.exe, change.process.auid)
         last = self.told.get(key)
-        if last and change.time_ns - last[0] < self.once_ns:
+        if last and 0 <= change.time_ns - last[0] < self.once_ns:  # clocks are set back
             last[1] += 1
             return None
         self.told.pop(key, None)

@@ -313,6 +313,40 @@ def test_once_per_counts_what_it_leaves_out():
     assert len(policy.try_on(records * 3)) == 3
 
 
+def set_back(made, seconds):
+    """The clock is, and says so."""
+    made.now_ns -= seconds * 10**9
+    step = made.event("clock", None, made.process("bin/x"))
+    members = {key: step[key] for key in ("v", "seq", "stream", "time", "host", "labels")}
+    made.records[-1] = dict(members, kind="clock", before=step["time"], after=step["time"])
+
+
+@pytest.mark.parametrize("content", [None, "sha256"])
+def test_a_clock_that_is_set_back_keeps_nothing_waiting(content):
+    """Both what waits to be whole, and what waits for a digest."""
+    policy, made = Policy("p"), Made()
+    policy.rule(policy.watch("/etc", content=content))(lambda change: True)
+    for path in ("/etc/closed", "/etc/made"):
+        made.event("create" if path == "/etc/made" else "close", path, made.process("bin/x"))
+    set_back(made, 3600)
+    judge = Judge([policy])
+    told = [(record["kind"], members["path"]) for record in made.records
+            for kind, members in judge.judge(Record(record)) if kind == "alert"]
+    first = "event" if content is None else "clock"
+    assert sorted(told, key=lambda row: row[1]) == [(first, "/etc/closed"), ("clock", "/etc/made")]
+    assert judge.finish() == [] == judge.waiting()
+
+
+def test_once_per_does_not_outlast_a_clock_that_is_set_back():
+    policy, made = Policy("p"), Made()
+    policy.rule(policy.watch("/etc"), once_per="10m")(lambda change: True)
+    who = made.process("bin/rm")
+    for seconds in (0, 1, 86400):
+        made.now_ns -= seconds * 10**9
+        made.event("unlink", "/etc/a", who)
+    assert len(policy.try_on(map(Record, made.records))) == 3
+
+
 def test_quiet():
     policy = Policy("p")
     etc = policy.watch("/etc")
