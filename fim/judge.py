@@ -38,9 +38,10 @@ def digest_members(content):
 
 
 def alert_members(policy, rule, message, thing, count):
-    """The members of an `alert` record about a change or a raw record."""
+    """The members of an `alert` record about a change or a raw record; and `stream`, whose numbers
+    are in `events`."""
     record = getattr(thing, "record", None) or thing
-    members = {"rule": rule.name, "policy": policy.name, "severity": rule.severity,
+    members = {"stream": record.stream, "rule": rule.name, "policy": policy.name, "severity": rule.severity,
                "tags": rule.tags, "message": message, "path": thing.path}
     members.update(evidence_members(record))
     members.update(comparison_members(record))

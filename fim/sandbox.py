@@ -1,9 +1,10 @@
 """The process that policies run in: no privileges, no network, no children, bounded memory and
 time. It reads records from its standard input and writes what the rules said.
 
-Lines in: {"policies": [[path, source]], "skips": [[rule, seq]], "suspended": [rule], "digests":
-bool}; then records, in batches between {"batch": number} and {"end": nanoseconds, "last": bool}.
-Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [rule, seq]},
+Lines in: {"policies": [[path, source]], "skips": [[rule, seq, stream]], "suspended": [rule],
+"digests": bool}; then records, in batches between {"batch": number} and {"end": nanoseconds,
+"last": bool}.
+Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [rule, seq, stream]},
 {"say": [kind, members]}, {"done": number, "held": the first batch that something waits in}.
 """
 
@@ -121,9 +122,11 @@ def load(path, source):
 
 
 def number_of(thing):
-    """Of a raw record, or of the last of a change; a comparison has numbers of its own."""
+    """(number, stream) of a raw record, or of the last of a change; a comparison has numbers of
+    its own."""
     record = thing if isinstance(thing, Record) else thing.record
-    return "%s of check %s" % (record.seq, record.check) if record.check else record.seq
+    number = "%s of check %s" % (record.seq, record.check) if record.check else record.seq
+    return number, record.stream
 
 
 class Printed(io.TextIOBase):
@@ -178,10 +181,10 @@ class Box:
 
     def ask(self, rule, function, argument):
         """Call one function of the operator's; None when it fails, which is said."""
-        number = number_of(argument)
-        if rule.name in self.suspended or (rule.name, number) in self.skips:
+        question = (rule.name,) + number_of(argument)
+        if rule.name in self.suspended or question in self.skips:
             return None
-        self.tell(asking=(rule.name, number))
+        self.tell(asking=question)
         self.output.flush()  # who asks knows where it was, should this process die
         try:
             with limited():

@@ -11,6 +11,7 @@ import pytest
 from fim import policy_file
 from fim.errors import PolicyError
 from fim.worker import Worker
+from made import Made
 from streams import ATTACKS, DAY, content_of, lines_of
 from misdeeds import MISDEEDS  # streams has made it known
 
@@ -130,6 +131,59 @@ def test_what_was_said_is_kept_while_it_may_be_said_again(monkeypatch):
         worker.hear_say(["alert", {"events": [number]}], {})
         worker.hear_done(number, {"held": None})
     assert len(worker.outcomes) == 1001 and not worker.told and not worker.batches
+
+
+def saying(worker, number, outcomes):
+    """A batch is judged; what is written because of it."""
+    for outcome in outcomes:
+        worker.hear_say(json.loads(json.dumps(outcome)), {})
+    worker.hear_done(number, {"held": 1})
+    said, worker.outcomes = worker.outcomes, []
+    return [(kind, members.get("severity", members.get("count"))) for kind, members in said
+            if kind != "policy"]
+
+
+def test_equal_counts_add_up(monkeypatch):
+    """Of each batch; but one that is judged again counts nothing twice."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    counted = ["withheld", {"reason": "x", "count": 2}]
+    for again in (False, True):
+        for number in (1, 2, 3):
+            if not again:
+                worker.add_batch([b'{"seq": %d}\n' % number])
+            assert saying(worker, number, [counted]) == ([] if again else [("withheld", 2)])
+        worker.adopt(Silent())
+
+
+def test_an_alert_in_other_words_is_the_same(monkeypatch):
+    """Judged again by a policy that was loaded meanwhile; numbers are of their stream."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    worker.add_batch([b'{"seq": 7}\n'])
+    alert = {"policy": "p", "rule": "r", "stream": "a", "path": "/x", "events": [7],
+             "severity": "low", "message": "x"}
+    assert saying(worker, 1, [["alert", alert]]) == [("alert", "low")]
+    worker.adopt(Silent())
+    loud = dict(alert, severity="high", message="y", tags=["z"])
+    others = [dict(loud, **{key: value}) for key, value in (
+        ("stream", "b"), ("path", "/y"), ("rule", "q"), ("policy", "q"), ("events", [8]))]
+    told = saying(worker, 1, [["alert", members] for members in [loud] + others])
+    assert told == [("alert", "high")] * 5
+
+
+def test_what_it_did_not_survive_is_of_one_stream(tmp_path):
+    """The record of the same number in the next is asked about."""
+    body = ("    if change.record.stream == 'a' * 32:\n        os._exit(7)\n"
+            "    return change.path == '/etc/hosts'\n")
+    lines = []
+    for stream in "ab":
+        made = Made()
+        closed = made.event("close", "/etc/hosts", made.process("bin/x"))
+        lines.append(json.dumps(dict(closed, stream=stream * 32)).encode("ascii") + b"\n")
+    alerts, errors = judged(written(tmp_path, HEAD + body), b"".join(lines))
+    assert [alert["rule"] for alert in alerts] == ["every", "every", "bad"] and len(errors) == 2
+    assert not any("stream" in alert for alert in alerts)
 
 
 REFUSED = {
