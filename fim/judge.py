@@ -165,7 +165,7 @@ class Judge:
         answer = self.ask(rule, rule.function, thing)
         if not answer:
             return []
-        unless = self.excuses(quiets, thing)
+        unless = self.excuses(quiets, rule, thing)
         count = rule.due(thing) if unless is not None else None
         if count is None:
             return []
@@ -173,14 +173,16 @@ class Judge:
         members = alert_members(policy, rule, message, thing, count)
         return [("alert", dict(members, unless=unless) if unless else members)]
 
-    def excuses(self, quiets, change):
-        """None: it is to be quiet; else the kinds of evidence that would excuse it."""
-        evidence = []
-        for quiet in quiets:
-            if not quiet.covers(change):
-                continue
-            if quiet.evidence:
-                evidence.append(quiet.evidence)
-            elif self.ask(quiet, quiet.function, change):
-                return None
-        return sorted(set(evidence))
+    def excuses(self, quiets, rule, thing):
+        """None: it is to be quiet; else the kinds of evidence that would excuse it. Every effect
+        that the rule asks about has to be covered."""
+        meant = [quiet for quiet in quiets if quiet.covers(thing)]
+        left = rule.asked(thing) if meant else set()
+        for quiet in meant:
+            if not quiet.evidence and left & quiet.wanted and self.ask(
+                    quiet, quiet.function, thing):
+                left = left - quiet.wanted
+                if not left:
+                    return None
+        return sorted({quiet.evidence for quiet in meant
+                       if quiet.evidence and left <= quiet.wanted})

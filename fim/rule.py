@@ -88,7 +88,11 @@ class Rule(Answering):
     def view(self, change):
         """The change as this rule sees it, or None."""
         seen = change.seen_by(self.selections)
-        return seen if seen and seen.effects & self.wanted else None
+        return seen if seen and self.asked(seen) else None
+
+    def asked(self, change):
+        """The effects of it that this rule is about."""
+        return change.effects & self.wanted
 
     def due(self, change):
         """How many alike were not told since the last alert; None: nor is this one. Of a

@@ -360,6 +360,39 @@ def test_quiet():
     assert not told(policy, "user") and told(policy, "hosts")
 
 
+@pytest.mark.parametrize("on,quiets,told", [
+    (None, [{"times"}], True),                 # the file is new, too
+    (None, [{"times"}, {"new"}], True),
+    (None, [{"new", "content"}], False),       # nobody asks about times
+    (None, [{"new"}, {"content"}], False),     # one after the other
+    ({"times"}, [{"times"}], False),
+    ({"times", "content"}, [{"times"}], True),
+    (None, [None], False),
+])
+def test_quiet_covers_all_that_a_rule_asks_about(on, quiets, told):
+    """cp -p: new, content and times."""
+    policy, made = Policy("p"), Made()
+    etc = policy.watch("/etc")
+    policy.rule(etc, on=on)(lambda change: True)
+    for effects in quiets:
+        policy.quiet(etc, on=effects)
+    for op in ("create", "close", "utimes"):
+        made.event(op, "/etc/copy", made.process("bin/cp", pid=9))
+    assert bool(policy.try_on(map(Record, made.records))) is told
+
+
+@pytest.mark.parametrize("on,unless", [(None, ["package"]), ({"new", "content"}, ["package"]),
+                                       ({"content"}, None)])
+def test_evidence_excuses_what_it_is_asked_about(on, unless):
+    policy, made = Policy("p"), Made()
+    etc = policy.watch("/etc")
+    policy.rule(etc)(lambda change: True)
+    policy.quiet(etc, when=pci_dss.package_verified, on=on)
+    for op in ("create", "close"):
+        made.event(op, "/etc/copy", made.process("bin/cp", pid=9))
+    assert [alert.unless for alert in policy.try_on(map(Record, made.records))] == [unless]
+
+
 def test_withheld_is_counted():
     policy = Policy("p")
     etc = policy.watch("/etc")
