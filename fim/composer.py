@@ -8,6 +8,7 @@ import collections
 import os
 
 from fim.change import OPERATIONS, of_record
+from fim.unclosed import Unclosed
 
 __all__ = ["Composer"]
 
@@ -115,12 +116,17 @@ class Composer:
     def __init__(self):
         self.held = Held()
         self.sizes = Sizes()
+        self.unclosed = Unclosed()
 
-    def add(self, record):
-        """The changes that are whole with this record."""
+    def add(self, record, followed=True):
+        """The changes that are whole with this record. `followed`: whether what is written is
+        wanted also where no close tells of it."""
+        self.unclosed.number += 1
         if record.kind not in KINDS or failed(record):
             return []
-        whole = self.held.until(record.time_ns)
+        whole = self.until(record.time_ns)
+        if record.kind == "event":
+            self.unclosed.see(record, followed)
         return whole + (self.event(record) if record.kind == "event" else of_record(record))
 
     def event(self, record):
@@ -182,13 +188,13 @@ class Composer:
 
     def until(self, time_ns):
         """What has waited long enough by then."""
-        return self.held.until(time_ns)
+        return self.held.until(time_ns) + self.unclosed.until(time_ns)
 
     def waiting(self):
-        """The first record that something waits with, or None."""
+        """The first records that something waits with."""
         first = self.held.first()
-        return first.records[0] if first else None
+        return (first.records[:1] if first else []) + self.unclosed.waiting()
 
     def finish(self):
         """Everything that waits."""
-        return self.held.until(None)
+        return self.held.until(None) + self.unclosed.finish()

@@ -88,7 +88,10 @@ class Judge:
             return self.of_changes(self.all_that_waits())
         outcomes = self.of_record(record) if record.kind == "event" else []
         ready = self.evidence.see(record)
-        return outcomes + self.of_changes(ready + self.evidence.take(self.composer.add(record)))
+        # What is judged where no close comes stands for the close.
+        followed = record.op != "modify" or not self.unwanted(record, "close")
+        changes = self.composer.add(record, followed)
+        return outcomes + self.of_changes(ready + self.evidence.take(changes))
 
     def tick(self, time_ns):
         """The same, because of the time: what waits for more has waited."""
@@ -105,8 +108,7 @@ class Judge:
 
     def waiting(self):
         """The first record of each change that waits."""
-        first = self.composer.waiting()
-        return ([first] if first else []) + self.evidence.waiting()
+        return self.composer.waiting() + self.evidence.waiting()
 
     def wants_digest(self, path):
         """Whether a policy asks what is in the file."""
@@ -121,13 +123,17 @@ class Judge:
                               "count": count}) for name, count in counts if count]
 
     def is_withheld(self, record):
-        """Whether a policy does not want it; every policy must agree."""
-        reasons = [next((item.reason for item in policy.withheld if item.covers(record)), None)
+        """Whether a policy does not want it: then it is counted."""
+        reason = self.unwanted(record, record.op)
+        if reason:
+            self.withhold(reason)
+        return bool(reason)
+
+    def unwanted(self, record, op):
+        """Why a policy does not want `op` by who did this; every policy must agree. Or None."""
+        reasons = [next((item.reason for item in policy.withheld if item.covers(record, op)), None)
                    for policy in self.policies]
-        if not reasons or None in reasons:
-            return False
-        self.withhold(reasons[0])
-        return True
+        return reasons[0] if reasons and None not in reasons else None
 
     def withhold(self, reason):
         """One more."""

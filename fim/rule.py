@@ -181,10 +181,10 @@ class Withhold:
         more = " and %d more" % (len(paths) - NAMED) if len(paths) > NAMED else ""
         return "the policy withholds %s%s of %s" % (" ".join(paths[:NAMED]), more, who)
 
-    def covers(self, record):
-        """Whether a record is not wanted."""
+    def covers(self, record, op):
+        """Whether a record is not wanted, were it of this operation."""
         process = record.process.as_dict() if record.process else {}
-        return (record.op in self.ops
+        return (op in self.ops
                 and any(selection.takes(record.path) for selection in self.selections)
                 and all(process.get(field) == value for field, value in self.actor.items()))
 

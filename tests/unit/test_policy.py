@@ -197,9 +197,9 @@ def test_a_new_file_waits_a_second_for_what_belongs_to_it():
     assert [change for record in records for change in composer.add(record)] == []
     created = next(record for record in records if record.op == "create")
     assert composer.until(created.time_ns + 10**9 - 1) == []
-    assert composer.waiting() is created
+    assert composer.waiting() == [created]
     (change,) = composer.until(records[-1].time_ns + 10**9)
-    assert change.effect == "new" and composer.waiting() is None and composer.finish() == []
+    assert change.effect == "new" and composer.waiting() == [] == composer.finish()
 
 
 def test_an_editor_s_save_is_one_change():
