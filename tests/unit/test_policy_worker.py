@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rules that raise, loop, fork, exit, print, sleep and fill the memory: the worker goes on, judges
 everything else, and says what it did not."""
+import errno
+import io
 import json
 import os
 import re
@@ -8,7 +10,7 @@ import time
 
 import pytest
 
-from fim import policy_file
+from fim import policy_file, sandbox
 from fim.errors import PolicyError
 from fim.worker import Worker
 from made import Made
@@ -100,6 +102,35 @@ def test_no_privileges(tmp_path):
     assert said.startswith("True 0 1 ")
     caps = dict(re.findall(r"(Cap\w+):\\t(\w+)", said))
     assert all(int(caps[name], 16) == 0 for name in ("CapPrm", "CapEff", "CapInh"))
+
+
+class Libc:
+    """The C library of a kernel, or a container, that refuses network namespaces."""
+
+    def __init__(self, name, use_errno=False):
+        del name
+        assert use_errno
+
+    def unshare(self, flags):
+        assert flags == sandbox.CLONE_NEWNET
+        sandbox.ctypes.set_errno(errno.EPERM)
+        return -1
+
+
+def test_a_network_that_is_not_left_is_said(monkeypatch):
+    """With the first batch, once; the policy is in force."""
+    monkeypatch.setattr(sandbox.ctypes, "CDLL", Libc)
+    output = io.BytesIO()
+    box = sandbox.Box(output)
+    box.wrong = sandbox.leave_network()
+    assert box.begin({"policies": [], "skips": [], "suspended": [], "digests": False})
+    for mark in ({"batch": 1}, {"end": 0, "last": False}, {"batch": 2}, {"end": 0, "last": False}):
+        box.take(json.dumps(mark).encode("ascii"))
+    said = [json.loads(line.decode("ascii")) for line in output.getvalue().splitlines()]
+    assert [sorted(line)[0] for line in said] == ["plan", "say", "done", "done"]
+    kind, members = said[1]["say"]
+    assert (kind, members["where"]) == ("error", "policy")
+    assert "network" in members["message"] and "not permitted" in members["message"]
 
 
 class Silent:
