@@ -158,6 +158,20 @@ class Change:
         self.effects = self.faces[0].effects
         self.compare()
 
+    def take_over(self, earlier):
+        """What was done to the file by the name before. Of one that is in another's place now
+        it is known already what differs from that."""
+        effects, changed = earlier.effects - {"new"}, earlier.changed
+        if self.replaced:
+            effects, changed = effects - {"mode", "owner"}, {}
+        self.records = earlier.records + self.records
+        self.faces[0].effects |= effects
+        # A new file has no other name to who sees both; one that was there has.
+        whole = self.replaced or "new" in earlier.effects
+        self.both = self.faces[0].effects if whole else self.both | effects
+        self.cut = self.cut or earlier.cut
+        self.changed = dict(changed, **self.changed)
+
     def compare(self):
         """What differs from the file that was there."""
         if self.instead:

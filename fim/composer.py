@@ -8,6 +8,7 @@ import collections
 import os
 
 from fim.change import OPERATIONS, of_record
+from fim.unclosed import Unclosed
 
 __all__ = ["Composer"]
 
@@ -93,14 +94,11 @@ def moves_aside(record):
 
 
 def settle(held, record, changes):
-    """A new file that its maker renames: who sees its last name sees it once."""
+    """What waits, and who made it so renames it: who sees its last name sees it once."""
     if (record.op == "rename" and held.process.pid == record.process.pid
             and held.path == record.old_path and changes):
         held.became = record.path
-        last = changes[0]
-        last.records = held.records + last.records
-        last.faces[0].effects |= held.effects - {"new", "mode", "owner"}
-        last.both = last.faces[0].effects
+        changes[0].take_over(held)
 
 
 def went(held, record):
@@ -118,12 +116,17 @@ class Composer:
     def __init__(self):
         self.held = Held()
         self.sizes = Sizes()
+        self.unclosed = Unclosed()
 
-    def add(self, record):
-        """The changes that are whole with this record."""
+    def add(self, record, followed=True):
+        """The changes that are whole with this record. `followed`: whether what is written is
+        wanted also where no close tells of it."""
+        self.unclosed.number += 1
         if record.kind not in KINDS or failed(record):
             return []
-        whole = self.held.until(record.time_ns)
+        whole = self.until(record.time_ns)
+        if record.kind == "event":
+            self.unclosed.see(record, followed)
         return whole + (self.event(record) if record.kind == "event" else of_record(record))
 
     def event(self, record):
@@ -172,18 +175,26 @@ class Composer:
         for held in waited:
             settle(held, record, changes)
         if changes and moves_aside(record):
-            self.held.put(record.old_path, record.process.pid, changes.pop())
+            waited += self.aside(record, changes.pop())
         return waited + changes
+
+    def aside(self, record, change):
+        """It waits for its maker to make the file again; another that did so before it, by the
+        same name, waits no longer."""
+        thing, pid = record.old_path, record.process.pid
+        over = [self.held.pop(thing, pid)] if self.held.get(thing, pid) else []
+        self.held.put(thing, pid, change)
+        return over
 
     def until(self, time_ns):
         """What has waited long enough by then."""
-        return self.held.until(time_ns)
+        return self.held.until(time_ns) + self.unclosed.until(time_ns)
 
     def waiting(self):
-        """The first record that something waits with, or None."""
+        """The first records that something waits with."""
         first = self.held.first()
-        return first.records[0] if first else None
+        return (first.records[:1] if first else []) + self.unclosed.waiting()
 
     def finish(self):
         """Everything that waits."""
-        return self.held.until(None)
+        return self.held.until(None) + self.unclosed.finish()

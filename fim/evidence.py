@@ -45,6 +45,11 @@ def digest_of(content):
     return getattr(content.hash, ALGORITHM, None)
 
 
+def key_of(record):
+    """Of an event, among all streams."""
+    return record.stream, record.seq
+
+
 class Waiting:
     """One change, until it is known what is in the file.
 
@@ -57,6 +62,8 @@ class Waiting:
         self.change, self.read, self.number = change, read, number
         self.due = change.time_ns + WAIT_NS
         self.ripe = not read
+        self.keys = [key_of(record) for record in read]
+        self.path = read[-1].path if read else None
         self.judged = self.sealed = False
         self.contents = []
         self.ctimes = {read[-1].file.ctime} if read else set()
@@ -70,6 +77,12 @@ class Waiting:
             self.sealed = True
         elif not self.sealed:
             self.ctimes.add(now.ctime)
+
+    def is_before(self, key, path):
+        """Whether what was read after that event is of a later time. Asked of all that wait for a
+        path: what a record says is looked up once."""
+        return (not self.ripe and self.path == path and self.keys[-1][0] == key[0]
+                and self.keys[-1][1] < key[1])
 
     def attested(self):
         """Whether what was read is what the change left: a clock's tick aside."""
@@ -107,7 +120,7 @@ class Evidence:
     def __init__(self, wanted):
         self.wanted = wanted
         self.queues = {}                      # name: those that wait, in their order
-        self.inodes = {}                      # inode: those that wait for its content
+        self.inodes = {}                      # inode: those that its records may say more of
         self.begun = collections.deque()      # those, in the order of the times when it is over
         self.leaving = collections.deque()    # those that wait for a moment only
         self.contents = collections.OrderedDict()  # (stream, seq): content
@@ -138,7 +151,7 @@ class Evidence:
             self.queues.setdefault(name, collections.deque()).append(waiting)
         if not read:
             return []
-        self.inodes.setdefault(inode_of(read[-1]), []).append(waiting)
+        self.inodes.setdefault(inode_of(read[-1]), collections.OrderedDict())[waiting] = None
         self.begun.append(waiting)
         self.match(waiting, change.time_ns)
         return self.until(change.time_ns)
@@ -154,10 +167,11 @@ class Evidence:
 
     def leave(self, change):
         """What is gone by now is hardly read any more."""
-        for face in change.faces:
-            for name in face.paths if "gone" in face.effects else ():
-                for waiting in self.queues.get(name, ()):
-                    self.hurry(waiting, change.time_ns)
+        gone = [name for face in change.faces if "gone" in face.effects for name in face.paths]
+        time_ns = change.time_ns if gone else None
+        for name in gone:
+            for waiting in self.queues.get(name, ()):
+                self.hurry(waiting, time_ns)
 
     def hurry(self, waiting, time_ns):
         """It waits for a moment only."""
@@ -169,22 +183,20 @@ class Evidence:
 
     def hear(self, content):
         """A `content` record: it is of all changes before it, and known to be of the last."""
-        self.contents[content.stream, content.event] = content
+        key, path = (content.stream, content.event), content.path
+        self.contents[key] = content
         while len(self.contents) > MOST_CONTENTS:
             self.contents.popitem(last=False)
-        for waiting in self.queues.get(content.path, ()):
-            if waiting.read and waiting.read[-1].path == content.path:
+        for waiting in self.queues.get(path, ()):
+            if key in waiting.keys:
                 self.match(waiting, content.time_ns)
-                if waiting.read[-1].stream == content.stream and (
-                        waiting.read[-1].seq < content.event):
-                    self.ripen(waiting)
+            elif waiting.is_before(key, path):
+                self.ripen(waiting)
 
     def match(self, waiting, time_ns):
         """What was read of the file so far."""
-        last = waiting.read[-1]
-        waiting.contents = [self.contents[record.stream, record.seq] for record in waiting.read
-                            if (record.stream, record.seq) in self.contents]
-        if (last.stream, last.seq) not in self.contents:
+        waiting.contents = [self.contents[key] for key in waiting.keys if key in self.contents]
+        if waiting.keys[-1] not in self.contents:
             return
         if waiting.in_doubt():
             self.hurry(waiting, time_ns)
@@ -193,9 +205,12 @@ class Evidence:
 
     def follow(self, record):
         """An event, perhaps of a file that was just changed."""
-        for waiting in list(self.inodes.get(inode_of(record), ())):
+        there, time_ns = list(self.inodes.get(inode_of(record), ())), record.time_ns
+        for waiting in there:
             waiting.follow(record)
-            self.match(waiting, record.time_ns)
+            self.match(waiting, time_ns)
+            if waiting.sealed:
+                self.unfollow(waiting)
 
     # --- what goes ---
 
@@ -215,11 +230,16 @@ class Evidence:
         """It waits for nothing but its turn."""
         if not waiting.ripe:
             waiting.ripe = True
-            inode = inode_of(waiting.read[-1])
-            self.inodes[inode].remove(waiting)
-            if not self.inodes[inode]:
-                del self.inodes[inode]
+            self.unfollow(waiting)
             self.ripe.append(waiting)
+
+    def unfollow(self, waiting):
+        """Later records of its inode say nothing more of it."""
+        inode = inode_of(waiting.read[-1])
+        there = self.inodes.get(inode, {})
+        there.pop(waiting, None)
+        if not there:
+            self.inodes.pop(inode, None)
 
     def released(self):
         """Those whose turn it is."""

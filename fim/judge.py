@@ -6,6 +6,7 @@ from fim.evidence import ALGORITHM, Evidence
 __all__ = ["Judge"]
 
 EQUAL = "written with equal content (%s)" % ALGORITHM
+STEPS = ("clock", "start")  # after these the time may be any
 KEPT = ("op", "actor_path", "file", "replaced", "hash", "hash_state", "process")
 
 
@@ -37,9 +38,10 @@ def digest_members(content):
 
 
 def alert_members(policy, rule, message, thing, count):
-    """The members of an `alert` record about a change or a raw record."""
+    """The members of an `alert` record about a change or a raw record; and `stream`, whose numbers
+    are in `events`."""
     record = getattr(thing, "record", None) or thing
-    members = {"rule": rule.name, "policy": policy.name, "severity": rule.severity,
+    members = {"stream": record.stream, "rule": rule.name, "policy": policy.name, "severity": rule.severity,
                "tags": rule.tags, "message": message, "path": thing.path}
     members.update(evidence_members(record))
     members.update(comparison_members(record))
@@ -82,9 +84,14 @@ class Judge:
         """[(kind, members)] of what to write because of this record."""
         if record.kind == "event" and self.is_withheld(record):
             return []
+        if record.kind in STEPS:
+            return self.of_changes(self.all_that_waits())
         outcomes = self.of_record(record) if record.kind == "event" else []
         ready = self.evidence.see(record)
-        return outcomes + self.of_changes(ready + self.evidence.take(self.composer.add(record)))
+        # What is judged where no close comes stands for the close.
+        followed = record.op != "modify" or not self.unwanted(record, "close")
+        changes = self.composer.add(record, followed)
+        return outcomes + self.of_changes(ready + self.evidence.take(changes))
 
     def tick(self, time_ns):
         """The same, because of the time: what waits for more has waited."""
@@ -93,13 +100,15 @@ class Judge:
 
     def finish(self):
         """The same, because nothing more comes."""
-        ready = self.evidence.take(self.composer.finish()) + self.evidence.finish()
-        return self.of_changes(ready) + self.counts() + self.untold()
+        return self.of_changes(self.all_that_waits()) + self.counts() + self.untold()
+
+    def all_that_waits(self):
+        """The changes that are to be judged as they are."""
+        return self.evidence.take(self.composer.finish()) + self.evidence.finish()
 
     def waiting(self):
         """The first record of each change that waits."""
-        first = self.composer.waiting()
-        return ([first] if first else []) + self.evidence.waiting()
+        return self.composer.waiting() + self.evidence.waiting()
 
     def wants_digest(self, path):
         """Whether a policy asks what is in the file."""
@@ -114,13 +123,17 @@ class Judge:
                               "count": count}) for name, count in counts if count]
 
     def is_withheld(self, record):
-        """Whether a policy does not want it; every policy must agree."""
-        reasons = [next((item.reason for item in policy.withheld if item.covers(record)), None)
+        """Whether a policy does not want it: then it is counted."""
+        reason = self.unwanted(record, record.op)
+        if reason:
+            self.withhold(reason)
+        return bool(reason)
+
+    def unwanted(self, record, op):
+        """Why a policy does not want `op` by who did this; every policy must agree. Or None."""
+        reasons = [next((item.reason for item in policy.withheld if item.covers(record, op)), None)
                    for policy in self.policies]
-        if not reasons or None in reasons:
-            return False
-        self.withhold(reasons[0])
-        return True
+        return reasons[0] if reasons and None not in reasons else None
 
     def withhold(self, reason):
         """One more."""
@@ -158,7 +171,7 @@ class Judge:
         answer = self.ask(rule, rule.function, thing)
         if not answer:
             return []
-        unless = self.excuses(quiets, thing)
+        unless = self.excuses(quiets, rule, thing)
         count = rule.due(thing) if unless is not None else None
         if count is None:
             return []
@@ -166,14 +179,16 @@ class Judge:
         members = alert_members(policy, rule, message, thing, count)
         return [("alert", dict(members, unless=unless) if unless else members)]
 
-    def excuses(self, quiets, change):
-        """None: it is to be quiet; else the kinds of evidence that would excuse it."""
-        evidence = []
-        for quiet in quiets:
-            if not quiet.covers(change):
-                continue
-            if quiet.evidence:
-                evidence.append(quiet.evidence)
-            elif self.ask(quiet, quiet.function, change):
-                return None
-        return sorted(set(evidence))
+    def excuses(self, quiets, rule, thing):
+        """None: it is to be quiet; else the kinds of evidence that would excuse it. Every effect
+        that the rule asks about has to be covered."""
+        meant = [quiet for quiet in quiets if quiet.covers(thing)]
+        left = rule.asked(thing) if meant else set()
+        for quiet in meant:
+            if not quiet.evidence and left & quiet.wanted and self.ask(
+                    quiet, quiet.function, thing):
+                left = left - quiet.wanted
+                if not left:
+                    return None
+        return sorted({quiet.evidence for quiet in meant
+                       if quiet.evidence and left <= quiet.wanted})

@@ -96,7 +96,8 @@ class Policy:
         self.rules.append(rule)
 
     def quiet(self, *selections, when=None, on=None):
-        """What is journaled without an alert: changes for which when(change) is true."""
+        """What is journaled without an alert: changes for which when(change) is true. `on`: only
+        these effects of them (none: all); with another that a rule asks about, it is told."""
         self.quiets.append(Quiet(selections or self.watches, when or always, on))
 
     def withhold(self, *selections, ops=None, **actor):

@@ -32,6 +32,16 @@ def number_of(line):
     return json.loads(line.decode("utf-8")).get("seq")
 
 
+def same_as(outcome, asking, batch):
+    """By what it is known that something was said before. An alert: by what it is of, however it
+    is worded; a count: by where it was made, as there may be more that are equal."""
+    kind, members = outcome
+    if kind == "alert":
+        names = "policy", "rule", "stream", "path", "events"
+        return json.dumps([kind] + [members.get(name) for name in names])
+    return json.dumps([batch if kind == "withheld" else asking, outcome], sort_keys=True)
+
+
 def named(batches):
     """Their records, in words."""
     spans = []
@@ -168,7 +178,7 @@ class Worker:
         self.child.push()
         try:
             self.listen()
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             self.fail("said nonsense (%s)" % error)
             return
         if self.child.ended:
@@ -193,9 +203,11 @@ class Worker:
     def hear_say(self, outcome, answer):
         """Something to write, unless it was written before the last one died."""
         del answer
-        key = json.dumps([self.asking, outcome], sort_keys=True)
+        batch = self.done + 1
+        key = same_as(outcome, self.asking, batch)
+        outcome[1].pop("stream", None)  # it is written to another
         if key not in self.told:
-            self.told[key] = self.done + 1
+            self.told[key] = batch
             self.outcomes.append(tuple(outcome))
 
     def hear_done(self, number, answer):
@@ -221,7 +233,7 @@ class Worker:
             self.retry_at += self.pause
             self.pause = min(2 * self.pause, LONGEST_PAUSE)
         elif how != "ended" or not self.doubt(tuple(self.asking)):
-            self.blame(*self.asking)
+            self.blame(self.asking)
         if how == "ended":
             how = "ended with %s" % ("signal %d" % -status if status < 0 else "status %d" % status)
         where = "rule %s" % self.asking[0] if self.asking else "policy"
@@ -240,9 +252,10 @@ class Worker:
         records = named(self.outstanding())
         return "; %s are judged again" % records if records else ""
 
-    def blame(self, rule, number):
+    def blame(self, question):
         """It is not asked that again; after so many times, nothing."""
-        self.skips.append([rule, number])
+        rule = question[0]
+        self.skips.append(question)
         self.strikes[rule] += 1
         if self.strikes[rule] == STRIKES:
             self.suspended.append(rule)

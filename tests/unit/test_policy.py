@@ -11,7 +11,9 @@ from fim.composer import Composer
 from fim.judge import Judge
 from fim.policy import Policy, Window
 from fim.presets import cis_rhel, minimal, pci_dss
+from fim.records import Record
 from fim.selection import Selection
+from made import Made
 from streams import ATTACKS, DAY, LINKS, MORE, NOT_RECORDED, WAYS, acts
 
 sys.path.append(os.path.join(ROOT, "tests", "system"))
@@ -195,9 +197,9 @@ def test_a_new_file_waits_a_second_for_what_belongs_to_it():
     assert [change for record in records for change in composer.add(record)] == []
     created = next(record for record in records if record.op == "create")
     assert composer.until(created.time_ns + 10**9 - 1) == []
-    assert composer.waiting() is created
+    assert composer.waiting() == [created]
     (change,) = composer.until(records[-1].time_ns + 10**9)
-    assert change.effect == "new" and composer.waiting() is None and composer.finish() == []
+    assert change.effect == "new" and composer.waiting() == [] == composer.finish()
 
 
 def test_an_editor_s_save_is_one_change():
@@ -210,6 +212,64 @@ def test_an_editor_s_save_is_one_change():
     seen = [change.seen_by([Selection("/etc", exclude=["*~"])]) for change in changes]
     assert [(change.path, change.effect) for change in seen
             if change and change.path.startswith("/etc/issue")] == [("/etc/issue", "content")]
+
+
+# --- a name that goes on ---
+
+LOG, SHADOW = "/var/log/auth.log", "/etc/shadow"
+
+
+def seen_of(made, path, on):
+    """[(effects, path)] of what a rule at `path` about `on` sees of these records."""
+    policy, seen = Policy("p"), []
+
+    @policy.rule(policy.watch(path, growing=path == "/var/log"), on=on)
+    def rule(change):
+        seen.append((sorted(change.effects), change.path))
+
+    policy.try_on(map(Record, made.records))
+    return seen
+
+
+def test_a_log_is_cut_and_renamed():
+    """By one process, within a second: it was there, and there is less in it."""
+    made = Made()
+    who = made.process("bin/python3")
+    made.event("truncate", LOG, who, changed={"size": {"before": 5000, "after": 0}},
+               file={"size": 0})
+    made.event("rename", "/var/log/.x", who, ino=made.inode(LOG), old_path=LOG, file={"size": 0})
+    assert seen_of(made, "/var/log", {"content", "gone", "name"}) == [
+        (["content", "name"], "/var/log/.x")]
+    told = each_time(pci_dss.policy).try_on(map(Record, made.records))
+    assert [(alert.rule, alert.effect, alert.changed.size.before) for alert in told] == [
+        ("logs_cut", "content", 5000)]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_new_file_keeps_the_mode_that_it_got(renamed):
+    made = Made()
+    who = made.process("bin/install")
+    made.event("create", "/usr/local/a", who)
+    made.event("chmod", "/usr/local/a", who, file={"mode": "4755"},
+               changed={"mode": {"before": "0644", "after": "4755"}})
+    if renamed:
+        made.event("rename", "/usr/local/b", who, ino=made.inode("/usr/local/a"),
+                   old_path="/usr/local/a", file={"mode": "4755"})
+    assert seen_of(made, "/usr/local", {"mode"}) == [
+        (["mode", "new"], "/usr/local/b" if renamed else "/usr/local/a")]
+    assert [alert.changed.mode.as_dict() for alert in each_time(pci_dss.policy).try_on(
+        map(Record, made.records)) if alert.rule == "set_user_id"] == [
+            {"before": "0644", "after": "4755"}]
+
+
+def test_moved_aside_twice():
+    """The second by the same name does not take the place of the first."""
+    made = Made()
+    who = made.process("bin/mv")
+    made.event("rename", "/etc/.x", who, ino="1", old_path=SHADOW)
+    made.event("rename", SHADOW, who, ino="2", old_path="/etc/.evil")
+    made.event("rename", "/etc/.y", who, ino="2", old_path=SHADOW)
+    assert seen_of(made, SHADOW, {"gone"}) == [(["gone"], SHADOW)] * 2
 
 
 # --- what a policy declares ---
@@ -253,6 +313,40 @@ def test_once_per_counts_what_it_leaves_out():
     assert len(policy.try_on(records * 3)) == 3
 
 
+def set_back(made, seconds):
+    """The clock is, and says so."""
+    made.now_ns -= seconds * 10**9
+    step = made.event("clock", None, made.process("bin/x"))
+    members = {key: step[key] for key in ("v", "seq", "stream", "time", "host", "labels")}
+    made.records[-1] = dict(members, kind="clock", before=step["time"], after=step["time"])
+
+
+@pytest.mark.parametrize("content", [None, "sha256"])
+def test_a_clock_that_is_set_back_keeps_nothing_waiting(content):
+    """Both what waits to be whole, and what waits for a digest."""
+    policy, made = Policy("p"), Made()
+    policy.rule(policy.watch("/etc", content=content))(lambda change: True)
+    for path in ("/etc/closed", "/etc/made"):
+        made.event("create" if path == "/etc/made" else "close", path, made.process("bin/x"))
+    set_back(made, 3600)
+    judge = Judge([policy])
+    told = [(record["kind"], members["path"]) for record in made.records
+            for kind, members in judge.judge(Record(record)) if kind == "alert"]
+    first = "event" if content is None else "clock"
+    assert sorted(told, key=lambda row: row[1]) == [(first, "/etc/closed"), ("clock", "/etc/made")]
+    assert judge.finish() == [] == judge.waiting()
+
+
+def test_once_per_does_not_outlast_a_clock_that_is_set_back():
+    policy, made = Policy("p"), Made()
+    policy.rule(policy.watch("/etc"), once_per="10m")(lambda change: True)
+    who = made.process("bin/rm")
+    for seconds in (0, 1, 86400):
+        made.now_ns -= seconds * 10**9
+        made.event("unlink", "/etc/a", who)
+    assert len(policy.try_on(map(Record, made.records))) == 3
+
+
 def test_quiet():
     policy = Policy("p")
     etc = policy.watch("/etc")
@@ -264,6 +358,39 @@ def test_quiet():
     assert told(policy, "user")
     policy.quiet(etc / "passwd", when=lambda change: change.process.uid == 0, on={"content"})
     assert not told(policy, "user") and told(policy, "hosts")
+
+
+@pytest.mark.parametrize("on,quiets,told", [
+    (None, [{"times"}], True),                 # the file is new, too
+    (None, [{"times"}, {"new"}], True),
+    (None, [{"new", "content"}], False),       # nobody asks about times
+    (None, [{"new"}, {"content"}], False),     # one after the other
+    ({"times"}, [{"times"}], False),
+    ({"times", "content"}, [{"times"}], True),
+    (None, [None], False),
+])
+def test_quiet_covers_all_that_a_rule_asks_about(on, quiets, told):
+    """cp -p: new, content and times."""
+    policy, made = Policy("p"), Made()
+    etc = policy.watch("/etc")
+    policy.rule(etc, on=on)(lambda change: True)
+    for effects in quiets:
+        policy.quiet(etc, on=effects)
+    for op in ("create", "close", "utimes"):
+        made.event(op, "/etc/copy", made.process("bin/cp", pid=9))
+    assert bool(policy.try_on(map(Record, made.records))) is told
+
+
+@pytest.mark.parametrize("on,unless", [(None, ["package"]), ({"new", "content"}, ["package"]),
+                                       ({"content"}, None)])
+def test_evidence_excuses_what_it_is_asked_about(on, unless):
+    policy, made = Policy("p"), Made()
+    etc = policy.watch("/etc")
+    policy.rule(etc)(lambda change: True)
+    policy.quiet(etc, when=pci_dss.package_verified, on=on)
+    for op in ("create", "close"):
+        made.event(op, "/etc/copy", made.process("bin/cp", pid=9))
+    assert [alert.unless for alert in policy.try_on(map(Record, made.records))] == [unless]
 
 
 def test_withheld_is_counted():

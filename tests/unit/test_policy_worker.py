@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rules that raise, loop, fork, exit, print, sleep and fill the memory: the worker goes on, judges
 everything else, and says what it did not."""
+import errno
+import io
 import json
 import os
 import re
@@ -8,9 +10,10 @@ import time
 
 import pytest
 
-from fim import policy_file
+from fim import policy_file, sandbox
 from fim.errors import PolicyError
 from fim.worker import Worker
+from made import Made
 from streams import ATTACKS, DAY, content_of, lines_of
 from misdeeds import MISDEEDS  # streams has made it known
 
@@ -101,6 +104,35 @@ def test_no_privileges(tmp_path):
     assert all(int(caps[name], 16) == 0 for name in ("CapPrm", "CapEff", "CapInh"))
 
 
+class Libc:
+    """The C library of a kernel, or a container, that refuses network namespaces."""
+
+    def __init__(self, name, use_errno=False):
+        del name
+        assert use_errno
+
+    def unshare(self, flags):
+        assert flags == sandbox.CLONE_NEWNET
+        sandbox.ctypes.set_errno(errno.EPERM)
+        return -1
+
+
+def test_a_network_that_is_not_left_is_said(monkeypatch):
+    """With the first batch, once; the policy is in force."""
+    monkeypatch.setattr(sandbox.ctypes, "CDLL", Libc)
+    output = io.BytesIO()
+    box = sandbox.Box(output)
+    box.wrong = sandbox.leave_network()
+    assert box.begin({"policies": [], "skips": [], "suspended": [], "digests": False})
+    for mark in ({"batch": 1}, {"end": 0, "last": False}, {"batch": 2}, {"end": 0, "last": False}):
+        box.take(json.dumps(mark).encode("ascii"))
+    said = [json.loads(line.decode("ascii")) for line in output.getvalue().splitlines()]
+    assert [sorted(line)[0] for line in said] == ["plan", "say", "done", "done"]
+    kind, members = said[1]["say"]
+    assert (kind, members["where"]) == ("error", "policy")
+    assert "network" in members["message"] and "not permitted" in members["message"]
+
+
 class Silent:
     """A process that is told what it says."""
 
@@ -130,6 +162,59 @@ def test_what_was_said_is_kept_while_it_may_be_said_again(monkeypatch):
         worker.hear_say(["alert", {"events": [number]}], {})
         worker.hear_done(number, {"held": None})
     assert len(worker.outcomes) == 1001 and not worker.told and not worker.batches
+
+
+def saying(worker, number, outcomes):
+    """A batch is judged; what is written because of it."""
+    for outcome in outcomes:
+        worker.hear_say(json.loads(json.dumps(outcome)), {})
+    worker.hear_done(number, {"held": 1})
+    said, worker.outcomes = worker.outcomes, []
+    return [(kind, members.get("severity", members.get("count"))) for kind, members in said
+            if kind != "policy"]
+
+
+def test_equal_counts_add_up(monkeypatch):
+    """Of each batch; but one that is judged again counts nothing twice."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    counted = ["withheld", {"reason": "x", "count": 2}]
+    for again in (False, True):
+        for number in (1, 2, 3):
+            if not again:
+                worker.add_batch([b'{"seq": %d}\n' % number])
+            assert saying(worker, number, [counted]) == ([] if again else [("withheld", 2)])
+        worker.adopt(Silent())
+
+
+def test_an_alert_in_other_words_is_the_same(monkeypatch):
+    """Judged again by a policy that was loaded meanwhile; numbers are of their stream."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    worker.add_batch([b'{"seq": 7}\n'])
+    alert = {"policy": "p", "rule": "r", "stream": "a", "path": "/x", "events": [7],
+             "severity": "low", "message": "x"}
+    assert saying(worker, 1, [["alert", alert]]) == [("alert", "low")]
+    worker.adopt(Silent())
+    loud = dict(alert, severity="high", message="y", tags=["z"])
+    others = [dict(loud, **{key: value}) for key, value in (
+        ("stream", "b"), ("path", "/y"), ("rule", "q"), ("policy", "q"), ("events", [8]))]
+    told = saying(worker, 1, [["alert", members] for members in [loud] + others])
+    assert told == [("alert", "high")] * 5
+
+
+def test_what_it_did_not_survive_is_of_one_stream(tmp_path):
+    """The record of the same number in the next is asked about."""
+    body = ("    if change.record.stream == 'a' * 32:\n        os._exit(7)\n"
+            "    return change.path == '/etc/hosts'\n")
+    lines = []
+    for stream in "ab":
+        made = Made()
+        closed = made.event("close", "/etc/hosts", made.process("bin/x"))
+        lines.append(json.dumps(dict(closed, stream=stream * 32)).encode("ascii") + b"\n")
+    alerts, errors = judged(written(tmp_path, HEAD + body), b"".join(lines))
+    assert [alert["rule"] for alert in alerts] == ["every", "every", "bad"] and len(errors) == 2
+    assert not any("stream" in alert for alert in alerts)
 
 
 REFUSED = {
