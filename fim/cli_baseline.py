@@ -194,11 +194,11 @@ def initialise(options):
 
 
 def add_packages(findings):
-    """Say of each finding which package it is of."""
+    """Say of each finding which package it is of, and what that proves."""
     known = packages.of_this_host() if findings else None
     places = {finding: finding.old_path if finding.state == "moved" else finding.path
               for finding in findings}
-    states = known.states(sorted(set(places.values()))) if known else {}
+    states = known.proofs(sorted(set(places.values()))) if known else {}
     for finding, place in places.items():
         finding.package = states.get(place)
 
