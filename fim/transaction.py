@@ -47,12 +47,16 @@ def recent(path, now):
 
 
 def path_of(alert):
-    """The file's name, bytes; that which it gets in the end."""
+    """The file's name, bytes; none where no name is known."""
     if "path_b64" in alert:
-        path = base64.b64decode(alert["path_b64"])
-    else:
-        path = os.fsencode(alert["path"])
-    return TEMPORARY.sub(b"", path)
+        return base64.b64decode(alert["path_b64"])
+    return os.fsencode(alert["path"] or "")
+
+
+def final(path):
+    """The name that it has in the end. What still has a temporary one has no other: the tool
+    renames or removes its own, and nobody's program is judged by what stands beside it."""
+    return path if os.path.lexists(path) else TEMPORARY.sub(b"", path)
 
 
 def proven(alert, state):
@@ -75,27 +79,28 @@ class Verification(threading.Thread):
     def __init__(self, alerts, databases):
         super().__init__(daemon=True)
         self.alerts = alerts
+        self.paths = [final(path_of(alert)) for alert in alerts]  # once: a file may go meanwhile
         self.databases = databases
         self.states = {}
         self.start()
 
     def run(self):
-        paths = sorted({path_of(alert) for alert in self.alerts})
+        paths = sorted(set(self.paths))
         for database in self.databases or packages.in_use():
             self.states.update(database.proofs(paths))
 
     def outcomes(self):
         """One `transaction` record, and the alerts that it does not explain."""
-        wrong, verified, names = [], set(), set()
-        for alert in self.alerts:
-            package, state = self.states.get(path_of(alert), (None, None))
+        wrong, mismatched, verified, names = [], set(), set(), set()
+        for alert, path in zip(self.alerts, self.paths):
+            package, state = self.states.get(path, (None, None))
             if proven(alert, state):
-                verified.add(path_of(alert))
+                verified.add(path)
                 names.add(package)
             else:
                 said = {"package": {"name": package, "state": state}} if package else {}
                 wrong.append(("alert", dict(alert, **said)))
-        mismatched = {path_of(alert) for _, alert in wrong}
+                mismatched.add(path)
         record = {"packages": sorted(names), "files": len(verified | mismatched),
                   "verified": len(verified - mismatched), "mismatched": len(mismatched)}
         return [("transaction", record)] * bool(verified) + wrong

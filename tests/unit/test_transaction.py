@@ -93,6 +93,39 @@ def test_what_the_package_has_is_no_alert(tmp_path, monkeypatch, lock, transacti
                                            ("same", "content_matches")]
 
 
+class Certain:
+    """A database that knows its own files, and finds them as they should be."""
+
+    def __init__(self, *paths):
+        self.known = set(paths)
+
+    def proofs(self, paths):
+        return {path: ("p", "matches") for path in paths if path in self.known}
+
+
+@pytest.mark.parametrize("name", ["tool;deadbeef", "tool.dpkg-new"])
+def test_a_name_as_of_a_tool_s_own(tmp_path, transactions, name):
+    """While it is there the file is nobody's; once it is gone it was the tool's."""
+    transactions.databases = [Certain(os.fsencode(str(tmp_path / "tool")))]
+    transactions.running = lambda: True
+    planted = tmp_path / name
+    planted.write_text("evil")
+    one = alert(str(planted), "new", "mode")
+    transactions.take(one)
+    assert transactions.finish() == [("alert", one)]
+    transactions.take(one)
+    planted.rename(tmp_path / "tool")
+    assert [kind for kind, _ in transactions.finish()] == ["transaction"]
+
+
+def test_a_file_without_a_name(transactions):
+    """Such as one of a dentry that was disconnected: no package's."""
+    transactions.databases, transactions.running = [Certain()], lambda: True
+    one = alert(None, "content")
+    transactions.take(one)
+    assert transactions.finish() == [("alert", one)]
+
+
 @pytest.mark.skipif(test_packages.NO_DPKG, reason="no dpkg here, or not root")
 def test_all_as_it_should_be(tmp_path, monkeypatch, lock, transactions):
     top = str(tmp_path / "top")
