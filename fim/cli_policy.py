@@ -13,6 +13,7 @@ from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_POLICY, ANSWER_USA
                         UsageError)
 from fim.guard import Guard
 from fim.judged import text_of
+from fim.once import Once
 from fim.output import complain, opened
 from fim.records import streams
 from fim.report import printable
@@ -318,15 +319,21 @@ def check_lines(name, lines):
             raise FimError("fim: %s: no record: %s: %s" % (name, printable(line[:60]), error))
 
 
+def unexcused(once, outcomes):
+    """The same, where there is no evidence to wait for."""
+    for kind, members in outcomes:
+        members.pop("unless", None)
+        for due in once.due(members):
+            yield kind, due
+
+
 def verdicts(worker, journal):
     """(kind, members) of everything that the policies say of it."""
+    once = Once()
     for lines in blocks(journal):
-        for kind, members in worker.judge(lines):
-            members.pop("unless", None)
-            yield kind, members
-    for kind, members in worker.finish():
-        members.pop("unless", None)
-        yield kind, members
+        yield from unexcused(once, worker.judge(lines))
+    yield from unexcused(once, worker.finish())
+    yield from once.untold()
     if worker.outstanding():
         raise FimError("fim: %s: not judged: the process of the policies does not stay" % journal)
 

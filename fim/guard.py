@@ -23,6 +23,7 @@ from fim import policy_file
 from fim.actions import Actions
 from fim.errors import PolicyError
 from fim.maintenance import Maintenance
+from fim.once import Once
 from fim.transaction import Transactions
 from fim.worker import Worker
 
@@ -56,6 +57,7 @@ class Guard:
         self.worker = Worker(self.files, fit=self.here, digests=digests,
                              **({"patience": patience} if patience else {}))
         self.transactions = Transactions()
+        self.once = Once()
         self.maintenance = Maintenance(state)
         self.actions = Actions(allowing, state)
         self.absent = []  # watched paths in directories that this host does not have
@@ -108,7 +110,8 @@ class Guard:
     def finish(self, lines=b""):
         """The same, waited for, for nothing more comes."""
         judged = self.worker.turn(lines) + self.worker.finish()
-        return self.settled(judged) + self.marked(self.transactions.finish())
+        said = self.settled(judged) + self.marked(self.transactions.finish())
+        return said + self.once.untold()
 
     def settled(self, outcomes):
         """Alerts that are to be judged by evidence wait for it."""
@@ -121,8 +124,9 @@ class Guard:
 
     def marked(self, outcomes):
         """As they are written now."""
-        return [(kind, self.acted(self.maintenance.mark(members)) if kind == "alert" else members)
-                for kind, members in outcomes]
+        return [(kind, self.acted(self.maintenance.mark(due)) if kind == "alert" else due)
+                for kind, members in outcomes
+                for due in (self.once.due(members) if kind == "alert" else [members])]
 
     def acted(self, alert):
         """What it asks for is done, or not."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a monitor has of policies: what to watch, and what to write because of what it saw."""
+import json
 import os
 import time
 
@@ -10,6 +11,8 @@ from fim.guard import Guard, exclude_patterns
 from fim.spots import Spots
 from fim.judged import Judged, text_of
 from fim.maintenance import begin, end
+from fim.transaction import Transactions
+from made import Made
 from streams import ATTACKS, lines_of
 
 SOURCE = """
@@ -93,6 +96,52 @@ def test_maintenance_marks_them(guard, tmp_path):
     assert said["alerts"] == [{key: alert[key] for key in ("rule", "path", "events")}]
     assert text_of("maintenance", said).endswith("CHG-1; held: rule of /etc/passwd (records %s)"
                                                  % ",".join(map(str, alert["events"])))
+
+
+EXCUSED = """
+from fim.policy import Policy, package_verified
+policy = Policy("guarded")
+etc = policy.watch("/etc")
+policy.quiet(when=package_verified)
+@policy.rule(etc, once_per="10m")
+def rule(change):
+    return True
+"""
+
+
+class Upgraded:
+    """A package database that excuses one file as long as it is said to."""
+
+    def __init__(self):
+        self.known = {b"/etc/passwd"}
+
+    def proofs(self, paths):
+        return {path: ("p", "matches") for path in paths if path in self.known}
+
+
+def test_what_a_package_excuses_is_not_told_for_others(policy, tmp_path):
+    """An update, and within once_per what an attacker makes of the same file."""
+    policy.write_text(EXCUSED)
+    guard = Guard([str(policy)])
+    guard.worker.live = False
+    database = Upgraded()
+    guard.transactions = Transactions([database], locks=(), written=())
+    guard.transactions.running = lambda: True
+    made = Made()
+    who = made.process("bin/python3")
+
+    def closed():
+        line = json.dumps(made.event("close", "/etc/passwd", who)).encode() + b"\n"
+        guard.settled(guard.worker.judge(line))
+        return [kind for kind, _ in guard.marked(guard.transactions.finish())]
+    try:
+        assert closed() == ["transaction"]
+        database.known = set()
+        assert (closed(), closed()) == (["alert"], [])
+        assert guard.finish() == [("withheld", {
+            "reason": "alike alerts of rule rule (once_per)", "count": 1})]
+    finally:
+        guard.close()
 
 
 def test_a_changed_file_is_loaded(guard, policy, monkeypatch):
