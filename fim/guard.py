@@ -17,6 +17,7 @@ judged at once, without.
 
 import glob
 import os
+import re
 import time
 
 from fim import policy_file
@@ -30,6 +31,7 @@ from fim.worker import Worker
 __all__ = ["Guard", "exclude_patterns"]
 
 LOOK = 2.0  # seconds between looks at the policy files
+STREAM = re.compile(rb'"stream": ?"([0-9a-f]{32})"')
 
 
 def exclude_patterns(plans):
@@ -56,7 +58,7 @@ class Guard:
         self.files = policy_file.read(places)
         self.worker = Worker(self.files, fit=self.here, digests=digests,
                              **({"patience": patience} if patience else {}))
-        self.transactions = Transactions()
+        self.transactions = Transactions(state=state)
         self.once = Once()
         self.maintenance = Maintenance(state)
         self.actions = Actions(allowing, state)
@@ -103,9 +105,16 @@ class Guard:
     def turn(self, lines=b"", of=""):
         """Hand lines over; what to write because of these or earlier ones. `of`: by whom they
         are numbered, if not by the stream."""
+        self.note_stream(b"" if of else lines)
         outcomes = self.maintenance.turn() + self.look() + self.actions.errors()
         return outcomes + self.settled(self.worker.turn(lines, of)) + self.marked(
             self.transactions.turn())
+
+    def note_stream(self, lines):
+        """Whose numbers the records of its alerts have."""
+        match = STREAM.search(lines)
+        if match:
+            self.transactions.stream = match.group(1).decode("ascii")
 
     def finish(self, lines=b""):
         """The same, waited for, for nothing more comes."""

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 
+from fim.errors import FimError
+
 __all__ = ["PackageDatabase", "in_use", "of_this_host"]
 
 AT_ONCE = 100   # paths on one command line
+TOOL_SECONDS = 300  # a package of gigabytes on a slow disk
 # What a state proves of a file as rpm has it: RPMVERIFY_FILEDIGEST, USER, GROUP and MODE.
 PROVES = 1 | 8 | 16 | 64
 GHOST = 64      # RPMFILE_GHOST
@@ -16,10 +19,19 @@ VERIFY_LINE = re.compile(rb"^(?:([S5.?MDLUGTPC]{8,9})|missing)\s+(?:[a-z] )?(/.*
 
 
 def run(command):
-    """What a tool prints; what it complains of and how it ends does not matter: an owner that
-    is not found, a file that differs."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C"))
+    """What a tool prints; what it complains of and its status do not matter: an owner that is not
+    found, a file that differs. FimError: it did not come to its end, so what it has not said is
+    not known."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C"),
+                              timeout=TOOL_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise FimError("fim: %s: no answer within %g s" % (command[0], TOOL_SECONDS))
+    except OSError as error:
+        raise FimError("fim: %s: %s" % (command[0], error.strerror))
+    if done.returncode < 0:
+        raise FimError("fim: %s: ended by signal %d" % (command[0], -done.returncode))
     return done.stdout.splitlines()
 
 
