@@ -15,6 +15,7 @@ the content of wait for their `content` record, fim/evidence.py says how long; e
 judged at once, without.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -31,6 +32,7 @@ from fim.worker import Worker
 __all__ = ["Guard", "exclude_patterns"]
 
 LOOK = 2.0  # seconds between looks at the policy files
+GROW = 10.0  # and at what there is of patterns: /home may be large
 STREAM = re.compile(rb'"stream": ?"([0-9a-f]{32})"')
 
 
@@ -50,6 +52,17 @@ def exclude_patterns(plans):
     return list(dict.fromkeys(found))
 
 
+def there_is(name):
+    """What there is of a watched path here. A last name without a pattern may be yet to come:
+    of /home/*/.ssh each home is looked at."""
+    top, last = os.path.split(name)
+    if not glob.has_magic(name):
+        return [name]
+    if glob.has_magic(last):
+        return sorted(glob.glob(name))
+    return [os.path.join(place, last) for place in sorted(glob.glob(top)) if os.path.isdir(place)]
+
+
 class Guard:
     """Policies, at work for one stream. `plans` is what they declare (Policy.plan)."""
 
@@ -63,7 +76,8 @@ class Guard:
         self.maintenance = Maintenance(state)
         self.actions = Actions(allowing, state)
         self.absent = []  # watched paths in directories that this host does not have
-        self.looked = time.monotonic()
+        self.looked = self.counted = time.monotonic()
+        self.watched = set()
         self.wanted = False  # to load the policies again, changed or not
 
     @property
@@ -74,8 +88,7 @@ class Guard:
     def here(self, plans):
         """(what to watch here, what there is no directory for); PolicyError: nothing is here."""
         named = dict.fromkeys(watch["path"] for plan in plans for watch in plan["watches"])
-        found = [path for name in named
-                 for path in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+        found = [path for name in named for path in there_is(name)]
         here = [path for path in found if os.path.isdir(os.path.dirname(path))]
         if not here:
             files = self.files or self.worker.files
@@ -86,7 +99,18 @@ class Guard:
     def paths(self):
         """What to watch here; patterns as what there is of them now."""
         paths, self.absent = self.here(self.plans)
+        self.watched = set(paths)
         return paths
+
+    def newly(self):
+        """What there is more to watch than paths() said last: a home made since then."""
+        if time.monotonic() - self.counted < GROW or not any(
+                glob.has_magic(watch["path"]) for plan in self.plans for watch in plan["watches"]):
+            return []
+        self.counted, before = time.monotonic(), self.watched
+        with contextlib.suppress(PolicyError):
+            return [path for path in self.paths() if path not in before]
+        return []
 
     def growing(self):
         """Patterns of what may be added to at the end: the watches that say so, and below."""

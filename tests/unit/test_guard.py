@@ -227,6 +227,31 @@ def refuse(plans):
     raise PolicyError("fim: policy.py: it watches nothing that is here")
 
 
+def test_what_is_made_later_of_a_pattern(policy, tmp_path, monkeypatch):
+    """Of a home that is there its .ssh to come; a home to come once it is there."""
+    homes = tmp_path / "home"
+    (homes / "a" / ".ssh").mkdir(parents=True)
+    (homes / "b").mkdir()
+    (homes / "file").write_text("")
+    policy.write_text("from fim.policy import Policy\npolicy = Policy('p')\n"
+                      "policy.watch('%s/*/.ssh')\npolicy.watch('%s/a/*.d')\n" % (homes, homes))
+    guard, there = Guard([str(policy)]), Lines()
+    try:
+        assert guard.paths() == [str(homes / "a" / ".ssh"), str(homes / "b" / ".ssh")]
+        (homes / "c").mkdir()
+        (homes / "a" / "x.d").mkdir()
+        judged = Judged(there, guard, there.write, False)
+        judged.write(b"")
+        del there.extended[:]  # as the policy was loaded
+        (homes / "d").mkdir()
+        assert guard.newly() == []
+        monkeypatch.setattr("fim.guard.GROW", 0)
+        judged.write(b"")
+        assert there.extended == [([str(homes / "d" / ".ssh")], [])] and guard.newly() == []
+    finally:
+        guard.close()
+
+
 def test_a_path_that_cannot_be_watched_ends_nothing(guard, monkeypatch):
     there = Lines()
 
