@@ -144,7 +144,7 @@ class Guard:
         """The same, waited for, for nothing more comes."""
         judged = self.worker.turn(lines) + self.worker.finish()
         said = self.settled(judged) + self.marked(self.transactions.finish())
-        return said + self.once.untold()
+        return said + self.once.untold() + self.maintenance.keep()
 
     def settled(self, outcomes):
         """Alerts that are to be judged by evidence wait for it."""

@@ -10,7 +10,7 @@ from fim.errors import PolicyError, UsageError
 from fim.guard import Guard, exclude_patterns
 from fim.spots import Spots
 from fim.judged import Judged, text_of
-from fim.maintenance import begin, end
+from fim.maintenance import Maintenance, begin, end
 from fim.transaction import Transactions
 from made import Made
 from streams import ATTACKS, lines_of
@@ -142,6 +142,16 @@ def test_what_a_package_excuses_is_not_told_for_others(policy, tmp_path):
             "reason": "alike alerts of rule rule (once_per)", "count": 1})]
     finally:
         guard.close()
+
+
+def test_maintenance_outlives_the_end(guard, tmp_path):
+    """With the last alerts of it."""
+    begin(str(tmp_path), 600, "CHG-1")
+    guard.turn()
+    guard.finish(lines_of(ATTACKS))
+    end(str(tmp_path))
+    (_, said), = Maintenance(str(tmp_path)).turn()
+    assert (said["state"], said["held"]) == ("end", {"rule": 1})
 
 
 def test_a_changed_file_is_loaded(guard, policy, monkeypatch):

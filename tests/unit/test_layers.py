@@ -125,7 +125,7 @@ LAYERS = {
     "child": {"errors"},
     "worker": {"child", "errors"},
     "transaction": {"errors", "kept", "packages"},
-    "maintenance": {"errors", "facts"},
+    "maintenance": {"errors", "facts", "kept"},
     "actions": {"errors", "policy_file", "records", "report"},
     "once": {"rule"},
     "guard": {"actions", "errors", "maintenance", "once", "policy_file", "transaction", "worker"},

@@ -319,6 +319,36 @@ def test_maintenance_is_over_by_itself(tmp_path):
     assert [said["state"] for _, said in watched.turn()] == ["end"]
 
 
+def test_maintenance_over_a_restart(tmp_path):
+    """Begun once, ended once, with what was held before and after."""
+    state, one = str(tmp_path), alert("/etc/x", "content")
+    begin(state, 3600, "reboot")
+    first = Maintenance(state)
+    assert [said["state"] for _, said in first.turn()] == ["begin"]
+    first.mark(one)
+    assert first.turn() == []
+    assert (tmp_path / "maintenance-held.json").stat().st_mode & 0o777 == 0o600
+    again = Maintenance(state)
+    assert again.turn() == [] and again.mark(one)["held"] == "maintenance"
+    again.turn()
+    end(state)
+    (_, said), = Maintenance(state).turn()
+    assert (said["state"], said["reason"], said["held"]) == ("end", "reboot", {"binaries": 2})
+    assert [held["path"] for held in said["alerts"]] == ["/etc/x"] * 2 and not said["not_listed"]
+
+
+def test_maintenance_that_ended_while_fim_did_not_run(tmp_path):
+    begin(str(tmp_path), 0.2, "short")
+    first = Maintenance(str(tmp_path))
+    first.turn()
+    first.mark(alert("/etc/x", "content"))
+    first.turn()
+    time.sleep(0.3)
+    again = Maintenance(str(tmp_path))
+    assert [(said["state"], said["held"]) for _, said in again.turn()] == [("end", {"binaries": 1})]
+    assert Maintenance(str(tmp_path)).turn() == again.turn() == []
+
+
 def test_maintenance_that_somebody_else_wrote(tmp_path):
     path = tmp_path / "maintenance.json"
     path.write_text(json.dumps({"by": "x", "reason": "y", "since": "", "until": "",
