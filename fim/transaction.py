@@ -59,7 +59,8 @@ def path_of(alert):
     """The file's name, bytes; none where no name is known."""
     if "path_b64" in alert:
         return base64.b64decode(alert["path_b64"])
-    return os.fsencode(alert["path"] or "")
+    # As the kernel has it, whatever the locale's encoding is: this Python's may be ASCII.
+    return (alert["path"] or "").encode("utf-8", "surrogateescape")
 
 
 def final(path):
