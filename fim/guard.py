@@ -64,13 +64,20 @@ def there_is(name):
 
 
 class Guard:
-    """Policies, at work for one stream. `plans` is what they declare (Policy.plan)."""
+    """Policies, at work for one stream. `plans` is what they declare (Policy.plan); `refused`
+    why what is at `places` is not in force, None: it is."""
 
-    def __init__(self, places=(), state=None, patience=None, allowing=(), digests=False):
-        self.places = places
-        self.files = policy_file.read(places)
-        self.worker = Worker(self.files, fit=self.here, digests=digests,
+    def __init__(self, places=(), state=None, patience=None, allowing=(), digests=False,
+                 instead=()):
+        """PolicyError: they are refused. `instead`: (why they were, the files that are in force
+        until there are others; without any nothing is judged)"""
+        self.places, self.state = places, state
+        self.refused, files = instead or (None, policy_file.read(places))
+        self.files = self.readable() if instead else files
+        self.worker = Worker(files, fit=self.here, digests=digests,
                              **({"patience": patience} if patience else {}))
+        if instead:
+            self.begin_refused()
         self.transactions = Transactions(state=state)
         self.once = Once()
         self.maintenance = Maintenance(state)
@@ -79,6 +86,22 @@ class Guard:
         self.looked = self.counted = time.monotonic()
         self.watched = set()
         self.wanted = False  # to load the policies again, changed or not
+
+    def readable(self):
+        """The files at the places, None where they cannot be read."""
+        with contextlib.suppress(PolicyError):
+            return policy_file.read(self.places)
+        return None
+
+    def begin_refused(self):
+        """Say what is in force, and why nothing else."""
+        if not self.worker.files:
+            del self.worker.outcomes[:]  # nothing was loaded
+        self.worker.error("refused at the start, %s: %s" % (
+            "those of before are in force" if self.worker.files else "nothing is judged",
+            self.refused))
+        self.worker.outcomes.append(("policy", {"digest": self.worker.digest(),
+                                                "state": "refused"}))
 
     @property
     def plans(self):
@@ -90,7 +113,7 @@ class Guard:
         named = dict.fromkeys(watch["path"] for plan in plans for watch in plan["watches"])
         found = [path for name in named for path in there_is(name)]
         here = [path for path in found if os.path.isdir(os.path.dirname(path))]
-        if not here:
+        if not here and plans:
             files = self.files or self.worker.files
             raise PolicyError("fim: %s: it watches nothing that is here"
                               % ", ".join(file.path for file in files))
@@ -131,8 +154,28 @@ class Guard:
         are numbered, if not by the stream."""
         self.note_stream(b"" if of else lines)
         outcomes = self.maintenance.turn() + self.look() + self.actions.errors()
-        return outcomes + self.settled(self.worker.turn(lines, of)) + self.marked(
-            self.transactions.turn())
+        judged = self.worker.turn(lines, of)
+        return outcomes + self.settled(judged) + self.marked(
+            self.transactions.turn()) + self.keep(judged)
+
+    def keep(self, outcomes):
+        """Whether what is at the places is in force; what came into force is kept."""
+        errors = [members["message"] for kind, members in outcomes
+                  if kind == "error" and members["where"] == "policy"]
+        states = [members["state"] for kind, members in outcomes if kind == "policy"]
+        if states:
+            self.refused = errors[-1] if states[-1] == "refused" and errors else None
+        return self.keep_files() if "loaded" in states else []
+
+    def keep_files(self):
+        """Those in force, for a start at which others are refused."""
+        try:
+            if self.state and self.worker.files:
+                policy_file.keep(self.state, self.worker.files)
+        except OSError as error:
+            return [("error", {"where": "policy", "message": "not kept for another start: %s"
+                               % error.strerror})]
+        return []
 
     def note_stream(self, lines):
         """Whose numbers the records of its alerts have."""
@@ -183,9 +226,9 @@ class Guard:
             files = policy_file.read(self.places)
         except PolicyError as error:
             refused, self.files = self.files is not None, None
-            said = str(error).replace("fim: ", "", 1)
-            return [("error", {"where": "policy", "message": "refused, the one before stays: "
-                               + said})] if refused else []
+            said = "refused, the one before stays: " + str(error).replace("fim: ", "", 1)
+            self.refused = said if refused else self.refused
+            return [("error", {"where": "policy", "message": said})] if refused else []
         if files != self.files or unchanged:
             self.files = files
             self.worker.reload(files)

@@ -162,7 +162,9 @@ def test_a_changed_file_is_loaded(guard, policy, monkeypatch):
     policy.write_text("policy = = 1\n")
     assert wait_for(guard, "policy")["state"] == "refused"
     policy.chmod(0o622)
+    assert guard.refused.endswith("policy.py:1: invalid syntax")
     assert "others can write" in wait_for(guard, "error")["message"]
+    assert "others can write" in guard.refused
     outcomes = guard.turn(lines_of(ATTACKS)) + guard.finish()
     assert {members["message"] for kind, members in outcomes if kind == "alert"} == {"Said again."}
 

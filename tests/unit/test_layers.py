@@ -120,7 +120,7 @@ LAYERS = {
     "presets/pci_dss": {"policy", "presets"},
     "presets/cis_rhel": {"policy", "presets"},
     "presets/minimal": {"policy", "presets"},
-    "policy_file": {"errors"},
+    "policy_file": {"errors", "kept"},
     "sandbox": {"judge", "policy", "presets", "records"},
     "child": {"errors"},
     "worker": {"child", "errors"},
