@@ -70,9 +70,11 @@ class Judge:
     ask(rule, function, argument)  calls the operator's function; may refuse by returning None
     whole(change)                  is told of each change before anybody is asked about it
     digests                        whether `content` records may come, to be waited for
+    defers                         whether who has the evidence for `unless` counts once_per
     """
 
-    def __init__(self, policies, ask=direct, whole=None, digests=True):
+    def __init__(self, policies, ask=direct, whole=None, digests=True, defers=False):
+        self.defers = defers
         self.policies = policies
         self.ask = ask
         self.whole = whole or (lambda change: None)
@@ -172,11 +174,15 @@ class Judge:
         if not answer:
             return []
         unless = self.excuses(quiets, rule, thing)
-        count = rule.due(thing) if unless is not None else None
+        if unless is None:
+            return []
+        count = 0 if unless and self.defers else rule.due(thing)
         if count is None:
             return []
         message = rule.text if answer is True else str(answer)
         members = alert_members(policy, rule, message, thing, count)
+        if unless and self.defers and rule.once_ns:
+            members["once"] = rule.once_ns, thing.time_ns  # fim/once.py
         return [("alert", dict(members, unless=unless) if unless else members)]
 
     def excuses(self, quiets, rule, thing):

@@ -60,6 +60,7 @@ class Judged:
         self.put(lines)
         if self.guard:
             self.emit(self.guard.turn(lines))
+            self.extend(self.guard.newly())
 
     def finish(self, lines):
         """The last lines, before the record that ends the stream."""
@@ -70,14 +71,14 @@ class Judged:
         """Into the stream."""
         for kind, members in outcomes:
             if kind == "policy" and members["state"] == "loaded":
-                self.extend()
+                self.extend(self.trying(self.guard.paths))
+                self.monitor.spots.keep(self.guard.plans)
             self.monitor.emit(kind, members, text_of(kind, members))
 
-    def extend(self):
+    def extend(self, paths):
         """Watch what the policies name now. What cannot be watched is said: it ends nothing."""
-        for path in self.trying(self.guard.paths) or ():
+        for path in paths or ():
             self.trying(self.monitor.extend, [path], self.guard.excludes())
-        self.monitor.spots.keep(self.guard.plans)
 
     def trying(self, act, *arguments):
         """What act() returns; None, and an `error` record, where it cannot be."""

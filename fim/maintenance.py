@@ -10,10 +10,12 @@ import time
 
 from fim.errors import FimError, UsageError
 from fim.facts import time_text
+from fim.kept import Kept
 
 __all__ = ["Maintenance", "begin", "current", "end"]
 
 NAME = "maintenance.json"
+HELD_NAME = "maintenance-held.json"
 SAID = ("by", "reason", "since", "until")
 LISTED = ("rule", "path", "path_b64")  # of an alert, beside its records
 LISTED_BYTES = 32 << 10  # of all of them: an upgrade gives thousands, and a record is one line
@@ -78,10 +80,10 @@ def current(state):
 class Held:
     """The alerts of one maintenance: how many by rule, and the first of them."""
 
-    def __init__(self):
-        self.counts = collections.Counter()
-        self.alerts = []
-        self.room = LISTED_BYTES
+    def __init__(self, counts=(), alerts=()):
+        self.counts = collections.Counter(dict(counts))
+        self.alerts = list(alerts)
+        self.room = LISTED_BYTES - sum(len(json.dumps(alert)) for alert in self.alerts)
 
     def add(self, alert):
         """One more; listed while there is room."""
@@ -99,22 +101,46 @@ class Held:
 
 
 class Maintenance:
-    """Marks alerts while it lasts, and says when it begins and ends."""
+    """Marks alerts while it lasts, and says when it begins and ends. What it holds is kept for the
+    next start: an upgrade may well end with a reboot, and its end is told all the same."""
 
     def __init__(self, state):
         self.state = state
-        self.now = None
-        self.held = Held()
+        self.kept = Kept(state, HELD_NAME)
+        self.now, self.held = self.before()
+        self.fresh = False  # whether more is held than is kept
+
+    def before(self):
+        """The one that was going on when fim ended, and what it held."""
+        try:
+            kept = json.loads(self.kept.read().decode("ascii"))
+            now, held = kept["now"], Held(kept["held"], kept["alerts"])
+            return ({name: now[name] for name in SAID + ("ends",)}, held)
+        except (AttributeError, ValueError, KeyError, TypeError):
+            return None, Held()
 
     def turn(self):
         """[(kind, members)] of what is to be said of it."""
         now = current(self.state) if self.state else None
         if now == self.now:
-            return []
+            return self.keep()
         outcomes = [self.record("end")] if self.now else []
         self.now = now
-        self.held = Held()
-        return outcomes + ([self.record("begin")] if now else [])
+        self.held, self.fresh = Held(), True
+        return outcomes + ([self.record("begin")] if now else []) + self.keep()
+
+    def keep(self):
+        """What it holds, where that is more than a turn ago; an `error` where it cannot be."""
+        fresh, self.fresh = self.fresh, False
+        try:
+            if fresh and self.now:
+                self.kept.write(json.dumps(dict(self.held.members(), now=self.now)).encode("ascii"))
+            elif fresh:
+                self.kept.drop()
+        except OSError as error:
+            return [("error", {"where": self.kept.path, "message": "what maintenance holds is not "
+                               "kept: %s" % error.strerror})]
+        return []
 
     def record(self, state):
         """A `maintenance` record."""
@@ -126,4 +152,5 @@ class Maintenance:
         if not self.now:
             return alert
         self.held.add(alert)
+        self.fresh = True
         return dict(alert, held="maintenance")

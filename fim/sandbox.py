@@ -186,7 +186,7 @@ class Box:
             except BaseException as error:  # SystemExit, too
                 self.tell(refused=(path,) + place_of(error, path))
                 return False
-        self.judge = Judge(policies, self.ask, self.note, head["digests"])
+        self.judge = Judge(policies, self.ask, self.note, head["digests"], defers=True)
         self.tell(plan=[policy.plan() for policy in policies])
         self.output.flush()
         return True

@@ -87,6 +87,7 @@ class Status:
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
             "comparison_failing": daemon.comparison.failing,
+            "policy_refused": daemon.guard.refused if daemon.guard else None,
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
@@ -140,6 +141,8 @@ def complaints(members, now):
         yield DEGRADED, "records were lost within the last hour"
     if members.get("comparison_failing"):
         yield DEGRADED, "the comparison with the baseline failed: %(comparison_failing)s" % members
+    if members.get("policy_refused"):
+        yield DEGRADED, "the policy is not in force: %(policy_refused)s" % members
     for sink in members.get("sinks", ()):
         for text in sink_complaints(sink, now):
             yield DEGRADED, text

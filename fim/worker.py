@@ -183,8 +183,17 @@ class Worker:
             return
         if self.child.ended:
             self.fail("ended")
-        elif self.outstanding() and time.monotonic() - self.heard > self.patience:
+        elif self.outstanding() and self.overran():
             self.fail("took longer than %g s" % self.patience)
+
+    def overran(self):
+        """Silent for too long, and not for want of a processor."""
+        if time.monotonic() - self.heard <= self.patience:
+            return False
+        if not self.child.starves():
+            return True
+        self.heard = time.monotonic()
+        return False
 
     def listen(self):
         """Take what the child said."""

@@ -107,6 +107,26 @@ def test_a_day_without_attacks():
                     ("system_configuration", "/etc/issue")]
 
 
+@pytest.mark.parametrize("name", ["4913", "x.swp", "x~"])
+def test_a_name_as_editors_give_hides_nothing(name):
+    """cron and sudo read it; what is gone at once is an editor's, and what is beside a file that
+    has no rule of its own."""
+    made = Made()
+    for path, last in (("/etc/cron.d/", "close"), ("/etc/", "close"), ("/etc/pam.d/", "unlink")):
+        who = made.process("bin/python3.11")
+        made.event("create", path + name, who)
+        made.event(last, path + name, who)
+    alerts = each_time(pci_dss.policy).try_on(map(Record, made.records))
+    assert [(alert.rule, alert.path) for alert in alerts] == [
+        ("scheduled_jobs", "/etc/cron.d/" + name)]
+    assert not any(watch.exclude for preset in PRESETS.values() for watch in preset.policy.watches)
+
+
+def test_the_presets_withhold_nothing():
+    """A file that is written to and stays open has no close."""
+    assert not any(preset.policy.withheld for preset in PRESETS.values())
+
+
 def test_every_preset_has_tags_and_severities():
     for preset in PRESETS.values():
         for rule in preset.policy.rules:

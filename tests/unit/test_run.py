@@ -436,6 +436,7 @@ VERDICTS = {
     "dropped long ago": ({"sinks": [dict(SINK, dropped=7, dropped_at=-9000)]}, status.WELL),
     "a sink that waits": ({"sinks": [dict(SINK, state="waiting", error="e")]}, status.DEGRADED),
     "a sink": ({"sinks": [SINK]}, status.WELL),
+    "policy refused": ({"policy_refused": "policy.py:3: no"}, status.DEGRADED),
     "not compared": ({"comparison_failing": "no space"}, status.DEGRADED),
 }
 

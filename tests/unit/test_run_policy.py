@@ -9,11 +9,13 @@ import signal
 import types
 
 import jsonschema
+import pytest
 
 from core_build import ROOT
 from fim import policy_file
 from fim.cli_policy import guarded
 from fim.daemon import Daemon
+from fim.errors import PolicyError
 from fim.guard import Guard
 from fim.judged import Judged
 from fim.service import Service
@@ -70,6 +72,85 @@ def test_the_default_policies(tmp_path, monkeypatch):
     assert places(["/etc"], state) == places([], state) == places([]) == default
     assert places(["/etc"]) is None
     assert places(["/etc"], state, [one]) == [one]
+
+
+def options_of(path, *paths):
+    return argparse.Namespace(paths=list(paths), policies=[path], actions=[])
+
+
+def said(guard, last):
+    """The records from the policies, until one is in this state."""
+    found = []
+    eventually(lambda: found.extend(guard.turn()) or [
+        members.get("state") for kind, members in found if kind == "policy"][-1:] == [last])
+    return found
+
+
+@pytest.fixture
+def ran(tmp_path):
+    """A state directory in which a daemon ran."""
+    (tmp_path / "state" / "journal").mkdir(parents=True)
+    return str(tmp_path / "state")
+
+
+def test_a_start_with_a_bad_policy_takes_the_last_good_one(tmp_path, ran, capsys, monkeypatch):
+    """A typing error is no reason to see nothing after a boot."""
+    monkeypatch.setattr("fim.guard.LOOK", 0.05)
+    path = policy(tmp_path, "policy.watch('/etc')\n")
+    with guarded(options_of(path), ran) as guard:
+        digest = said(guard, "loaded")[-1][1]["digest"]
+    assert os.stat(ran + "/policies.json").st_mode & 0o777 == 0o600
+    policy(tmp_path, "policy.wach('/etc')\n")
+    with guarded(options_of(path), ran) as guard:
+        assert guard.paths() == ["/etc"]
+        found = said(guard, "refused")
+        assert {members["digest"] for kind, members in found if kind == "policy"} == {digest}
+        assert "policy.py:3: AttributeError" in guard.refused
+        assert [members["where"] for kind, members in found if kind == "error"] == ["policy"]
+        policy(tmp_path, "policy.watch('/usr')\n")
+        said(guard, "loaded")
+        assert guard.refused is None and guard.paths() == ["/usr"]
+    assert "AttributeError" in capsys.readouterr().err
+
+
+def test_a_start_without_a_good_policy_watches_what_is_named(tmp_path, ran, capsys):
+    path = policy(tmp_path, "policy.wach('/etc')\n")
+    with guarded(options_of(path, "/etc"), ran) as guard:
+        assert guard.paths() == guard.excludes() == [] and guard.labels() == {}
+        (kind, error), (_, refused) = said(guard, "refused")
+        assert (kind, refused["state"]) == ("error", "refused")
+        assert "nothing is judged: " in error["message"] and guard.refused == error["message"]
+    assert "no policy is in force" in capsys.readouterr().err
+    with pytest.raises(PolicyError), guarded(options_of(path), ran):
+        pass
+
+
+def test_kept_policies_are_nobody_else_s(tmp_path, ran):
+    """What others could write, or was not written whole, is none."""
+    policy_file.keep(ran, [policy_file.PolicyFile("/x.py", "1")])
+    assert policy_file.kept(ran) == [("/x.py", "1")]
+    os.chmod(ran + "/policies.json", 0o620)
+    assert policy_file.kept(ran) == []
+    os.chmod(ran + "/policies.json", 0o600)
+    with open(ran + "/policies.json", "w") as file:
+        file.write('[["/x.py"')
+    assert policy_file.kept(ran) == []
+
+
+def test_a_daemon_that_starts_with_a_bad_policy(tmp_path):
+    """It runs, and says so in the journal and to whoever asks."""
+    path = policy(tmp_path, "policy.watch('/etc')\n")
+    with Run(tmp_path, "-c", path) as daemon:
+        eventually(lambda: daemon.has("policy"))
+        daemon.stop()
+    policy(tmp_path, "policy.wach('/etc')\n")
+    with Run(tmp_path, "-c", path) as daemon:
+        eventually(lambda: daemon.has("policy", 3))
+        eventually(lambda: re.search("the policy is not in force: .*AttributeError",
+                                     fim("status", "--state", daemon.state)[1]))
+        daemon.stop()
+    assert [record["state"] for record in daemon.records() if record["kind"] == "policy"] == [
+        "loaded", "loaded", "refused"]
 
 
 def test_policies_while_blind(tmp_path):
