@@ -31,6 +31,16 @@ def kill(daemon, number, chance):
         assert daemon.fim("verify")[0] in (WHOLE, TORN), number
 
 
+def history(daemon, path):
+    """What was told of a name, of the directory that it is in and of each start."""
+    names = {path, os.path.dirname(path)}
+    return [{key: record.get(key) for key in ("kind", "op", "reason", "seq", "time", "old_path",
+                                              "path", "state", "message") if record.get(key)}
+            for record in daemon.records()
+            if record["kind"] in ("start", "gap", "gap_closed", "error")
+            or names & {record.get("path"), record.get("old_path")}]
+
+
 def test_killed_under_load(tree):
     watched, state = tree + "/watched", tree + "/outside/state"
     fill(watched)
@@ -52,7 +62,7 @@ def test_killed_under_load(tree):
         if str(record["path"]).startswith(watched):
             known.apply(record)
     amiss = differences(known, after)
-    assert not amiss, sorted(amiss.items())[:9]
+    assert not amiss, (sorted(amiss.items())[:9], history(daemon, sorted(amiss)[0]))
     reasons = [record["reason"] for record in daemon.records("start")]
     assert len(reasons) >= 3 and "crash" in reasons
     assert daemon.fim("verify")[0] == WHOLE
