@@ -171,7 +171,7 @@ def run(options):
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
-        observed = Observed(state, spool.asides, now_text, spool.head)
+        observed = Observed(state, spool.asides, now_text, spool.head, spool.behind)
         Daemon(make, (state,) + sinks.own(), spool, status.Status(state), observed, comparison, Service(), stop,
                ready, options.heartbeat, options.retry, (sinks,), contents_of(options),
                guard).run()

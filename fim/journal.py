@@ -228,6 +228,11 @@ class Journal:
             self.rotate()
         self.expire()
 
+    def settle(self):
+        """Everything that came is on disk."""
+        self.flush()
+        self.sync()
+
     def sync(self):
         """Everything written is on disk."""
         os.fdatasync(self.descriptor)
@@ -235,8 +240,7 @@ class Journal:
 
     def rotate(self):
         """The next segment."""
-        self.flush()
-        self.sync()
+        self.settle()
         self.begin(self.number + 1)
 
     def begin(self, number):
