@@ -83,8 +83,11 @@ class Child:
 
     def wait(self, seconds):
         """Until it says something, or takes something."""
-        writing = [self.process.stdin] if self.outgoing else []
-        select.select([self.process.stdout], writing, [], seconds)
+        waits = select.poll()  # select() takes no descriptor beyond 1,023
+        waits.register(self.process.stdout, select.POLLIN)
+        if self.outgoing:
+            waits.register(self.process.stdin, select.POLLOUT)
+        waits.poll(seconds * 1000)
 
     def kill(self):
         """With everything that it started; how it ended."""

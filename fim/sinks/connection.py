@@ -71,7 +71,9 @@ class Connection:
 
     def check(self):
         """The other side has not ended; what it says is nothing to us."""
-        if not select.select([self.socket], [], [], 0)[0]:
+        waits = select.poll()  # select() takes no descriptor beyond 1,023
+        waits.register(self.socket, select.POLLIN)
+        if not waits.poll(0):
             return
         self.socket.settimeout(0)
         try:

@@ -121,8 +121,8 @@ def off(path):
 def coming(listener):
     """Records, for ever."""
     while True:
-        for line in listener.monitor.pump(20).splitlines():
-            yield listener.checker.record(line)
+        yield from [listener.checker.record(line)  # those that nobody waits for, too
+                    for line in listener.monitor.pump(20).splitlines()]
         yield None
 
 
