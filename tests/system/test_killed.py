@@ -62,7 +62,11 @@ def test_killed_under_load(tree):
         if str(record["path"]).startswith(watched):
             known.apply(record)
     amiss = differences(known, after)
-    assert not amiss, (sorted(amiss.items())[:9], history(daemon, sorted(amiss)[0]))
+    for path in sorted(amiss)[:4]:
+        print("AMISS", path, amiss[path])
+        for line in history(daemon, path):
+            print("   ", line)
+    assert not amiss, sorted(amiss.items())[:9]
     reasons = [record["reason"] for record in daemon.records("start")]
     assert len(reasons) >= 3 and "crash" in reasons
     assert daemon.fim("verify")[0] == WHOLE
