@@ -4,6 +4,7 @@ is whole up to its last whole record, and at the end no change is unaccounted.
 
 FIM_TEST_KILLS   how often (3)
 """
+import copy
 import os
 import random
 import time
@@ -31,20 +32,30 @@ def kill(daemon, number, chance):
         assert daemon.fim("verify")[0] in (WHOLE, TORN), number
 
 
-def history(daemon, path):
-    """What was told of a name, of the directory that it is in and of each start."""
-    names = {path, os.path.dirname(path)}
-    return [{key: record.get(key) for key in ("kind", "op", "reason", "seq", "time", "old_path",
-                                              "path", "state", "message") if record.get(key)}
-            for record in daemon.records()
-            if record["kind"] in ("start", "gap", "gap_closed", "error")
-            or names & {record.get("path"), record.get("old_path")}]
+SAID = ("kind", "op", "reason", "seq", "time", "old_path", "path", "state", "message", "deleted")
+
+
+def names_of(state, ino):
+    return sorted(path for path, number in state.names.items() if number == ino)
+
+
+def history(start, records, ino):
+    """Each start, and each record by which an inode has another name, with the names."""
+    state, before = copy.deepcopy(start), names_of(start, ino)
+    yield before
+    for record in records:
+        state.apply(record)
+        now = names_of(state, ino)
+        if now != before or record["kind"] in ("start", "gap", "gap_closed"):
+            yield {key: record[key] for key in SAID if record.get(key)}, now
+        before = now
 
 
 def test_killed_under_load(tree):
     watched, state = tree + "/watched", tree + "/outside/state"
     fill(watched)
     known, chance = State(watched), random.Random(23)
+    start = copy.deepcopy(known)
     daemon = Daemon(state, watched, options=["--no-join"])
     with daemon:
         settled(daemon, watched, 0)
@@ -58,13 +69,14 @@ def test_killed_under_load(tree):
         settled(daemon, watched, 2)
         after = State(watched)
         daemon.stop()
-    for record in daemon.records("event", "reconcile", "found"):
-        if str(record["path"]).startswith(watched):
-            known.apply(record)
+    records = [record for record in daemon.records()
+               if str(record.get("path") or watched).startswith(watched)]
+    for record in records:
+        known.apply(record)
     amiss = differences(known, after)
     for path in sorted(amiss)[:4]:
         print("AMISS", path, amiss[path])
-        for line in history(daemon, path):
+        for line in history(start, records, (amiss[path][0] or amiss[path][1])["ino"]):
             print("   ", line)
     assert not amiss, sorted(amiss.items())[:9]
     reasons = [record["reason"] for record in daemon.records("start")]

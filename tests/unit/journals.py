@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Journals on plain files, and what somebody may do to them."""
+import contextlib
 import glob
 import gzip
 
@@ -48,6 +49,12 @@ def verify(path, **how):
         return list(verifier.run()), verifier
     finally:
         segments.close()
+
+
+def lines_of(path):
+    """Every line, segment by segment."""
+    with contextlib.closing(Segments(path)) as segments:
+        return [line for number in segments.numbers() for line in load(path, number)]
 
 
 def tampered(findings):

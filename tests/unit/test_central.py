@@ -61,8 +61,7 @@ class Host:
 
     def told(self):
         """The lines of its journal, as they were sent."""
-        return [line for number in journals.Segments(self.state + "/journal").numbers()
-                for line in journals.load(self.state + "/journal", number)
+        return [line for line in journals.lines_of(self.state + "/journal")
                 if json.loads(line.decode())["kind"] not in ("chain", "segment")]
 
 

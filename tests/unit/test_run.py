@@ -79,8 +79,8 @@ class Run:
 
     def records(self):
         """Every line of the journal."""
-        return [json.loads(line.decode()) for number in Segments(self.state + "/journal").numbers()
-                for line in journals.load(self.state + "/journal", number) if line.endswith(b"\n")]
+        return [json.loads(line.decode()) for line in journals.lines_of(self.state + "/journal")
+                if line.endswith(b"\n")]
 
     def has(self, kind, times=1):
         with contextlib.suppress(FileNotFoundError, ValueError):
