@@ -189,12 +189,24 @@ static void lose_old(struct before *before, const struct traits_of *now, bool fr
 		reuse_names(&reuse, &now->id);
 }
 
+// Then it may have got its names after this act. A scan that has seen it since knows the
+// time of a change that is not before this one.
+static bool was_scanned_since(const struct before *before, const struct traits_of *now)
+{
+	const struct session *session = before->r->session;
+	const struct traits *known = inode_table_traits(&session->inodes, &now->id);
+
+	return before->time <= session->scanned_until &&
+	       (!known || known->ctime >= now->traits.ctime);
+}
+
 static void lose_old_of(struct before *before, const struct fim_file *file, bool fresh, bool gone)
 {
 	struct traits_of now = {.id = file->id};
 
 	traits_of_file(file, &now.traits);
-	lose_old(before, &now, fresh, gone);
+	if (!was_scanned_since(before, &now))
+		lose_old(before, &now, fresh, gone);
 }
 
 static bool is_gone(const struct fim_event *event)
@@ -214,9 +226,6 @@ void observe_before(struct session *session, const struct fim_event *event)
 
 	verdict_risen(session, &event->file.id);
 	suspect_traits(session->reconcile, event);
-	// What was scanned since may have got its names after this act.
-	if (event->time <= session->scanned_until)
-		return;
 	lose_old_of(&before, &event->file, is_fresh(event), is_gone(event));
 	if (replaces(event))
 		lose_old_of(&before, &event->other, false, true);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from drilled_tree import REPLACED, Tree, fill, walk
+from drilled_tree import NEW, REPLACED, Tree, fill, walk
 from fim.content import entries
 
 
@@ -108,6 +108,28 @@ def test_a_name_that_was_lost_and_was_made_again(tree):
     assert ("/a/one", "missing") not in found and ("/a/other", "new") in found
     assert os.stat(tree.root + "/a/other").st_ino == inode
     assert tree.known() == walk(tree.root)
+
+
+@pytest.mark.parametrize("scan", (False, True))
+def test_a_number_that_was_given_again(tree, scan):
+    """To a directory that was made, though the one that had it was not told to be gone; also if
+    something else was scanned before the record came."""
+    since, old, new = fill(tree), tree.root + "/a", tree.root + "/made"
+    tree.told = False
+    for name in os.listdir(old):
+        tree.unlink(os.path.join(old, name))
+    tree.rename(old, new)  # the number stays
+    os.chmod(new, 0o755)
+    tree.told = True
+    tree.tell("mkdir", os.lstat(new), new, flags=NEW)
+    if scan:
+        os.mkdir(tree.outside("other"))
+        tree.ask("w", tree.outside("other"))
+    records = tree.ask("p") + tree.reconcile(since)
+    missing = {record["path"][len(tree.root):] for record in records
+               if record["kind"] == "reconcile" and record["state"] == "missing"}
+    assert missing == {"/a", "/a/one", "/a/two", "/a/three"}
+    assert {path for path in tree.known() if path.startswith(tree.root)} == set(walk(tree.root))
 
 
 def test_another_file_of_the_same_name(tree):
