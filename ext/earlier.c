@@ -6,25 +6,10 @@
 #include <string.h>
 
 #include "decode.h"
-#include "reconcile.h"
+#include "earlier_parts.h"
 #include "session_parts.h"
-#include "told.h"
 
-#define DEVICES 64
 #define DRAIN_EVERY 1024
-
-struct earlier {
-	struct inode_table table;
-	struct {
-		uint32_t then, now;
-	} devices[DEVICES];
-	unsigned device_count;
-	struct buffer asked; /* for, each path with a NUL */
-	struct buffer told;  /* told.h */
-	struct session *session;
-	struct gap gap;
-	uint64_t steps;
-};
 
 // --- keeping -------------------------------------------------------------
 
@@ -163,7 +148,7 @@ void earlier_deinit(struct session *session)
 
 // --- devices -------------------------------------------------------------
 
-static struct fim_id now_of(const struct earlier *e, const struct fim_id *then)
+struct fim_id earlier_now(const struct earlier *e, const struct fim_id *then)
 {
 	struct fim_id id = *then;
 
@@ -173,7 +158,7 @@ static struct fim_id now_of(const struct earlier *e, const struct fim_id *then)
 	return id;
 }
 
-static struct fim_id then_of(const struct earlier *e, const struct fim_id *now)
+struct fim_id earlier_then(const struct earlier *e, const struct fim_id *now)
 {
 	struct fim_id id = *now;
 
@@ -201,7 +186,7 @@ static void find_device(struct earlier *e, const struct fim_id *then, struct byt
 	struct bytes other;
 	struct fim_id now;
 
-	while (e->device_count < DEVICES &&
+	while (e->device_count < EARLIER_DEVICES &&
 	       next_root(&e->session->inodes, &cursor, &now, &other, e->session->text[5]))
 		if (bytes_equal(path, other) && now.dev != then->dev) {
 			e->devices[e->device_count].then = then->dev;
@@ -234,7 +219,7 @@ static bool asked_then(const struct earlier *e, struct bytes path)
 	return false;
 }
 
-static bool asked_now(struct earlier *e, struct bytes path)
+bool earlier_wanted(struct earlier *e, struct bytes path)
 {
 	const struct session_root *root = e->session->roots;
 
@@ -245,7 +230,7 @@ static bool asked_now(struct earlier *e, struct bytes path)
 
 // --- comparing -----------------------------------------------------------
 
-static struct traits_of known_in(const struct inode_table *table, const struct fim_id *id)
+struct traits_of earlier_known(const struct inode_table *table, const struct fim_id *id)
 {
 	const struct traits *traits = inode_table_traits(table, id);
 	struct traits_of of = {.id = *id};
@@ -255,8 +240,8 @@ static struct traits_of known_in(const struct inode_table *table, const struct f
 	return of;
 }
 
-static struct bytes path_in(struct earlier *e, const struct inode_table *table,
-			    const struct fim_id *dir, struct bytes name)
+struct bytes earlier_path(struct earlier *e, const struct inode_table *table,
+			  const struct fim_id *dir, struct bytes name)
 {
 	struct bytes path = {NULL, 0};
 
@@ -267,8 +252,9 @@ static struct bytes path_in(struct earlier *e, const struct inode_table *table,
 static void compare_inode(struct earlier *e, const struct fim_id *then)
 {
 	struct reconcile *r = e->session->reconcile;
-	struct fim_id now = now_of(e, then);
-	struct traits_of was = known_in(&e->table, then), is = known_in(&e->session->inodes, &now);
+	struct fim_id now = earlier_now(e, then);
+	struct traits_of was = earlier_known(&e->table, then);
+	struct traits_of is = earlier_known(&e->session->inodes, &now);
 	uint32_t which = traits_differ(&was.traits, &is.traits);
 	struct bytes path;
 
@@ -285,9 +271,10 @@ static void compare_inode(struct earlier *e, const struct fim_id *then)
 static void compare_child(struct earlier *e, struct bytes path, const struct fim_id *then,
 			  const struct fim_id *now)
 {
-	struct traits_of was = known_in(&e->table, then), is = known_in(&e->session->inodes, now);
+	struct traits_of was = earlier_known(&e->table, then);
+	struct traits_of is = earlier_known(&e->session->inodes, now);
 	uint32_t which = traits_differ(&was.traits, &is.traits);
-	struct fim_id expected = now_of(e, then);
+	struct fim_id expected = earlier_now(e, then);
 
 	if (!same_id(&expected, now))
 		which |= 1u << TRAIT_INODE;
@@ -296,9 +283,9 @@ static void compare_child(struct earlier *e, struct bytes path, const struct fim
 	finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
 }
 
-static void find_lost(struct earlier *e, struct bytes path)
+void earlier_lost(struct earlier *e, struct bytes path)
 {
-	if (asked_now(e, path))
+	if (earlier_wanted(e, path))
 		finding_lost(e->session->reconcile, &e->gap, path);
 }
 
@@ -306,18 +293,19 @@ static void compare_names(struct earlier *e, const struct fim_id *then)
 {
 	struct inode_table *inodes = &e->session->inodes;
 	struct inode_cursor cursor = inode_table_children(&e->table, then);
-	struct fim_id dir = now_of(e, then), child, found;
+	struct fim_id dir = earlier_now(e, then), child, found;
 	struct bytes name, path;
 
 	while (inode_table_next_child(&e->table, &cursor, &child, &name)) {
 		if (inode_table_find(inodes, &dir, name, &found)) {
-			compare_child(e, path_in(e, inodes, &dir, name), &child, &found);
+			compare_child(e, earlier_path(e, inodes, &dir, name), &child, &found);
 			continue;
 		}
-		find_lost(e, path_in(e, &e->table, then, name));
-		path = path_in(e, inodes, &dir, name); // it may have been told that `dir` is there now
+		earlier_lost(e, earlier_path(e, &e->table, then, name));
+		// It may have been told that `dir` is there now.
+		path = earlier_path(e, inodes, &dir, name);
 		if (path.length && !inode_table_at(&e->table, path, &found))
-			find_lost(e, path);
+			earlier_lost(e, path);
 	}
 }
 
@@ -325,7 +313,7 @@ static void find_new(struct earlier *e, const struct fim_id *dir)
 {
 	struct inode_table *inodes = &e->session->inodes;
 	struct inode_cursor cursor = inode_table_children(inodes, dir);
-	struct fim_id then = then_of(e, dir), child, found;
+	struct fim_id then = earlier_then(e, dir), child, found;
 	struct bytes name, path;
 	struct traits_of is;
 
@@ -333,80 +321,17 @@ static void find_new(struct earlier *e, const struct fim_id *dir)
 		if (inode_table_find(&e->table, &then, name, &found) ||
 		    session_is_own(e->session, &child))
 			continue;
-		is = known_in(inodes, &child);
-		path = path_in(e, inodes, dir, name);
+		is = earlier_known(inodes, &child);
+		path = earlier_path(e, inodes, dir, name);
 		if (asked_then(e, path))
 			finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
 	}
 }
 
 // The rings must not fill meanwhile.
-static int drain(struct earlier *e)
+int earlier_drain(struct earlier *e)
 {
 	return ++e->steps % DRAIN_EVERY ? 0 : session_drain(e->session);
-}
-
-static bool was_kept(const struct earlier *e, struct bytes path)
-{
-	struct fim_id then;
-
-	return inode_table_at(&e->table, path, &then);
-}
-
-// What was kept says the same: compared by itself. At a stop the last is kept before the
-// journal has written its records.
-static bool is_as_kept(struct earlier *e, const struct told *told, struct bytes path,
-		       const struct fim_id *now)
-{
-	struct fim_id then, expected;
-	struct traits_of kept;
-
-	if (!inode_table_at(&e->table, path, &then))
-		return false;
-	expected = now_of(e, &then);
-	kept = known_in(&e->table, &then);
-	return same_id(&expected, now) && !traits_differ(&told->traits, &kept.traits);
-}
-
-static void compare_there(struct earlier *e, const struct told *told, struct bytes path,
-			  const struct fim_id *now)
-{
-	struct traits_of was = {*now, told->traits}, is = known_in(&e->session->inodes, now);
-	uint32_t which = traits_differ(&was.traits, &is.traits);
-
-	if (session_is_own(e->session, now) || !is.traits.mode)
-		return;
-	if (!told->traits.mode && was_kept(e, path)) // else it is found new by its directory
-		finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
-	else if (told->traits.mode && which && !is_as_kept(e, told, path, now))
-		finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
-}
-
-// The last word of a name. What was kept of it, and is not there, has been told to be lost.
-static void compare_told(struct earlier *e, const struct told *told, struct bytes path)
-{
-	struct fim_id now;
-
-	if (!asked_now(e, path))
-		return;
-	if (inode_table_at(&e->session->inodes, path, &now))
-		compare_there(e, told, path, &now);
-	else if (told->traits.mode && !was_kept(e, path))
-		find_lost(e, path);
-}
-
-static int compare_all_told(struct earlier *e)
-{
-	struct bytes path;
-	struct told told;
-	size_t at = 0;
-	int error = 0;
-
-	while (error == 0 && told_next(&e->told, &at, &told, &path)) {
-		compare_told(e, &told, path);
-		error = drain(e);
-	}
-	return error;
 }
 
 static int compare(struct earlier *e)
@@ -419,13 +344,13 @@ static int compare(struct earlier *e)
 	while (error == 0 && inode_table_next(&e->table, &then, &id, NULL)) {
 		compare_inode(e, &id);
 		compare_names(e, &id);
-		error = drain(e);
+		error = earlier_drain(e);
 	}
 	while (error == 0 && inode_table_next(&e->session->inodes, &now, &id, NULL)) {
 		find_new(e, &id);
-		error = drain(e);
+		error = earlier_drain(e);
 	}
-	return error < 0 ? error : compare_all_told(e);
+	return error < 0 ? error : earlier_last_words(e);
 }
 
 int earlier_compare(struct session *session, uint64_t since)

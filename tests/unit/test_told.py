@@ -335,6 +335,19 @@ def test_what_was_in_a_directory_that_was_moved(crashed):
         "d": "missing", "d/in": "missing", "e/in": "missing", "e/came": "missing"}
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_missing_before_its_directory_was_found(crashed, told):
+    """By a start that was killed before it had said where that is now; or a record said so."""
+    watched, start = crashed
+    (watched / "d").rename(watched / "e")
+    made = Made()
+    made.records.append({"kind": "reconcile", "path": str(watched / "d" / "in"), "file": None})
+    if told:
+        made.event("rename", str(watched / "e"), None, old_path=str(watched / "d"),
+                   file=file_of(watched / "e"))
+    assert start(made)["e/in"] == "new" and start.paths.count("e/in") == 1
+
+
 def test_a_harmed_journal_keeps_nothing_from_being_compared(crashed):
     """What changed while nobody watched is found, and what was not read is known."""
     watched, start = crashed
