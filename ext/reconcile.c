@@ -53,8 +53,7 @@ void reconcile_stampless(struct session *session)
 
 void reconcile_read(struct session *session, const struct fim_id *dir)
 {
-	if (session->reconcile->phase != SWEEP_IDLE)
-		sweep_directory(session->reconcile, dir);
+	sweep_directory_again(session->reconcile, dir);
 }
 
 bool reconcile_reads_keys(const struct session *session)

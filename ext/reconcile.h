@@ -158,7 +158,7 @@ void reconcile_key_goes(struct session *session, const struct fim_id *key);
 /* Whether there is work left. */
 bool reconcile_busy(const struct session *session);
 
-/* A sweep under way reads this directory, too. */
+/* The sweep under way, or the next, reads this directory, too. */
 void reconcile_read(struct session *session, const struct fim_id *dir);
 
 /* --- observe.c: what records tell -------------------------------------- */
@@ -197,6 +197,10 @@ extern bool (*const sweep_steps[])(struct reconcile *r);
 bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_watched *ret);
 bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id);
 void sweep_directory(struct reconcile *r, const struct fim_id *dir);
+/* Also if it was read, and at whatever point the sweep is: there are new names in it. */
+void sweep_directory_again(struct reconcile *r, const struct fim_id *dir);
+/* It is not where it was known, or changes too fast: read once a record has told where it is. */
+void sweep_read_later(struct reconcile *r, const struct fim_id *dir);
 void sweep_key_goes(struct reconcile *r, const struct fim_id *key);
 
 /* restore.c: where stamps tell nothing keys may be gone. That of a known inode is put

@@ -255,6 +255,8 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 
 void session_unread(struct session *session, const struct fim_id *id)
 {
+	if (session->unread_count && same_id(&session->unread[session->unread_count - 1], id))
+		return; // by each of its names
 	if (session->unread_count == session->unread_room) {
 		size_t room = session->unread_room ? session->unread_room * 2 : 64;
 		struct fim_id *unread = realloc(session->unread, room * sizeof(*unread));

@@ -88,6 +88,21 @@ void sweep_directory(struct reconcile *r, const struct fim_id *dir)
 	keep(r, &r->dirs, dir);
 }
 
+static bool is_next(const struct ids *ids, const struct fim_id *id)
+{
+	return ids->next < ids->count && same_id(&ids->id[ids->count - 1], id);
+}
+
+void sweep_directory_again(struct reconcile *r, const struct fim_id *dir)
+{
+	if (is_next(&r->dirs, dir))
+		return; // by each of its names
+	inode_table_set_flags(&r->session->inodes, dir, INODE_SWEPT, 0);
+	keep(r, &r->dirs, dir);
+	if (r->phase > SWEEP_DIRS)
+		r->phase = SWEEP_DIRS;
+}
+
 static void sweep_parents(struct reconcile *r, const struct fim_id *id)
 {
 	struct inode_cursor cursor = inode_table_names(&r->session->inodes, id);
@@ -168,7 +183,7 @@ static bool is_gone(struct reconcile *r, const struct fim_id *id)
 }
 
 // It was renamed, and the record is on its way: what is in it this sweep does not learn.
-static void read_later(struct reconcile *r, const struct fim_id *dir)
+void sweep_read_later(struct reconcile *r, const struct fim_id *dir)
 {
 	uint32_t flags = 0;
 
@@ -182,7 +197,7 @@ static void read_later(struct reconcile *r, const struct fim_id *dir)
 static void read_after_all(struct reconcile *r, const struct fim_id *dir)
 {
 	if (r->found_again++ >= FOUND_AGAIN) {
-		read_later(r, dir);
+		sweep_read_later(r, dir);
 		return;
 	}
 	keep(r, &r->dirs, dir);
@@ -202,7 +217,7 @@ static bool step_orphans(struct reconcile *r)
 		if (look_find(r, &id, &found))
 			read_after_all(r, &id);
 		else if (!is_gone(r, &id))
-			read_later(r, &id);
+			sweep_read_later(r, &id);
 		else if (lose_child(r, &id))
 			return true;
 	}

@@ -184,7 +184,7 @@ static void look_again(struct reconcile *r, const struct doubt *doubt)
 	struct doubt again = {.dir = doubt->dir, .name = doubt->name, .tries = doubt->tries + 1};
 
 	if (again.tries >= RECONCILE_TRIES || !look_at_name(r, &again.dir, again.name, &again))
-		r->numbers.undecided++;
+		sweep_read_later(r, &again.dir); // else nobody would ever tell of the name
 	else if (!same_id(&again.was.id, &again.is.id))
 		look_doubt(r, &again);
 }

@@ -271,8 +271,8 @@ def is_told(path, named):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_after_any_acts_the_tree_is_known(tree, seed):
-    """Told or lost by chance, before and while the sweep runs."""
-    since, acts = fill(tree), Acts(tree, seed)
+    """Told or lost by chance, before and while the sweep runs; now and then it gets on."""
+    since, acts, pauses = fill(tree), Acts(tree, seed), random.Random(seed)
     before = walk(tree.root)
     records = []
     for number in range(60):
@@ -280,6 +280,7 @@ def test_after_any_acts_the_tree_is_known(tree, seed):
         if number == 40:
             records += tree.ask("g", struct.pack("=Q", since))
         acts.act()
+        time.sleep(pauses.uniform(0, 0.03) if pauses.random() < seed % 3 * 0.05 else 0)
         if number > 40:
             records += tree.ask("q")
     records += tree.ask("p") + tree.reconcile(since)
