@@ -309,6 +309,17 @@ static void compare_names(struct earlier *e, const struct fim_id *then)
 	}
 }
 
+// After a crash only: a start that was killed may have told that they are missing, and then
+// no more.
+static void find_moved(struct earlier *e, const struct fim_id *child)
+{
+	struct fim_id then = earlier_then(e, child);
+	uint32_t flags;
+
+	if (e->told.length && inode_table_known(&e->table, &then, &flags) && flags & INODE_DIR)
+		earlier_below(e, child);
+}
+
 static void find_new(struct earlier *e, const struct fim_id *dir)
 {
 	struct inode_table *inodes = &e->session->inodes;
@@ -323,8 +334,10 @@ static void find_new(struct earlier *e, const struct fim_id *dir)
 			continue;
 		is = earlier_known(inodes, &child);
 		path = earlier_path(e, inodes, dir, name);
-		if (asked_then(e, path))
+		if (asked_then(e, path)) {
 			finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
+			find_moved(e, &child);
+		}
 	}
 }
 

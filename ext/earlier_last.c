@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // earlier_last.c - after a crash: what a journal said last of each name, and what is there.
+#include <sys/stat.h>
+
 #include "earlier_parts.h"
-
-#include <string.h>
-
 #include "session_parts.h"
 
 static bool was_kept(const struct earlier *e, struct bytes path)
@@ -29,50 +28,47 @@ static bool is_as_kept(struct earlier *e, const struct told *told, struct bytes 
 	return same_id(&expected, now) && !traits_differ(&told->traits, &kept.traits);
 }
 
-// The directory and the last component of a path.
-static bool name_at(const struct inode_table *table, struct bytes path, struct fim_id *dir,
-		    struct bytes *leaf)
+static void tell_children(struct earlier *e, const struct fim_id *dir, struct ids *dirs)
 {
-	const char *slash = memrchr(path.data, '/', path.length);
+	struct inode_table *inodes = &e->session->inodes;
+	struct inode_cursor cursor = inode_table_children(inodes, dir);
+	struct bytes name, path;
+	struct traits_of is;
+	struct fim_id child;
 
-	if (!slash)
-		return false;
-	*leaf = bytes_of(slash + 1, path.data + path.length - slash - 1);
-	return inode_table_at(table, bytes_of(path.data, slash - path.data), dir);
-}
-
-// Whether its directory, wherever that was, had the name already: it is not found new by that.
-static bool had_name(const struct earlier *e, struct bytes path)
-{
-	struct fim_id dir, found;
-	struct bytes leaf;
-
-	if (!name_at(&e->session->inodes, path, &dir, &leaf))
-		return was_kept(e, path);
-	dir = earlier_then(e, &dir);
-	return inode_table_find(&e->table, &dir, leaf, &found);
-}
-
-static void tell_new(struct earlier *e, struct bytes path, const struct fim_id *now)
-{
-	struct traits_of is = earlier_known(&e->session->inodes, now);
-
-	if (is.traits.mode && !session_is_own(e->session, now) && earlier_wanted(e, path))
+	while (inode_table_next_child(inodes, &cursor, &child, &name)) {
+		is = earlier_known(inodes, &child);
+		path = earlier_path(e, inodes, dir, name);
+		if (!is.traits.mode || !earlier_wanted(e, path) || session_is_own(e->session, &child))
+			continue;
 		finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
+		// The first is met again where lost renames have left the names in a circle.
+		if (S_ISDIR(is.traits.mode) && !same_id(&child, &dirs->id[0]) &&
+		    ids_add(dirs, &child) < 0)
+			e->session->counts[SESSION_NO_MEMORY]++;
+	}
 }
 
-// A start that was killed had told that it is missing, and not yet where its directory is now.
-static void compare_gone(struct earlier *e, struct bytes path)
+void earlier_below(struct earlier *e, const struct fim_id *top)
 {
-	const struct inode_table *inodes = &e->session->inodes;
-	struct fim_id dir, found;
-	struct bytes leaf;
+	struct ids dirs = {0};
 
-	if (!name_at(&e->table, path, &dir, &leaf))
-		return;
-	dir = earlier_now(e, &dir);
-	if (inode_table_find(inodes, &dir, leaf, &found))
-		tell_new(e, earlier_path(e, inodes, &dir, leaf), &found);
+	if (ids_add(&dirs, top) < 0)
+		e->session->counts[SESSION_NO_MEMORY]++;
+	for (size_t i = 0; i < dirs.count; i++) {
+		const struct fim_id dir = dirs.id[i]; // the list may move
+
+		tell_children(e, &dir, &dirs);
+	}
+	ids_reset(&dirs);
+}
+
+// Nor would anything else say that what is in it is there again.
+static void tell_again(struct earlier *e, struct bytes path, const struct traits_of *is)
+{
+	finding_new(e->session->reconcile, &e->gap, path, 0, is, is);
+	if (S_ISDIR(is->traits.mode))
+		earlier_below(e, &is->id);
 }
 
 static void compare_there(struct earlier *e, const struct told *told, struct bytes path,
@@ -83,8 +79,8 @@ static void compare_there(struct earlier *e, const struct told *told, struct byt
 
 	if (session_is_own(e->session, now) || !is.traits.mode)
 		return;
-	if (!told->traits.mode && had_name(e, path))
-		tell_new(e, path, now);
+	if (!told->traits.mode && was_kept(e, path)) // else it is found new by its directory
+		tell_again(e, path, &is);
 	else if (told->traits.mode && which && !is_as_kept(e, told, path, now))
 		finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
 }
@@ -98,9 +94,7 @@ static void compare_told(struct earlier *e, const struct told *told, struct byte
 		return;
 	if (inode_table_at(&e->session->inodes, path, &now))
 		compare_there(e, told, path, &now);
-	else if (!told->traits.mode)
-		compare_gone(e, path);
-	else if (!was_kept(e, path))
+	else if (told->traits.mode && !was_kept(e, path))
 		earlier_lost(e, path);
 }
 

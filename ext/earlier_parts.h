@@ -42,6 +42,9 @@ bool earlier_wanted(struct earlier *e, struct bytes path);
 /* Tell that it is missing, if it is wanted. */
 void earlier_lost(struct earlier *e, struct bytes path);
 
+/* Tell that all below a directory is there. */
+void earlier_below(struct earlier *e, const struct fim_id *top);
+
 /* After each step: the rings must not fill meanwhile. Error of session_drain(). */
 int earlier_drain(struct earlier *e);
 

@@ -335,15 +335,16 @@ def test_what_was_in_a_directory_that_was_moved(crashed):
         "d": "missing", "d/in": "missing", "e/in": "missing", "e/came": "missing"}
 
 
-@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("told", [(), ("e",), ("f",), ("f", "e", "d")])
 def test_missing_before_its_directory_was_found(crashed, told):
-    """By a start that was killed before it had said where that is now; or a record said so."""
+    """By a start that was killed before it had said where that is now; it may have told where it
+    was meanwhile."""
     watched, start = crashed
     (watched / "d").rename(watched / "e")
     made = Made()
     made.records.append({"kind": "reconcile", "path": str(watched / "d" / "in"), "file": None})
-    if told:
-        made.event("rename", str(watched / "e"), None, old_path=str(watched / "d"),
+    for old, name in zip(("d",) + told, told):
+        made.event("rename", str(watched / name), None, old_path=str(watched / old),
                    file=file_of(watched / "e"))
     assert start(made)["e/in"] == "new" and start.paths.count("e/in") == 1
 
