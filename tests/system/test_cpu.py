@@ -3,6 +3,8 @@
 import contextlib
 import os
 
+import pytest
+
 from cpus import switch
 from listener import listening
 from workload import make
@@ -19,6 +21,20 @@ def on_cpu(number):
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@pytest.fixture(autouse=True)
+def heard_of(watcher, base):
+    """The monitor of the session has lost the CPU's ring, too: it hears so here, not in another
+    test."""
+    yield
+    directory = os.path.join(base[min(set(base) - {"overlay"})], "watched")
+    with on_cpu(1):
+        for number in range(TRIES):
+            make(os.path.join(directory, "heard-%d" % number), "")
+            if any(record["kind"] == "event" for record in watcher.settle()):
+                return
+    raise AssertionError("nothing that is done on CPU 1 is told")
 
 
 def made(listener, directory, names):
