@@ -16,7 +16,8 @@ SEEN = $(patsubst %,tests/system/test_%.py,acts attribute content device mount o
 # ring(kernel, directory of what was claimed, tests, file for the table): fails if a test failed
 # or was run by nobody.
 ring = rm -rf $(2) && mkdir -p $(2) && { $(VM) $(1) $(DISKS) --guests $(GUESTS) --cpus $(CPUS) \
-	--share $(2) --timeout 5000 -- env FIM_TEST_CLAIMS=/mnt/share $(PYTEST) $(3); ran=$$?; \
+	--share $(2) --timeout 5000 -- env $(foreach name,$(filter FIM_TEST_%,$(.VARIABLES)),$(name)='$(value $(name))') \
+	FIM_TEST_CLAIMS=/mnt/share $(PYTEST) $(3); ran=$$?; \
 	$(PYTHON) tests/system/claims.py $(2) $(4) && [ $$ran = 0 ]; }
 
 Q = $(if $(V),,@)
@@ -30,8 +31,9 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 KERNEL = $(if $(VMLINUZ),--vmlinuz $(VMLINUZ) --headers $(HEADERS) --release $(RELEASE),--suite $(SUITE))
 
 .DELETE_ON_ERROR:
-.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-installed test-matrix test-kernels coverage fuzz bench \
-	bench-baseline bench-million bench-journal bench-sinks streams clean packages-run packages-test
+.PHONY: help build install deb rpm run run-vm test test-unit test-vm test-policy test-installed \
+	test-matrix test-kernels coverage fuzz bench bench-baseline bench-million bench-journal \
+	bench-sinks look streams clean packages-run packages-test
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -70,7 +72,11 @@ run-vm: build ## the same in a virtual machine over this machine's root
 test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system ring in the machine
 
 test-unit: packages-test build ## no kernel, twelve minutes
-	$(Q)FIM_TEST_HEADERS=$$($(PYTHON) tests/vm/headers.py $(SUITE)) $(PYTEST) tests/unit
+	$(Q)FIM_TEST_HEADERS="$${FIM_TEST_HEADERS:-$$($(PYTHON) tests/vm/headers.py $(SUITE))}" $(PYTEST) tests/unit
+
+look: packages-test build ## the report's page in a headless Chromium (300 MB): pictures in build/look
+	$(Q)sh fim/dist/packages.sh look
+	$(Q)$(PYTEST) tests/unit/test_report_look.py
 
 fuzz: packages-test ## the decoder, 20 seconds
 	$(Q)sh tests/fuzz/run.sh
@@ -83,18 +89,24 @@ test-vm: packages-test build build/packages ## the system ring on SUITE's kernel
 	$(Q)$(MAKE) -s -C tests/system/workloads
 	$(Q)$(call ring,$(KERNEL),build/ring/system,$(TESTS))
 
+test-policy: packages-test build build/packages ## policies against attacks, in a machine whose /etc they change
+	$(Q)$(MAKE) -s -C tests/system/workloads
+	$(Q)$(VM) $(KERNEL) --disk ext4 --timeout 5000 -- env FIM_TEST_ATTACKS=1 FIM_TEST_FILESYSTEMS=ext4 \
+		$(PYTEST) -s $(addprefix tests/system/test_,policy.py presets.py rules.py run_policy.py)
+
 test-installed: packages-test deb ## the Debian package's life in a machine that systemd has booted
 	$(Q)$(VM) $(KERNEL) --disk ext4 --systemd --timeout 3000 -- \
 		env FIM_TEST_INSTALLED=1 FIM_TEST_FILESYSTEMS=ext4 $(PYTEST) tests/system/test_installed.py
 
-test-on-%: packages-test build build/packages ## the system ring, or TESTS of it, on a suite's kernel and user space: test-on-trixie
-	$(Q)$(call ring,--suite $* --userland,build/ring/$*,$(TESTS))
+test-on-%: packages-test build build/packages ## the system ring, or TESTS of it, on a suite's kernel and user space: test-on-trixie; VMLINUZ= for yours
+	$(Q)$(call ring,$(KERNEL) --suite $* --userland,build/ring/$*,$(TESTS))
 
 test-matrix: ## the same on each of SUITES
 	$(Q)$(MAKE) -k $(addprefix test-on-,$(SUITES))
 
 test-kernels: packages-test build build/packages ## what is seen on Debian 11's and 13's kernel and user space, 8 CPUs, side by side
-	$(Q)$(MAKE) -k -j2 -O GUESTS=1 CPUS=8 TESTS="$(SEEN)" test-on-bullseye test-on-trixie
+	$(Q)$(MAKE) -k -j2 -O GUESTS=1 CPUS=8 TESTS="$(or $(filter-out tests/system,$(TESTS)),$(SEEN))" \
+		test-on-bullseye test-on-trixie
 
 coverage: packages-test build ## operation x way x file system: the table, and build/coverage.json
 	$(Q)$(MAKE) -s -C tests/system/workloads

@@ -74,6 +74,7 @@ void apply_drop_key(struct session *session, const struct fim_id *id)
 {
 	struct fim_id key = scan_key(id);
 
+	reconcile_key_goes(session, &key);
 	for (unsigned i = 0; i < SESSION_TAPS; i++)
 		if (session->taps[i])
 			bpf_map_delete(session->taps[i]->maps.watched, &key);

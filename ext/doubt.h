@@ -8,6 +8,7 @@
 #ifndef FIM_DOUBT_H
 #define FIM_DOUBT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +21,8 @@ struct doubt {
 	struct fim_id dir;    /* of a name; `name.data` NULL: of an inode's traits */
 	struct bytes name;
 	struct traits_of was; /* as known when looked at; id.ino 0: not there */
-	struct traits_of is;  /* as seen */
+	struct traits_of is;  /* as seen ... */
+	bool met;             /* ... and known at all, by whatever name, when looked at */
 };
 
 struct doubts {

@@ -6,23 +6,10 @@
 #include <string.h>
 
 #include "decode.h"
-#include "reconcile.h"
+#include "earlier_parts.h"
 #include "session_parts.h"
 
-#define DEVICES 64
 #define DRAIN_EVERY 1024
-
-struct earlier {
-	struct inode_table table;
-	struct {
-		uint32_t then, now;
-	} devices[DEVICES];
-	unsigned device_count;
-	struct buffer asked; /* for, each path with a NUL */
-	struct session *session;
-	struct gap gap;
-	uint64_t steps;
-};
 
 // --- keeping -------------------------------------------------------------
 
@@ -141,19 +128,27 @@ int earlier_load(struct session *session, struct bytes entries)
 	return error;
 }
 
+int earlier_told(struct session *session, struct bytes path, const struct traits *traits)
+{
+	int error = begin(session);
+
+	return error < 0 ? error : told_add(&session->earlier->told, path, traits);
+}
+
 void earlier_deinit(struct session *session)
 {
 	if (!session->earlier)
 		return;
 	inode_table_deinit(&session->earlier->table);
 	buffer_deinit(&session->earlier->asked);
+	buffer_deinit(&session->earlier->told);
 	free(session->earlier);
 	session->earlier = NULL;
 }
 
 // --- devices -------------------------------------------------------------
 
-static struct fim_id now_of(const struct earlier *e, const struct fim_id *then)
+struct fim_id earlier_now(const struct earlier *e, const struct fim_id *then)
 {
 	struct fim_id id = *then;
 
@@ -163,7 +158,7 @@ static struct fim_id now_of(const struct earlier *e, const struct fim_id *then)
 	return id;
 }
 
-static struct fim_id then_of(const struct earlier *e, const struct fim_id *now)
+struct fim_id earlier_then(const struct earlier *e, const struct fim_id *now)
 {
 	struct fim_id id = *now;
 
@@ -191,7 +186,7 @@ static void find_device(struct earlier *e, const struct fim_id *then, struct byt
 	struct bytes other;
 	struct fim_id now;
 
-	while (e->device_count < DEVICES &&
+	while (e->device_count < EARLIER_DEVICES &&
 	       next_root(&e->session->inodes, &cursor, &now, &other, e->session->text[5]))
 		if (bytes_equal(path, other) && now.dev != then->dev) {
 			e->devices[e->device_count].then = then->dev;
@@ -224,7 +219,7 @@ static bool asked_then(const struct earlier *e, struct bytes path)
 	return false;
 }
 
-static bool asked_now(struct earlier *e, struct bytes path)
+bool earlier_wanted(struct earlier *e, struct bytes path)
 {
 	const struct session_root *root = e->session->roots;
 
@@ -235,7 +230,7 @@ static bool asked_now(struct earlier *e, struct bytes path)
 
 // --- comparing -----------------------------------------------------------
 
-static struct traits_of known_in(const struct inode_table *table, const struct fim_id *id)
+struct traits_of earlier_known(const struct inode_table *table, const struct fim_id *id)
 {
 	const struct traits *traits = inode_table_traits(table, id);
 	struct traits_of of = {.id = *id};
@@ -245,8 +240,8 @@ static struct traits_of known_in(const struct inode_table *table, const struct f
 	return of;
 }
 
-static struct bytes path_in(struct earlier *e, const struct inode_table *table,
-			    const struct fim_id *dir, struct bytes name)
+struct bytes earlier_path(struct earlier *e, const struct inode_table *table,
+			  const struct fim_id *dir, struct bytes name)
 {
 	struct bytes path = {NULL, 0};
 
@@ -257,8 +252,9 @@ static struct bytes path_in(struct earlier *e, const struct inode_table *table,
 static void compare_inode(struct earlier *e, const struct fim_id *then)
 {
 	struct reconcile *r = e->session->reconcile;
-	struct fim_id now = now_of(e, then);
-	struct traits_of was = known_in(&e->table, then), is = known_in(&e->session->inodes, &now);
+	struct fim_id now = earlier_now(e, then);
+	struct traits_of was = earlier_known(&e->table, then);
+	struct traits_of is = earlier_known(&e->session->inodes, &now);
 	uint32_t which = traits_differ(&was.traits, &is.traits);
 	struct bytes path;
 
@@ -275,9 +271,10 @@ static void compare_inode(struct earlier *e, const struct fim_id *then)
 static void compare_child(struct earlier *e, struct bytes path, const struct fim_id *then,
 			  const struct fim_id *now)
 {
-	struct traits_of was = known_in(&e->table, then), is = known_in(&e->session->inodes, now);
+	struct traits_of was = earlier_known(&e->table, then);
+	struct traits_of is = earlier_known(&e->session->inodes, now);
 	uint32_t which = traits_differ(&was.traits, &is.traits);
-	struct fim_id expected = now_of(e, then);
+	struct fim_id expected = earlier_now(e, then);
 
 	if (!same_id(&expected, now))
 		which |= 1u << TRAIT_INODE;
@@ -286,29 +283,48 @@ static void compare_child(struct earlier *e, struct bytes path, const struct fim
 	finding_changed(e->session->reconcile, &e->gap, path, which, &was, &is);
 }
 
+void earlier_lost(struct earlier *e, struct bytes path)
+{
+	if (earlier_wanted(e, path))
+		finding_lost(e->session->reconcile, &e->gap, path);
+}
+
 static void compare_names(struct earlier *e, const struct fim_id *then)
 {
 	struct inode_table *inodes = &e->session->inodes;
 	struct inode_cursor cursor = inode_table_children(&e->table, then);
-	struct fim_id dir = now_of(e, then), child, found;
+	struct fim_id dir = earlier_now(e, then), child, found;
 	struct bytes name, path;
 
 	while (inode_table_next_child(&e->table, &cursor, &child, &name)) {
 		if (inode_table_find(inodes, &dir, name, &found)) {
-			compare_child(e, path_in(e, inodes, &dir, name), &child, &found);
+			compare_child(e, earlier_path(e, inodes, &dir, name), &child, &found);
 			continue;
 		}
-		path = path_in(e, &e->table, then, name);
-		if (asked_now(e, path))
-			finding_lost(e->session->reconcile, &e->gap, path);
+		earlier_lost(e, earlier_path(e, &e->table, then, name));
+		// It may have been told that `dir` is there now.
+		path = earlier_path(e, inodes, &dir, name);
+		if (path.length && !inode_table_at(&e->table, path, &found))
+			earlier_lost(e, path);
 	}
+}
+
+// After a crash only: a start that was killed may have told that they are missing, and then
+// no more.
+static void find_moved(struct earlier *e, const struct fim_id *child)
+{
+	struct fim_id then = earlier_then(e, child);
+	uint32_t flags;
+
+	if (e->told.length && inode_table_known(&e->table, &then, &flags) && flags & INODE_DIR)
+		earlier_below(e, child);
 }
 
 static void find_new(struct earlier *e, const struct fim_id *dir)
 {
 	struct inode_table *inodes = &e->session->inodes;
 	struct inode_cursor cursor = inode_table_children(inodes, dir);
-	struct fim_id then = then_of(e, dir), child, found;
+	struct fim_id then = earlier_then(e, dir), child, found;
 	struct bytes name, path;
 	struct traits_of is;
 
@@ -316,15 +332,17 @@ static void find_new(struct earlier *e, const struct fim_id *dir)
 		if (inode_table_find(&e->table, &then, name, &found) ||
 		    session_is_own(e->session, &child))
 			continue;
-		is = known_in(inodes, &child);
-		path = path_in(e, inodes, dir, name);
-		if (asked_then(e, path))
+		is = earlier_known(inodes, &child);
+		path = earlier_path(e, inodes, dir, name);
+		if (asked_then(e, path)) {
 			finding_new(e->session->reconcile, &e->gap, path, 0, &is, &is);
+			find_moved(e, &child);
+		}
 	}
 }
 
 // The rings must not fill meanwhile.
-static int drain(struct earlier *e)
+int earlier_drain(struct earlier *e)
 {
 	return ++e->steps % DRAIN_EVERY ? 0 : session_drain(e->session);
 }
@@ -339,13 +357,13 @@ static int compare(struct earlier *e)
 	while (error == 0 && inode_table_next(&e->table, &then, &id, NULL)) {
 		compare_inode(e, &id);
 		compare_names(e, &id);
-		error = drain(e);
+		error = earlier_drain(e);
 	}
 	while (error == 0 && inode_table_next(&e->session->inodes, &now, &id, NULL)) {
 		find_new(e, &id);
-		error = drain(e);
+		error = earlier_drain(e);
 	}
-	return error;
+	return error < 0 ? error : earlier_last_words(e);
 }
 
 int earlier_compare(struct session *session, uint64_t since)

@@ -11,6 +11,10 @@
  * path that was asked for, struct earlier_entry and the name. A device that has
  * another number now is recognised by the root that is on it. Only what lies below
  * a path that both were asked for is compared.
+ *
+ * A session that was killed has told more than it has kept: earlier_told() after
+ * earlier_load(). Its last word of a name is compared, too, else what came and went
+ * in between would be believed to be there for ever.
  */
 #ifndef FIM_EARLIER_H
 #define FIM_EARLIER_H
@@ -37,11 +41,15 @@ int earlier_save(struct session *session, uint32_t *cursor, struct buffer *out);
 /* Whole entries; may be called again. -EINVAL: they are of another build, or cut. */
 int earlier_load(struct session *session, struct bytes entries);
 
+/* What the journal said after that of a name, the last it said; `mode` 0: it is gone. -ENOMEM */
+int earlier_told(struct session *session, struct bytes path, const struct traits *traits);
+
 /* The record emitted last tells of a time since `since` (CLOCK_MONOTONIC, may lie
  * before this boot's: then 0) in which nobody watched. Tell what differs as its
  * `reconcile` records and close it; what was loaded is forgotten. */
 int earlier_compare(struct session *session, uint64_t since);
 
+/* What was loaded is not compared. */
 void earlier_deinit(struct session *session);
 
 #endif

@@ -18,7 +18,8 @@ struct finding {
 	struct bytes path;
 	const char *state;
 	uint32_t which; /* of the traits differ */
-	const struct traits_of *was, *is; /* id.ino 0: not there */
+	const struct traits_of *was, *is;
+	const struct traits_of *now; /* id.ino 0: not there */
 };
 
 static void put_finding(const struct session *session, const struct finding *f, struct buffer *out)
@@ -31,7 +32,7 @@ static void put_finding(const struct session *session, const struct finding *f, 
 	json_key(out, "changed");
 	f->which ? traits_changed_json(f->was, f->is, f->which, out) : json_null(out);
 	json_key(out, "file");
-	f->is->id.ino ? traits_file_json(f->is, out) : json_null(out);
+	f->now->id.ino ? traits_file_json(f->now, out) : json_null(out);
 	put_when(session, "since", f->gap->since, out);
 	put_when(session, "until", tap_now(), out);
 }
@@ -64,20 +65,27 @@ static void emit_finding(struct reconcile *r, const struct finding *finding)
 void finding_changed(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
 		     const struct traits_of *was, const struct traits_of *is)
 {
-	emit_finding(r, &(struct finding){gap, path, "changed", which, was, is});
+	finding_changed_then(r, gap, path, which, was, is, is);
+}
+
+void finding_changed_then(struct reconcile *r, const struct gap *gap, struct bytes path,
+			  uint32_t which, const struct traits_of *was, const struct traits_of *is,
+			  const struct traits_of *now)
+{
+	emit_finding(r, &(struct finding){gap, path, "changed", which, was, is, now});
 }
 
 void finding_new(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
 		 const struct traits_of *was, const struct traits_of *is)
 {
-	emit_finding(r, &(struct finding){gap, path, "new", which, was, is});
+	emit_finding(r, &(struct finding){gap, path, "new", which, was, is, is});
 }
 
 void finding_lost(struct reconcile *r, const struct gap *gap, struct bytes path)
 {
 	static const struct traits_of nothing;
 
-	emit_finding(r, &(struct finding){gap, path, "missing", 0, &nothing, &nothing});
+	emit_finding(r, &(struct finding){gap, path, "missing", 0, &nothing, &nothing, &nothing});
 }
 
 void finding_closed(struct reconcile *r, const struct gap *gap, uint64_t sweep)

@@ -130,6 +130,9 @@ const struct traits *inode_table_traits(const struct inode_table *table,
 bool inode_table_find(const struct inode_table *table, const struct fim_id *dir,
 		      struct bytes name, struct fim_id *ret);
 
+/* The inode that has this path: an absolute one, without a slash at its end. */
+bool inode_table_at(const struct inode_table *table, struct bytes path, struct fim_id *ret);
+
 /* How many names are known; 0 also for an unknown inode. */
 uint32_t inode_table_name_count(const struct inode_table *table,
 				const struct fim_id *id);

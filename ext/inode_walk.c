@@ -3,10 +3,12 @@
  * inode_walk.c - what the inode table is asked: paths and iteration.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "front.h"
 #include "inode_root.h"
 #include "inode_table.h"
+#include "mount_table.h"
 
 /* Deeper than any path that a system call takes: 2 bytes a level. */
 #define MAX_DEPTH 2048
@@ -53,6 +55,43 @@ bool inode_table_find(const struct inode_table *table, const struct fim_id *dir,
 	if (link)
 		*ret = inode_store_id(store, store->links[link].child);
 	return link != 0;
+}
+
+// Down the names of `rest`, from the node *n.
+static bool descend(const struct inode_store *store, uint32_t *n, struct bytes rest)
+{
+	while (rest.length) {
+		const char *slash = memchr(rest.data, '/', rest.length);
+		struct bytes name = bytes_of(rest.data, slash ? (size_t)(slash - rest.data)
+							      : rest.length);
+		uint32_t link = name.length ? inode_store_link(store, *n, name) : 0;
+		size_t step = name.length + (slash ? 1 : 0);
+
+		if (name.length && !link)
+			return false;
+		*n = link ? store->links[link].child : *n;
+		rest = bytes_of(rest.data + step, rest.length - step);
+	}
+	return true;
+}
+
+bool inode_table_at(const struct inode_table *table, struct bytes path, struct fim_id *ret)
+{
+	size_t deepest = 0;
+
+	for (size_t i = 0; i < table->root_count; i++) {
+		const struct inode_root *root = &table->roots[i];
+		uint32_t n = root->node;
+
+		if (root->length < deepest ||
+		    !path_is_below(path, bytes_of(root->path, root->length)) ||
+		    !descend(&table->store, &n, bytes_of(path.data + root->length,
+							 path.length - root->length)))
+			continue;
+		deepest = root->length;
+		*ret = inode_store_id(&table->store, n);
+	}
+	return deepest != 0;
 }
 
 uint32_t inode_table_name_count(const struct inode_table *table,

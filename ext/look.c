@@ -62,6 +62,25 @@ bool look_find(struct reconcile *r, const struct fim_id *id, struct traits_of *r
 	return false;
 }
 
+static bool is_covered(const struct reconcile *r, struct bytes path)
+{
+	return !path.data || exclude_covers(&r->session->exclude, path);
+}
+
+bool look_covered(struct reconcile *r, const struct fim_id *id)
+{
+	struct inode_cursor cursor = inode_table_names(&r->session->inodes, id);
+	struct fim_id dir;
+	struct bytes name;
+
+	if (!is_covered(r, look_path(r, id, bytes_of(NULL, 0))))
+		return false;
+	while (inode_table_next_name(&r->session->inodes, &cursor, &dir, &name))
+		if (!is_covered(r, look_path(r, &dir, name)))
+			return false;
+	return true;
+}
+
 void look_doubt(struct reconcile *r, const struct doubt *doubt)
 {
 	if (doubts_add(&r->doubts, doubt) < 0)
@@ -124,5 +143,6 @@ bool look_at_name(struct reconcile *r, const struct fim_id *dir, struct bytes na
 	if (!path.data)
 		return false;
 	error = look_at(r, AT_FDCWD, path.data, 0, &ret->is);
+	ret->met = inode_table_known(&r->session->inodes, &ret->is.id, NULL);
 	return error == 0 || error == -ENOENT;
 }

@@ -60,21 +60,26 @@ void notice_gap(const struct tap_gap *gap, int64_t offset, struct buffer *out)
 	json_string(out, gap->reason);
 }
 
-void notice_found(struct bytes path, const struct fim_id *id, mode_t mode, const char *reason,
+static void put_kind(const struct traits_of *of, struct buffer *out)
+{
+	json_begin_object(out);
+	json_key(out, "dev");
+	json_dev(out, of->id.over ? of->id.over : of->id.dev);
+	json_key(out, "ino");
+	json_number_text(out, of->id.ino);
+	json_key(out, "type");
+	json_string(out, record_file_type(of->traits.mode));
+	json_key(out, "mode");
+	json_mode(out, of->traits.mode);
+	json_end_object(out);
+}
+
+void notice_found(struct bytes path, const struct traits_of *of, bool whole, const char *reason,
 		  struct buffer *out)
 {
 	record_path(out, "path", "path_b64", path);
 	json_key(out, "file");
-	json_begin_object(out);
-	json_key(out, "dev");
-	json_dev(out, id->over ? id->over : id->dev);
-	json_key(out, "ino");
-	json_number_text(out, id->ino);
-	json_key(out, "type");
-	json_string(out, record_file_type(mode));
-	json_key(out, "mode");
-	json_mode(out, mode);
-	json_end_object(out);
+	whole ? traits_file_json(of, out) : put_kind(of, out);
 	json_key(out, "reason");
 	json_string(out, reason);
 }

@@ -13,6 +13,7 @@
 #include "bytes.h"
 #include "record.h"
 #include "tap.h"
+#include "traits.h"
 
 /* Open a record of `kind`; the caller adds members and ends the object. */
 void notice_begin(const struct fim_stream *stream, const char *kind, int64_t time_ns,
@@ -29,7 +30,8 @@ void notice_text(const char *kind, int64_t time_ns, bool utc, struct bytes messa
 /* Members of a gap; `offset` leads from the monotonic to the wall clock. */
 void notice_gap(const struct tap_gap *gap, int64_t offset, struct buffer *out);
 /* Members of a found: what was there before its directory was watched. */
-void notice_found(struct bytes path, const struct fim_id *id, mode_t mode, const char *reason,
+/* `whole`: all of its traits are known; else its type and mode. */
+void notice_found(struct bytes path, const struct traits_of *of, bool whole, const char *reason,
 		  struct buffer *out);
 
 #endif

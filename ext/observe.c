@@ -2,6 +2,7 @@
 //
 // observe.c - what records and scans tell of inodes' traits, and what a record
 // shows but no record has told of.
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,17 +20,30 @@ static const struct gap *gap_at(const struct reconcile *r, uint64_t time)
 	return NULL;
 }
 
-// Of an inode without a name there is nothing to tell.
+// It may be long ago, and records have told more since. Of an inode without a name there
+// is nothing to tell, nor where another has its number.
+static void tell_traits(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
+{
+	const struct inode_table *inodes = &r->session->inodes;
+	const struct traits *known = inode_table_traits(inodes, &suspect->is.id);
+	struct traits_of now = {suspect->is.id, known ? *known : suspect->is.traits};
+	struct bytes path;
+
+	if (!reuse_is_another(&suspect->is.traits, &now.traits) &&
+	    inode_table_path(inodes, &now.id, r->session->text[4], EVENT_PATH_SIZE, &path) == 0)
+		finding_changed_then(r, gap, path, suspect->which, &suspect->was, &suspect->is, &now);
+}
+
+// Another may have the name since.
 static void tell(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
 {
-	struct session *session = r->session;
-	struct bytes path = bytes_of_string(suspect->missing);
+	struct bytes missing = bytes_of_string(suspect->missing);
+	struct fim_id other;
 
-	if (suspect->missing)
-		finding_lost(r, gap, path);
-	else if (inode_table_path(&session->inodes, &suspect->is.id, session->text[4],
-				  EVENT_PATH_SIZE, &path) == 0)
-		finding_changed(r, gap, path, suspect->which, &suspect->was, &suspect->is);
+	if (missing.data && !inode_table_at(&r->session->inodes, missing, &other))
+		finding_lost(r, gap, missing);
+	else if (!missing.data)
+		tell_traits(r, gap, suspect);
 }
 
 static void suspect_drop(struct suspect *suspect)
@@ -38,21 +52,35 @@ static void suspect_drop(struct suspect *suspect)
 	*suspect = (struct suspect){0};
 }
 
+// In place of the oldest. -ENOMEM
+static int suspect_keep(struct reconcile *r, const struct suspect *suspect)
+{
+	struct suspect *place;
+
+	if (!r->suspects)
+		r->suspects = calloc(RECONCILE_SUSPECTS, sizeof(*r->suspects));
+	if (!r->suspects)
+		return -ENOMEM;
+	place = &r->suspects[r->suspect_count++ % RECONCILE_SUSPECTS];
+	if (place->time)
+		r->suspect_gone = place->time;
+	free(place->missing);
+	*place = *suspect;
+	return 0;
+}
+
 // Its gap may be known, or turn up later. `suspect` is taken over.
 static void suspect_add(struct reconcile *r, struct suspect *suspect)
 {
 	const struct gap *gap = gap_at(r, suspect->time);
-	struct suspect *place = &r->suspects[r->suspect_count % RECONCILE_SUSPECTS];
 
-	if (gap) {
+	if (gap)
 		tell(r, gap, suspect);
-		suspect_drop(suspect);
-		return;
+	if (gap || suspect_keep(r, suspect) < 0) {
+		r->suspect_gone = gap ? r->suspect_gone : suspect->time;
+		free(suspect->missing);
 	}
-	suspect_drop(place);
-	*place = *suspect;
 	*suspect = (struct suspect){0};
-	r->suspect_count++;
 }
 
 void observe_suspects(struct reconcile *r, const struct gap *gap)
@@ -68,12 +96,16 @@ void observe_suspects(struct reconcile *r, const struct gap *gap)
 		tell(r, gap, suspect);
 		suspect_drop(suspect);
 	}
+	if (r->suspect_gone && r->suspect_gone + RECONCILE_SLACK_NS >= gap->since)
+		r->numbers.undecided++;
 }
 
 void observe_forget(struct reconcile *r)
 {
-	for (size_t i = 0; i < RECONCILE_SUSPECTS; i++)
+	for (size_t i = 0; r->suspects && i < RECONCILE_SUSPECTS; i++)
 		suspect_drop(&r->suspects[i]);
+	free(r->suspects);
+	r->suspects = NULL;
 }
 
 static void suspect_traits(struct reconcile *r, const struct fim_event *event)
@@ -157,12 +189,24 @@ static void lose_old(struct before *before, const struct traits_of *now, bool fr
 		reuse_names(&reuse, &now->id);
 }
 
+// Then it may have got its names after this act. A scan that has seen it since knows the
+// time of a change that is not before this one.
+static bool was_scanned_since(const struct before *before, const struct traits_of *now)
+{
+	const struct session *session = before->r->session;
+	const struct traits *known = inode_table_traits(&session->inodes, &now->id);
+
+	return before->time <= session->scanned_until &&
+	       (!known || known->ctime >= now->traits.ctime);
+}
+
 static void lose_old_of(struct before *before, const struct fim_file *file, bool fresh, bool gone)
 {
 	struct traits_of now = {.id = file->id};
 
 	traits_of_file(file, &now.traits);
-	lose_old(before, &now, fresh, gone);
+	if (!was_scanned_since(before, &now))
+		lose_old(before, &now, fresh, gone);
 }
 
 static bool is_gone(const struct fim_event *event)
@@ -182,9 +226,6 @@ void observe_before(struct session *session, const struct fim_event *event)
 
 	verdict_risen(session, &event->file.id);
 	suspect_traits(session->reconcile, event);
-	// What was scanned since may have got its names after this act.
-	if (event->time <= session->scanned_until)
-		return;
 	lose_old_of(&before, &event->file, is_fresh(event), is_gone(event));
 	if (replaces(event))
 		lose_old_of(&before, &event->other, false, true);

@@ -12,7 +12,7 @@
 
 PyObject *core_raise(int error, const char *what)
 {
-	PyObject *arguments, *name;
+	PyObject *arguments, *name, *exception;
 
 	if (error == -ENOMEM)
 		return PyErr_NoMemory();
@@ -22,10 +22,12 @@ PyObject *core_raise(int error, const char *what)
 	}
 	name = PyUnicode_DecodeFSDefault(what); // it may be a path
 	arguments = name ? Py_BuildValue("(isN)", -error, strerror(-error), name) : NULL;
-	if (arguments) {
-		PyErr_SetObject(PyExc_OSError, arguments);
-		Py_DECREF(arguments);
+	exception = arguments ? PyObject_CallObject(PyExc_OSError, arguments) : NULL;
+	if (exception) { // of the subclass for this errno: up to 3.10 `except` looks at what was set
+		PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+		Py_DECREF(exception);
 	}
+	Py_XDECREF(arguments);
 	return NULL;
 }
 

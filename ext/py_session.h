@@ -28,6 +28,8 @@ PyObject *session_py_find_links(PyObject *self, PyObject *args);
 PyObject *session_py_reconcile(PyObject *self, PyObject *args);
 PyObject *session_py_observed(PyObject *self, PyObject *args);
 PyObject *session_py_earlier(PyObject *self, PyObject *args);
+PyObject *session_py_told(PyObject *self, PyObject *args);
+PyObject *session_py_forget_earlier(PyObject *self, PyObject *unused);
 PyObject *session_py_compare(PyObject *self, PyObject *args);
 PyObject *session_py_watch(PyObject *self, PyObject *args);
 PyObject *session_py_roots(PyObject *self, PyObject *args);
@@ -37,5 +39,6 @@ PyObject *session_py_exclude(PyObject *self, PyObject *args);
 PyObject *session_py_spot(PyObject *self, PyObject *args);
 PyObject *session_py_own(PyObject *self, PyObject *args);
 PyObject *session_py_hold(PyObject *self, PyObject *args);
+PyObject *session_py_keys(PyObject *self, PyObject *args);
 
 #endif

@@ -91,6 +91,39 @@ PyObject *session_py_earlier(PyObject *self, PyObject *args)
 	return py_session_leave(self, error, "an earlier state");
 }
 
+PyObject *session_py_told(PyObject *self, PyObject *args)
+{
+	unsigned mode = 0, uid = 0, gid = 0, nlink = 0;
+	long long mtime = 0, ctime = 0;
+	unsigned long long size = 0;
+	struct session *session;
+	struct traits traits;
+	Py_ssize_t length;
+	const char *path;
+	int error;
+
+	if (!PyArg_ParseTuple(args, "y#|IIIKILL:told", &path, &length, &mode, &uid, &gid, &size,
+			      &nlink, &mtime, &ctime) ||
+	    !(session = py_session_enter(self)))
+		return NULL;
+	traits = (struct traits){.mode = mode & 0xffff, .uid = uid, .gid = gid, .nlink = nlink,
+				 .size = size, .mtime = mtime, .ctime = ctime,
+				 .moving = S_ISDIR(mode)};
+	error = earlier_told(session, bytes_of(path, (size_t)length), &traits);
+	return py_session_leave(self, error, "an earlier state");
+}
+
+PyObject *session_py_forget_earlier(PyObject *self, PyObject *unused)
+{
+	struct session *session = py_session_enter(self);
+
+	(void)unused;
+	if (!session)
+		return NULL;
+	earlier_deinit(session);
+	return py_session_leave(self, 0, "an earlier state");
+}
+
 PyObject *session_py_compare(PyObject *self, PyObject *args)
 {
 	struct session *session;
@@ -200,4 +233,18 @@ PyObject *session_py_hold(PyObject *self, PyObject *args)
 		return NULL;
 	session_hold(session, hold);
 	return py_session_leave(self, 0, "hold");
+}
+
+PyObject *session_py_keys(PyObject *self, PyObject *args)
+{
+	struct session *session;
+	unsigned long long altered;
+	unsigned count;
+	bool over;
+
+	if (!PyArg_ParseTuple(args, "I:keys", &count) || !(session = py_session_enter(self)))
+		return NULL;
+	altered = session_check_keys(session, count, &over);
+	((struct py_session *)self)->busy = false;
+	return Py_BuildValue("(KN)", altered, PyBool_FromLong(over));
 }

@@ -53,8 +53,17 @@ void reconcile_stampless(struct session *session)
 
 void reconcile_read(struct session *session, const struct fim_id *dir)
 {
-	if (session->reconcile->phase != SWEEP_IDLE)
-		sweep_directory(session->reconcile, dir);
+	sweep_directory_again(session->reconcile, dir);
+}
+
+bool reconcile_reads_keys(const struct session *session)
+{
+	return session->reconcile->phase == SWEEP_KEYS;
+}
+
+void reconcile_key_goes(struct session *session, const struct fim_id *key)
+{
+	sweep_key_goes(session->reconcile, key);
 }
 
 bool reconcile_busy(const struct session *session)
@@ -90,6 +99,7 @@ static void reset(struct reconcile *r)
 	ids_reset(&r->nameless);
 	r->numbers = (struct sweep_numbers){0};
 	r->steps = 0;
+	r->ahead = r->keys_over = r->rescan = false;
 	r->verdicts = r->found_before = r->found_again = 0;
 	r->phase = SWEEP_IDLE;
 }

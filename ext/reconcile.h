@@ -13,7 +13,8 @@
  * A sweep does its work in slices between the drainings of the rings, and ends:
  * it passes once over what is known, reads a directory once for every round in
  * which another lost one was found, and once over the keys of the hash, with a
- * limit of steps. Gaps that come meanwhile are served by the next one.
+ * limit of steps: beyond it every directory is read. Gaps that come meanwhile are
+ * served by the next one.
  *
  * Nothing is taken for a difference before every record older than the look was
  * applied; what a record of the time since changed is looked at again.
@@ -43,8 +44,9 @@
 #define RECONCILE_DOUBTS 4096
 /* What keeps changing while it is looked at is undecided after so many looks. */
 #define RECONCILE_TRIES 8
-/* Differences that records did not account for, kept should a gap turn up. */
-#define RECONCILE_SUSPECTS 256
+/* Differences that records did not account for, kept should a gap turn up: it may take a
+ * round of the canary until a time of blindness is known to be over. */
+#define RECONCILE_SUSPECTS 16384
 
 /* Flag of the inode table: a directory to read, or read, in this sweep. */
 #define INODE_SWEPT 0x80000u
@@ -82,6 +84,7 @@ struct reread {
 enum sweep_phase {
 	SWEEP_IDLE,
 	SWEEP_KNOWN,  /* every known inode: was it stamped? */
+	SWEEP_OTHERS, /* keys that no inode is known by */
 	SWEEP_DIRS,   /* read directories */
 	SWEEP_ORPHANS, /* names in directories that are nowhere */
 	SWEEP_AGAIN,  /* inodes that had no name when they were looked at */
@@ -108,13 +111,17 @@ struct reconcile {
 	size_t found_before; /* verdicts on names when the round began */
 	size_t verdicts;     /* on names */
 	size_t found_again;  /* directories that were lost, and told of meanwhile */
-	struct fim_id key;
+	struct fim_id key; /* of the hash, looked at last ... */
+	bool ahead;        /* ... or to be looked at: the one before it is gone */
+	bool keys_over;    /* the last one is */
+	bool rescan;       /* they were given up: every directory is read */
 	uint64_t steps;
 	struct reread reading;
 	struct doubts doubts;
 	struct scan scan;
 	struct sweep_numbers numbers;
-	struct suspect suspects[RECONCILE_SUSPECTS];
+	struct suspect *suspects; /* RECONCILE_SUSPECTS, NULL: there was none yet */
+	uint64_t suspect_gone;    /* time of the newest that there was no room for */
 	struct suspect suspect; /* of the record being applied */
 	uint64_t suspect_count; /* ever */
 	char path[INODE_PATH_SIZE + 256];
@@ -143,10 +150,15 @@ void reconcile_step(struct session *session, uint64_t until);
 /* Nothing more can be compared: gaps stay open. */
 void reconcile_stop(struct session *session);
 
+/* Whether the keys of the hash are being read: none should go meanwhile. One that goes all
+ * the same: to be told before. */
+bool reconcile_reads_keys(const struct session *session);
+void reconcile_key_goes(struct session *session, const struct fim_id *key);
+
 /* Whether there is work left. */
 bool reconcile_busy(const struct session *session);
 
-/* A sweep under way reads this directory, too. */
+/* The sweep under way, or the next, reads this directory, too. */
 void reconcile_read(struct session *session, const struct fim_id *dir);
 
 /* --- observe.c: what records tell -------------------------------------- */
@@ -185,6 +197,17 @@ extern bool (*const sweep_steps[])(struct reconcile *r);
 bool sweep_key(const struct reconcile *r, const struct fim_id *id, struct fim_watched *ret);
 bool sweep_is_stamped(const struct reconcile *r, const struct fim_id *id);
 void sweep_directory(struct reconcile *r, const struct fim_id *dir);
+/* Also if it was read, and at whatever point the sweep is: there are new names in it. */
+void sweep_directory_again(struct reconcile *r, const struct fim_id *dir);
+/* It is not where it was known, or changes too fast: read once a record has told where it is. */
+void sweep_read_later(struct reconcile *r, const struct fim_id *dir);
+void sweep_key_goes(struct reconcile *r, const struct fim_id *key);
+
+/* restore.c: where stamps tell nothing keys may be gone. That of a known inode is put
+ * back, unless it is nowhere or excluded; and those of overlays, block devices and the
+ * directories above what is watched. */
+void restore_key(struct reconcile *r, const struct fim_id *id, uint32_t known);
+void restore_others(struct reconcile *r);
 
 /* look.c: what is at `name` now; -errno */
 int look_at(struct reconcile *r, int at, const char *name, int flags, struct traits_of *ret);
@@ -194,6 +217,8 @@ int look_at(struct reconcile *r, int at, const char *name, int flags, struct tra
 struct bytes look_path(struct reconcile *r, const struct fim_id *dir, struct bytes name);
 /* An inode as it is now, by any of its names or as the root that it is. */
 bool look_find(struct reconcile *r, const struct fim_id *id, struct traits_of *ret);
+/* Whether every path of it is excluded, or below what is. */
+bool look_covered(struct reconcile *r, const struct fim_id *id);
 /* Compare an inode; false: no name leads to it. */
 bool look_at_inode(struct reconcile *r, const struct fim_id *id);
 /* A doubt about a name as it is now; false: its directory is not where it was. */
@@ -211,6 +236,10 @@ void reread_end(struct reconcile *r);
 /* finding.c: what differs is told of a gap; what could be compared was. */
 void finding_changed(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
 		     const struct traits_of *was, const struct traits_of *is);
+/* It was so when that was seen; meanwhile records told more, and it is as `now`. */
+void finding_changed_then(struct reconcile *r, const struct gap *gap, struct bytes path,
+			  uint32_t which, const struct traits_of *was, const struct traits_of *is,
+			  const struct traits_of *now);
 void finding_new(struct reconcile *r, const struct gap *gap, struct bytes path, uint32_t which,
 		 const struct traits_of *was, const struct traits_of *is);
 void finding_lost(struct reconcile *r, const struct gap *gap, struct bytes path);

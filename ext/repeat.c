@@ -19,6 +19,7 @@ struct slot {
 	struct view_repeats of;
 	struct buffer line;    /* what waits, with number 0 */
 	struct buffer content; /* path to read when it is told */
+	struct content_inodes inodes;
 };
 
 struct repeats {
@@ -66,7 +67,7 @@ static void tell(struct session *session, struct slot *slot)
 	buffer_add_byte(out, '\n');
 	session->counts[SESSION_EVENTS]++;
 	if (slot->content.length)
-		content_add(session, buffer_bytes(&slot->content));
+		content_add(session, &slot->inodes, buffer_bytes(&slot->content));
 	slot->of.count = 0;
 }
 
@@ -86,6 +87,7 @@ static void hold(struct session *session, struct slot *slot, struct fim_view *vi
 	buffer_reset(&slot->line);
 	fim_render_json(view, &stream, &slot->line);
 	buffer_reset(&slot->content);
+	slot->inodes = content_inodes(view->event);
 	if (content_is_wanted(session, view))
 		buffer_add(&slot->content, view->path.data, view->path.length);
 	session->counts[SESSION_JOINED]++;

@@ -94,6 +94,11 @@ static int insert_overlay(struct scan *scan, uint32_t over, uint32_t canary)
 	return error;
 }
 
+int scan_insert_overlay(struct scan *scan, uint32_t over)
+{
+	return insert_overlay(scan, over, 0);
+}
+
 // What hooks have counted they do not take back if it is gone by now, and made anew here.
 static int update(const struct scan *scan, const struct fim_id *key, struct fim_watched *value)
 {

@@ -85,6 +85,9 @@ struct fim_id scan_key(const struct fim_id *id);
  * the hash is full. */
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags);
 
+/* That of an overlay alone. */
+int scan_insert_overlay(struct scan *scan, uint32_t over);
+
 /* Walk the tree at `path`, which may be anything but a symbolic link to be
  * followed. -ENOSPC: the hash is full. */
 int scan_tree(struct scan *scan, const char *path);

@@ -114,6 +114,14 @@ static void told_by_close(struct session *session, struct fim_event *event)
 	}
 }
 
+// A key that somebody had taken out counts from 0 since it was put back (restore.c), a file
+// that was opened before from where the old one stood: more than that is not known.
+static void counted_anew(struct fim_event *event)
+{
+	if (event->op == FIM_OP_CLOSE && event->count > INT32_MAX)
+		event->count = 1;
+}
+
 static void deliver(struct session *session, uint64_t until)
 {
 	struct fim_event *event;
@@ -122,6 +130,7 @@ static void deliver(struct session *session, uint64_t until)
 	while (!session->out.error && (event = order_pop(&session->order, until, &tap))) {
 		if (taps_accept(session, event, tap)) {
 			mounts_follow(session);
+			counted_anew(event);
 			told_by_close(session, event);
 			session_event(session, event);
 			told_by_rename(session, event);
@@ -259,6 +268,7 @@ void session_deinit(struct session *session)
 		free(session->text[i]);
 	free(session->known);
 	free(session->unread);
+	ids_reset(&session->keyless);
 	free(session->ways);
 	free(session->linked);
 	for (unsigned i = 0; i < SESSION_LEARN; i++)

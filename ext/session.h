@@ -18,6 +18,7 @@
 
 #include "buffer.h"
 #include "exclude.h"
+#include "ids.h"
 #include "inode_table.h"
 #include "mount_table.h"
 #include "order.h"
@@ -154,7 +155,7 @@ struct session_way {
 	bool subvolume; /* to files of its own, else to those of a layer */
 };
 #define SESSION_REMOVED 1024
-#define SESSION_OWN 4
+#define SESSION_OWN 64
 
 struct session {
 	struct inode_table inodes;
@@ -168,7 +169,7 @@ struct session {
 	struct buffer out;  /* lines that wait to be taken */
 	struct buffer line; /* scratch */
 	struct buffer heard; /* of the canary, since it was asked last */
-	struct buffer contents; /* to be read: the seq of a record, a path with a NUL */
+	struct buffer contents; /* to be read: the seq of a record, inodes, a path with a NUL */
 	char *text[SESSION_TEXTS]; /* rooms of EVENT_PATH_SIZE for paths */
 	struct bytes *known;       /* paths of one file */
 	size_t known_room;
@@ -191,6 +192,9 @@ struct session {
 	size_t going_count, going_room;
 	struct session_drop drops[SESSION_DROPS];
 	unsigned drop_count;
+	struct inode_cursor key_at; /* the inode whose key is looked for next */
+	struct ids keyless;         /* those that had none at the last look ... */
+	uint64_t keyless_since;     /* ... which was then */
 	struct fim_id *unread; /* directories in the hash whose contents are not */
 	size_t unread_count, unread_room;
 	uint64_t drains; /* of the rings so far; read by other threads: all is well with a long call */
@@ -286,7 +290,8 @@ int session_exclude(struct session *session, const char *pattern);
 /* What is scanned at or below `path` from now on lies in these blind spots (spots.h). */
 int session_spot(struct session *session, const char *path, uint32_t bits);
 
-/* What we do to this file, or in this directory, is not to be told. Within a scan. */
+/* What we do to this file, or in this directory at any depth, is not to be told. Within a
+ * scan. -EMFILE: these are too many. */
 int session_own(struct session *session, int descriptor);
 
 /* Search for the other names of watched files, where `find_links` was given. */
@@ -301,6 +306,11 @@ int session_watch_nothing(struct session *session);
 
 /* session_canary.c: put the canary's directory in the hash. Within a scan. */
 int session_watch_canary(struct session *session, const char *path);
+
+/* session_keys.c: look for the keys of the next `count` inodes; how many of those looked
+ * for at the last call somebody has taken out of the hash. `over`: the last inode was
+ * among them, the next call begins anew. */
+uint64_t session_check_keys(struct session *session, unsigned count, bool *over);
 
 /* Wait at most `timeout_ms`, read the rings, render what is old enough; with
  * `final` everything there is. The lines are in session->out. */

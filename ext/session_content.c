@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "decode.h"
-#include "session.h"
+#include "session_parts.h"
 
 static bool may_be_another(const struct fim_event *event)
 {
@@ -28,7 +28,21 @@ bool content_is_wanted(const struct session *session, const struct fim_view *vie
 	       view->event->file.nlink;
 }
 
-void content_add(struct session *session, struct bytes path)
+static struct content_inode inode_of(const struct fim_file *file)
+{
+	return (struct content_inode){file->id.ino, file->id.dev, file->generation};
+}
+
+struct content_inodes content_inodes(const struct fim_event *event)
+{
+	struct content_inodes inodes = {.now = inode_of(&event->file)};
+
+	if (event->op != FIM_OP_LINK)
+		inodes.before = inode_of(event->op == FIM_OP_RENAME ? &event->other : &event->file);
+	return inodes;
+}
+
+void content_add(struct session *session, const struct content_inodes *inodes, struct bytes path)
 {
 	struct buffer *out = &session->contents;
 	uint64_t seq = session->stream.seq;
@@ -38,6 +52,7 @@ void content_add(struct session *session, struct bytes path)
 		return;
 	}
 	buffer_add(out, &seq, sizeof(seq));
+	buffer_add(out, inodes, sizeof(*inodes));
 	buffer_add(out, path.data, path.length);
 	buffer_add_byte(out, '\0');
 }

@@ -86,9 +86,14 @@ bool devices_remove(struct session *session, uint32_t dev)
 	*at = device->next;
 	free(device);
 	walk(session, dev, drop_key, session);
-	for (device = session->devices; device; device = device->next)
-		walk(session, device->dev, insert_key, session); // a disk may hold several
+	devices_restore(session); // a disk may hold several
 	return true;
+}
+
+void devices_restore(struct session *session)
+{
+	for (const struct session_device *d = session->devices; d; d = d->next)
+		walk(session, d->dev, insert_key, session);
 }
 
 struct search {

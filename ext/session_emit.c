@@ -84,9 +84,13 @@ static void emit_with_path(struct session *session, const char *kind,
 void emit_found(struct session *session, struct bytes path, const struct fim_id *id, mode_t mode,
 		const char *reason)
 {
+	const struct traits *known = inode_table_traits(&session->inodes, id);
+	struct traits_of of = {*id, {.mode = mode}};
 	struct buffer members = {0};
 
-	notice_found(path, id, mode, reason, &members);
+	if (known)
+		of.traits = *known;
+	notice_found(path, &of, known != NULL, reason, &members);
 	emit_with_path(session, "found", &members, path, reason);
 	buffer_deinit(&members);
 }
@@ -142,6 +146,9 @@ void emit_event(struct session *session, struct fim_view *view)
 		fim_render_json(view, &session->stream, &session->out);
 	buffer_add_byte(&session->out, '\n');
 	session->counts[SESSION_EVENTS]++;
-	if (content_is_wanted(session, view))
-		content_add(session, view->path);
+	if (content_is_wanted(session, view)) {
+		struct content_inodes inodes = content_inodes(view->event);
+
+		content_add(session, &inodes, view->path);
+	}
 }

@@ -91,6 +91,8 @@ void going_settle(struct session *session, uint64_t until)
 	uint64_t from = tap_now();
 	size_t left = 0, dropped = 0;
 
+	if (reconcile_reads_keys(session))
+		return; // or it would begin again
 	for (size_t i = 0; i < session->going_count; i++) {
 		enum going went = settle(session, &session->going[i], until);
 

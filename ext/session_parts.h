@@ -30,10 +30,19 @@ void session_on_gap(void *context, const struct tap_gap *gap);
 
 /* session_canary.c: a record of the canary's */
 void canary_heard(struct session *session, const struct fim_event *event);
-/* session_content.c: whether the event may mean another content; the path of one
- * that does, whose record was emitted last. */
+/* session_content.c: whether the event may mean another content; the inode that has its
+ * path now, and the one that had it before, zeroes: none; note it with its path, when its
+ * record was emitted last. */
+struct content_inode {
+	uint64_t ino;
+	uint32_t dev, generation;
+};
+struct content_inodes {
+	struct content_inode now, before;
+};
 bool content_is_wanted(const struct session *session, const struct fim_view *view);
-void content_add(struct session *session, struct bytes path);
+struct content_inodes content_inodes(const struct fim_event *event);
+void content_add(struct session *session, const struct content_inodes *inodes, struct bytes path);
 /* session_attempt.c: an act that failed. */
 void attempt_event(struct session *session, struct fim_event *event);
 
@@ -76,6 +85,8 @@ bool cover_is_stale(struct session *session, const struct fim_event *event);
  * and whether there was */
 void devices_add(struct session *session, uint32_t dev);
 bool devices_remove(struct session *session, uint32_t dev);
+/* The keys of all, those that are not there. */
+void devices_restore(struct session *session);
 void devices_deinit(struct session *session);
 /* What the opening of a block device, or of a file as one, means: into the view. */
 void devices_opened(struct session *session, struct fim_view *view);
@@ -135,7 +146,7 @@ bool withhold_event(struct session *session, struct fim_event *event);
 /* Whether a name is one that --exclude means. */
 bool withhold_name(struct session *session, const struct fim_id *dir, struct bytes name);
 void withhold_count(struct session *session, enum session_withheld kind, uint64_t time);
-/* Whether it is a file that we write to, or in a directory of such. */
+/* Whether it is a file that we write to, or in a directory of such at any depth. */
 bool session_is_own(const struct session *session, const struct fim_id *id);
 /* Tell what was counted. */
 void withhold_tell(struct session *session, uint64_t now, bool final);

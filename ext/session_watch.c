@@ -255,6 +255,8 @@ void watch_appeared(struct session *session, const struct fim_view *view)
 
 void session_unread(struct session *session, const struct fim_id *id)
 {
+	if (session->unread_count && same_id(&session->unread[session->unread_count - 1], id))
+		return; // by each of its names
 	if (session->unread_count == session->unread_room) {
 		size_t room = session->unread_room ? session->unread_room * 2 : 64;
 		struct fim_id *unread = realloc(session->unread, room * sizeof(*unread));
@@ -298,7 +300,7 @@ static bool some_can_be_read(struct session *session)
 }
 
 // Read one directory by the name it has now. Whether that is settled: it was
-// read, refuses to be, or has no name (any more).
+// read, refuses to be, is excluded by now, or has no name (any more).
 static bool read_one(struct session *session, const struct fim_id *id)
 {
 	struct visit visit = {0};
@@ -307,7 +309,7 @@ static bool read_one(struct session *session, const struct fim_id *id)
 	struct fim_id dir;
 	int error;
 
-	if (!path_of(session, id, &dir, &name, &path))
+	if (!path_of(session, id, &dir, &name, &path) || exclude_covers(&session->exclude, path))
 		return true;
 	if (mount_table_on(&session->mounts, path))
 		return false;

@@ -56,13 +56,25 @@ static bool step_known(struct reconcile *r)
 
 	if (!inode_table_next(&r->session->inodes, &r->cursor, &id, &flags))
 		return false;
-	if (flags & INODE_OUTSIDE || session_is_own(r->session, &id) || !sweep_is_stamped(r, &id))
+	if (flags & INODE_OUTSIDE || !sweep_is_stamped(r, &id))
 		return true;
+	if (r->whole) // there before the inode is looked at
+		restore_key(r, &id, flags);
+	if (session_is_own(r->session, &id))
+		return true; // what others do there is told as it is done
 	if (flags & INODE_DIR)
 		sweep_directory(r, &id);
-	if (!(flags & INODE_NAMES_ONLY))
+	if (!(flags & INODE_NAMES_ONLY) && !r->rescan)
 		check(r, &id);
 	return true;
+}
+
+// Behind those that are known by names: one of them may be above another root.
+static bool step_others(struct reconcile *r)
+{
+	if (r->whole)
+		restore_others(r);
+	return false;
 }
 
 void sweep_directory(struct reconcile *r, const struct fim_id *dir)
@@ -74,6 +86,21 @@ void sweep_directory(struct reconcile *r, const struct fim_id *dir)
 		return;
 	inode_table_set_flags(&r->session->inodes, dir, INODE_SWEPT, 0);
 	keep(r, &r->dirs, dir);
+}
+
+static bool is_next(const struct ids *ids, const struct fim_id *id)
+{
+	return ids->next < ids->count && same_id(&ids->id[ids->count - 1], id);
+}
+
+void sweep_directory_again(struct reconcile *r, const struct fim_id *dir)
+{
+	if (is_next(&r->dirs, dir))
+		return; // by each of its names
+	inode_table_set_flags(&r->session->inodes, dir, INODE_SWEPT, 0);
+	keep(r, &r->dirs, dir);
+	if (r->phase > SWEEP_DIRS)
+		r->phase = SWEEP_DIRS;
 }
 
 static void sweep_parents(struct reconcile *r, const struct fim_id *id)
@@ -156,7 +183,7 @@ static bool is_gone(struct reconcile *r, const struct fim_id *id)
 }
 
 // It was renamed, and the record is on its way: what is in it this sweep does not learn.
-static void read_later(struct reconcile *r, const struct fim_id *dir)
+void sweep_read_later(struct reconcile *r, const struct fim_id *dir)
 {
 	uint32_t flags = 0;
 
@@ -170,7 +197,7 @@ static void read_later(struct reconcile *r, const struct fim_id *dir)
 static void read_after_all(struct reconcile *r, const struct fim_id *dir)
 {
 	if (r->found_again++ >= FOUND_AGAIN) {
-		read_later(r, dir);
+		sweep_read_later(r, dir);
 		return;
 	}
 	keep(r, &r->dirs, dir);
@@ -190,7 +217,7 @@ static bool step_orphans(struct reconcile *r)
 		if (look_find(r, &id, &found))
 			read_after_all(r, &id);
 		else if (!is_gone(r, &id))
-			read_later(r, &id);
+			sweep_read_later(r, &id);
 		else if (lose_child(r, &id))
 			return true;
 	}
@@ -224,24 +251,47 @@ static bool is_unknown(const struct reconcile *r, const struct fim_id *key)
 	       value.stamp >= r->since && value.stamp < r->begun;
 }
 
+// From `from` on; false: there are no more.
+static bool next_key(struct reconcile *r, const struct fim_id *from)
+{
+	return bpf_map_next(session_newest(r->session)->maps.watched, from, &r->key) == 0;
+}
+
+void sweep_key_goes(struct reconcile *r, const struct fim_id *key)
+{
+	if (r->phase != SWEEP_KEYS || !r->steps || r->ahead || !same_id(key, &r->key))
+		return;
+	r->ahead = next_key(r, key);
+	r->keys_over = !r->ahead;
+}
+
+// The kernel begins again where the key that it was given is gone, and whoever removes
+// files removes keys: instead of all keys every directory is read.
+static void read_every_directory(struct reconcile *r)
+{
+	emit_error(r->session, bytes_of_string("reconcile"),
+		   "keys were removed faster than they could be read: every directory is read again");
+	r->whole = r->rescan = true;
+	r->cursor = (struct inode_cursor){0};
+	r->phase = SWEEP_KNOWN;
+}
+
 static bool step_keys(struct reconcile *r)
 {
-	int watched = session_newest(r->session)->maps.watched;
-	uint64_t limit = KEYS_AGAIN * inode_table_count(&r->session->inodes) + KEYS_MORE;
-
-	if (r->whole || bpf_map_next(watched, r->steps ? &r->key : NULL, &r->key) < 0)
+	if (r->whole || r->keys_over ||
+	    (!r->ahead && !next_key(r, r->steps ? &r->key : NULL)))
 		return false;
+	r->ahead = false;
 	if (is_unknown(r, &r->key))
 		r->numbers.undecided++;
-	if (++r->steps < limit)
-		return true;
-	emit_error(r->session, bytes_of_string("reconcile"),
-		   "keys were removed faster than they could be read: directories alone were compared");
-	return false;
+	if (++r->steps >= KEYS_AGAIN * inode_table_count(&r->session->inodes) + KEYS_MORE)
+		read_every_directory(r);
+	return true;
 }
 
 bool (*const sweep_steps[])(struct reconcile *r) = {
 	[SWEEP_KNOWN] = step_known,
+	[SWEEP_OTHERS] = step_others,
 	[SWEEP_DIRS] = step_dirs,
 	[SWEEP_ORPHANS] = step_orphans,
 	[SWEEP_AGAIN] = step_again,

@@ -101,21 +101,32 @@ static void gain_name(struct reconcile *r, const struct fim_id *dir, struct byte
 		sweep_directory(r, &is->id);
 }
 
+// A record of it that was applied since it was seen knows more.
+static struct traits_of newest(const struct reconcile *r, const struct traits_of *seen)
+{
+	const struct traits *known = inode_table_traits(&r->session->inodes, &seen->id);
+
+	return known && known->ctime > seen->traits.ctime && !reuse_is_another(known, &seen->traits)
+		       ? (struct traits_of){seen->id, *known}
+		       : *seen;
+}
+
 // It may be known by another name.
 static void find_new(struct reconcile *r, const struct doubt *doubt, struct bytes path)
 {
 	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->is.id);
 	struct traits_of was = {doubt->is.id, known ? *known : doubt->is.traits};
+	struct traits_of now = newest(r, &doubt->is);
 
-	finding_new(r, &r->gaps[0], path, traits_differ(&was.traits, &doubt->is.traits), &was,
-		    &doubt->is);
+	finding_new(r, &r->gaps[0], path, traits_differ(&was.traits, &now.traits), &was, &now);
 }
 
 static void find_replaced(struct reconcile *r, const struct doubt *doubt, struct bytes path)
 {
-	uint32_t which = traits_differ(&doubt->was.traits, &doubt->is.traits);
+	struct traits_of now = newest(r, &doubt->is);
+	uint32_t which = traits_differ(&doubt->was.traits, &now.traits);
 
-	finding_changed(r, &r->gaps[0], path, which | 1u << TRAIT_INODE, &doubt->was, &doubt->is);
+	finding_changed(r, &r->gaps[0], path, which | 1u << TRAIT_INODE, &doubt->was, &now);
 	lose_name(r, &doubt->dir, doubt->name, &doubt->was.id, path);
 }
 
@@ -173,16 +184,19 @@ static void look_again(struct reconcile *r, const struct doubt *doubt)
 	struct doubt again = {.dir = doubt->dir, .name = doubt->name, .tries = doubt->tries + 1};
 
 	if (again.tries >= RECONCILE_TRIES || !look_at_name(r, &again.dir, again.name, &again))
-		r->numbers.undecided++;
+		sweep_read_later(r, &again.dir); // else nobody would ever tell of the name
 	else if (!same_id(&again.was.id, &again.is.id))
 		look_doubt(r, &again);
 }
 
-// The number that was seen there has been given to another since, as records told.
+// The number that was seen there has been given to another since, as records told; or
+// they have told another name of what nobody knew: it may be there by that one only.
 static bool is_outdated(const struct reconcile *r, const struct doubt *doubt)
 {
 	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->is.id);
 
+	if (!doubt->met && inode_table_known(&r->session->inodes, &doubt->is.id, NULL))
+		return true;
 	return known && known->ctime > doubt->is.traits.ctime &&
 	       reuse_is_another(known, &doubt->is.traits);
 }

@@ -37,12 +37,32 @@ void withhold_tell(struct session *session, uint64_t now, bool final)
 	}
 }
 
+/* A circle of names would be a mistake; we make no deeper directories. */
+#define OWN_DEPTH 32
+
 static bool is_ours(const struct session *session, const struct fim_id *id)
 {
 	for (unsigned i = 0; i < session->own_count; i++)
 		if (id->ino == session->own[i].ino && id->dev == session->own[i].dev)
 			return true;
 	return false;
+}
+
+// One of those, or in one at any depth: directories are made anew where somebody has taken
+// the ones that were there away.
+static bool is_in_ours(const struct session *session, struct fim_id id)
+{
+	struct inode_cursor cursor;
+	struct fim_id dir;
+	struct bytes name;
+
+	for (unsigned depth = 0; depth < OWN_DEPTH && !is_ours(session, &id); depth++) {
+		cursor = inode_table_names(&session->inodes, &id);
+		if (!inode_table_next_name(&session->inodes, &cursor, &dir, &name))
+			return false;
+		id = dir;
+	}
+	return is_ours(session, &id);
 }
 
 int session_own(struct session *session, int descriptor)
@@ -57,7 +77,7 @@ int session_own(struct session *session, int descriptor)
 	if (error < 0 || !(S_ISREG(mode) || S_ISDIR(mode)) || is_ours(session, &id))
 		return error;
 	if (session->own_count == SESSION_OWN)
-		return -ENOSPC;
+		return -EMFILE; // -ENOSPC would ask for a larger hash
 	session->own[session->own_count++] = id;
 	return 0;
 }
@@ -71,7 +91,7 @@ bool session_is_own(const struct session *session, const struct fim_id *id)
 	if (is_ours(session, id))
 		return true;
 	while (inode_table_next_name(&session->inodes, &cursor, &dir, &name))
-		if (is_ours(session, &dir))
+		if (is_in_ours(session, dir))
 			return true;
 	return false;
 }
@@ -82,10 +102,12 @@ static bool is_own(struct session *session, const struct fim_event *event)
 	struct bytes path = {NULL, 0};
 
 	if (event->actor.pid != (uint32_t)getpid() ||
-	    !(is_ours(session, &event->file.id) || is_ours(session, &event->dir) ||
-	      (event->op == FIM_OP_RENAME && is_ours(session, &event->dir2))))
+	    !(is_ours(session, &event->file.id) || is_in_ours(session, event->dir) ||
+	      (event->op == FIM_OP_RENAME && is_in_ours(session, event->dir2))))
 		return false;
 	session->counts[SESSION_SELF]++;
+	if (event->op == FIM_OP_MKDIR)
+		apply_event(session, event); // what is in it is ours, too
 	if (session->own_told)
 		return true;
 	session->own_told = true;

@@ -112,8 +112,9 @@ class Session:
         the whole path when the pattern has a slash."""
 
     def own(self, descriptor: int) -> None:
-        """What this process does to the file `descriptor`, or in the directory that it is, is
-        withheld, said once, and counted as `self`. To be called within a scan."""
+        """What this process does to the file `descriptor`, or in the directory that it is and at
+        any depth below, is withheld, said once, and counted as `self`. To be called within a
+        scan. OSError(EMFILE): these are too many."""
 
     def find_links(self) -> None:
         """Search the rest of their file systems for the names that are not known of files
@@ -150,6 +151,11 @@ class Session:
         is known of it, a slice with each pump(): `reconcile` records, then `gap_closed`, whose
         `gap` is the number of that record."""
 
+    def keys(self, count: int) -> Tuple[int, bool]:
+        """Look for the next `count` inodes in the kernel's hash: how many of those that were not
+        there at the last call somebody has taken out, and whether the last inode was among
+        the next ones. To be called a second or more apart."""
+
     def observed(self, cursor: int) -> Tuple[int, bytes]:
         """What is known of every name, in parts, for earlier() of a later session: start with
         0, go on with the cursor returned, until that is 0."""
@@ -157,6 +163,14 @@ class Session:
     def earlier(self, parts: bytes) -> None:
         """What an earlier session knew: its parts, in any number of calls. OSError(EINVAL): cut,
         or of another build."""
+
+    def told(self, path: bytes, mode: int = 0, uid: int = 0, gid: int = 0, size: int = 0,
+             nlink: int = 0, mtime_ns: int = 0, ctime_ns: int = 0) -> None:
+        """What that session said of a name last, after its parts were kept; `mode`, with the type
+        in it, 0: the name is gone. After earlier()."""
+
+    def forget_earlier(self) -> None:
+        """Let go of what earlier() and told() were given: it is not to be compared."""
 
     def compare(self, since_ns: int) -> None:
         """The record emitted last says that nobody watched since `since_ns` of CLOCK_MONOTONIC
@@ -178,8 +192,9 @@ class Session:
 
     def contents(self) -> bytes:
         """After which records since the last call, the first of which asks for them, a file's
-        content may be another: the number of the record in eight bytes, the path, a NUL. At
-        most a MiB waits; more is counted as `unread_contents`."""
+        content may be another: the number of the record in eight bytes, the inode that the
+        path has now and the one that it had before in sixteen each (zeroes: none), the path, a
+        NUL. At most a MiB waits; more is counted as `unread_contents`."""
 
     def tried(self) -> int:
         """Bits (by OPERATIONS) of the canary's failed attempts seen since the last call."""

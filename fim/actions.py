@@ -4,6 +4,7 @@ ask by name and never act themselves; what became of it stands in the alert.
 
 import base64
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -27,6 +28,7 @@ RUN = re.compile(r"run:([a-z0-9_-]+)=(/.+)\Z")
 UNSAFE = re.compile(r"[^\w.-]", re.ASCII)  # in the name of a copy
 WAITING = 64              # copies and commands
 LARGEST = 64 << 20        # bytes of a file that is copied
+KEPT_BYTES, KEPT_FILES = 1 << 30, 10000  # of all copies
 RUN_SECONDS = 30
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 BOOTTIME = 7              # CLOCK_BOOTTIME, which Python 3.6 has no name for
@@ -54,13 +56,25 @@ def started(pid):
             + ticks / os.sysconf("SC_CLK_TCK"))
 
 
+def held_fast(pid):
+    """A descriptor by which a process's number is nobody else's; None before Linux 5.3 and
+    Python 3.9, which need not come together."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return None
+        raise
+
+
 def signalled(process, number):
     """Send a signal to the process of a record; ProcessLookupError if that is gone."""
     pid, start = process.get("pid"), process.get("start")
     if not pid or not start or pid in (1, os.getpid()):
         raise PermissionError(0, "not to this process")
-    # Since 5.3 a process can be held fast, so that its number is nobody else's.
-    pinned = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    pinned = held_fast(pid)
     try:
         if abs(started(pid) - Record({"time": start}).time_ns / 1e9) > TOLERANCE:
             raise ProcessLookupError(0, "it is gone")
@@ -79,7 +93,7 @@ def path_of(alert):
         return base64.b64decode(alert["path_b64"])
     if alert["path"] is None:
         raise OSError(0, "no path is known")
-    return os.fsencode(alert["path"])
+    return alert["path"].encode("utf-8", "surrogateescape")  # also where the locale's is ASCII
 
 
 def identity(state):
@@ -97,6 +111,16 @@ def opened(path, file):
         file = {"larger": True}
     os.close(descriptor)
     raise OSError(0, "it is too large" if "larger" in file else "another file is there")
+
+
+def need_room(place, size):
+    """OSError: there is none for a copy of that size. Whoever changes files in a loop fills no
+    disk by it."""
+    with os.scandir(place) as entries:
+        sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries]
+    if sum(sizes) + size > KEPT_BYTES or len(sizes) >= KEPT_FILES:
+        raise OSError("not copied: %s is full (%d MiB or %d files): move away what is in it"
+                      % (place, KEPT_BYTES >> 20, KEPT_FILES))
 
 
 class Actions:
@@ -180,7 +204,7 @@ class Actions:
         path = path_of(alert)
         file = opened(path, alert.get("file") or {})
         name = "%d-%s" % (time.time_ns() if hasattr(time, "time_ns") else time.time() * 10**9,
-                          UNSAFE.sub("_", os.fsdecode(os.path.basename(path)))[:100])
+                          UNSAFE.sub("_", os.path.basename(path).decode("utf-8", "replace"))[:100])
         return self.begin(action, lambda: self.keep(file, name))
 
     def keep(self, file, name):
@@ -189,8 +213,10 @@ class Actions:
         with contextlib.suppress(FileExistsError):
             os.mkdir(place, 0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with file, os.fdopen(os.open(os.path.join(place, name), flags, 0o600), "wb") as copy:
-            copy.write(file.read(LARGEST))
+        with file:
+            need_room(place, os.fstat(file.fileno()).st_size)
+            with os.fdopen(os.open(os.path.join(place, name), flags, 0o600), "wb") as copy:
+                copy.write(file.read(LARGEST))
 
     def run(self, action, alert):
         """The command that the option names, with the alert on its standard input."""

@@ -10,7 +10,7 @@ import tempfile
 
 from fim import hooks, program_cache, rights
 from fim.errors import KernelError
-from fim.needs import bcc_package, header_package, interpreters
+from fim.needs import ALONE, bcc_package, header_package, interpreters
 from fim.sources import directory
 from fim.switches import switched_off
 
@@ -68,7 +68,7 @@ class Attachment:
     """Maps, programs and probes as descriptors of this process.
 
     maps      {name: descriptor}
-    programs  {name: descriptor} of those loaded without a probe
+    programs  {name: descriptor} of those with a probe, and those loaded without one
     probes    {(function, program): descriptor}; closing one detaches it
     failed    {(function, program): why}
     chosen    the rows of fim.hooks that were asked for
@@ -203,8 +203,9 @@ def run_one(interpreter, wanted, attachment):
     with ours, theirs, tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as errors:
         asked.write(json.dumps(wanted).encode("ascii"))
         asked.seek(0)
-        loader = subprocess.Popen([interpreter, LOADER, str(theirs.fileno())], stdin=asked,
-                                  stdout=errors, stderr=errors, pass_fds=(theirs.fileno(),),
+        loader = subprocess.Popen([interpreter, ALONE, LOADER, str(theirs.fileno())], cwd="/",
+                                  stdin=asked, stdout=errors, stderr=errors,
+                                  pass_fds=(theirs.fileno(),),
                                   start_new_session=True)  # Ctrl-C is for us
         theirs.close()
         try:

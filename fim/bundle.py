@@ -1,4 +1,9 @@
-"""What somebody far away needs to help: facts, findings, coverage and logs; no file's content."""
+"""What somebody far away needs to help: facts, findings, coverage and logs; no file's content.
+
+Where the service writes records to its output, or to the journal, they are under its unit, too:
+with differences of files and arguments of processes. Of the unit's log only what fim complains
+of is taken, and what systemd says of it.
+"""
 
 import io
 import json
@@ -12,21 +17,26 @@ import time
 
 __all__ = ["write"]
 
-LOG = re.compile(r"bpf|kprobe|ftrace|perf:|lockdown|apparmor|selinux|avc:|fim", re.I)
+KERNEL_LINE = re.compile(r".*(bpf|kprobe|ftrace|perf:|lockdown|apparmor|selinux|avc:|fim)", re.I)
+UNIT_LINE = re.compile(r"\S+ \S+ (systemd\[1\]: |[^ :]+: (fim: |Traceback |  File |"
+                       r"[\w.]+(Error|Exception)\b))")
 LINES = 1000
-LOGS = (("kernel.log", ["dmesg"]),
-        ("unit.log", ["journalctl", "--no-pager", "-u", "fim", "-n", str(LINES)]))
+UNIT = ["_SYSTEMD_UNIT=fim.service", "_TRANSPORT=stdout", "+", "_PID=1", "UNIT=fim.service"]
+LOGS = (("kernel.log", KERNEL_LINE, ["dmesg"]),
+        ("unit.log", UNIT_LINE, ["journalctl", "--no-pager", "-q", "-o", "short-iso", "-n", str(LINES)]
+         + UNIT))
 
 
-def log(command):
-    """The lines of a log that are about what fim uses; why not, where it cannot be read."""
+def log(wanted, command):
+    """The lines of a log that are wanted; why not, where it cannot be read."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT)
+                              stderr=subprocess.PIPE)
     except OSError as error:
         return "%s: %s\n" % (command[0], error.strerror)
     lines = done.stdout.decode("utf-8", "replace").splitlines()
-    return "".join(line + "\n" for line in lines if LOG.search(line) or done.returncode)[-1 << 20:]
+    said = done.stderr.decode("utf-8", "replace")
+    return ("".join(line + "\n" for line in lines if wanted.match(line)) + said)[-1 << 20:]
 
 
 def contents(facts, examination):
@@ -35,8 +45,10 @@ def contents(facts, examination):
     yield "findings.json", json.dumps([finding.as_dict() for finding in examination.findings],
                                       indent=1)
     yield "coverage.json", json.dumps(examination.coverage, indent=1)
-    for name, command in LOGS:
-        yield name, log(command)
+    if examination.trial:
+        yield "ways.json", json.dumps(examination.trial.cells, indent=1)
+    for name, wanted, command in LOGS:
+        yield name, log(wanted, command)
 
 
 def pack(file, facts, examination):

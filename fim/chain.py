@@ -29,8 +29,10 @@ SEAL = re.compile(br',"seal":"([0-9a-f]{64})"\}\n\Z')
 # Of a record, as ext/record.c writes it, or as fim/stream.py does.
 HEAD = re.compile(br'\{"v": ?1, ?"kind": ?"\w+", ?"seq": ?(\d+), ?"stream": ?"([0-9a-f]+)"')
 
-# Where a journal stands: the number of its last chain line, and the hash of that.
-Head = collections.namedtuple("Head", "link hash")
+# Where a journal stands: the number of its last chain line, the hash of that, and the last record
+# up to there: its stream and number, None: none is known.
+Head = collections.namedtuple("Head", "link hash stream seq")
+Head.__new__.__defaults__ = (None, None)
 # What a chain line says.
 Link = collections.namedtuple("Link", "link stream first last records time sha256 previous")
 NONE = type(None)
@@ -48,9 +50,11 @@ def compact(members):
     return json.dumps(members, separators=(",", ":")).encode("ascii")
 
 
-def head_of(link, line):
-    """Where the journal stands behind this chain line."""
-    return Head(link, hashlib.sha256(line).hexdigest())
+def head_of(link, line, before=Head(0, GENESIS)):
+    """Where the journal stands behind this chain line, the Link `link`, and behind the Head
+    `before`: it may be of lines of the journal's own, that are no records."""
+    last = before[2:] if link.last is None else (link.stream, link.last)
+    return Head(link.link, hashlib.sha256(line).hexdigest(), *last)
 
 
 def link_line(batch, head, now_ns, key=None):

@@ -2,7 +2,7 @@
 
 from fim.records import Fields
 
-__all__ = ["Change", "EFFECTS", "OPERATIONS", "of_record", "unchanged"]
+__all__ = ["Change", "EFFECTS", "OPERATIONS", "of_record"]
 
 # operation: its effects. `modify`, `mmap`: the close that follows tells what came of them.
 OPERATIONS = {
@@ -39,7 +39,9 @@ class Change:
     effect    what it is: one of EFFECTS; `effects` all that came with it
     path      the file, by the name that the rule selects; `names` all that are known
     old_path  rename: what it was called; link: the name that was there
-    changed   {field: {"before", "after"}} of what is known to differ
+    changed   {field: {"before", "after"}} of what is known to differ; `same` {field: value}
+              of what is known not to
+    content   the `content` record with the digest of what is in the file, if one came
     file      what stat says afterwards; `replaced` what was there before a rename
     process   who did it; its members are None where nobody saw it
     records   what it was composed of; `record` the last, `time` and `op` of that
@@ -50,6 +52,9 @@ class Change:
         self.faces = faces
         self.both = both
         self.changed = dict(changed or {})
+        self.same = {}
+        self.cut = shrinks(changed)  # at some time it was smaller than before
+        self.content = None  # the `content` record of what is in the file now
         self.directory = directory
         self.became = None   # its path since its maker renamed it
         self.by = None       # the record of who did it, if that is not the last
@@ -110,21 +115,40 @@ class Change:
 
     def before(self, field):
         """What it was, or None."""
-        return self.changed.get(field, {}).get("before")
+        return self.changed[field]["before"] if field in self.changed else self.same.get(field)
 
     def after(self, field):
         """What it is."""
-        return self.changed[field]["after"] if field in self.changed else getattr(self.file, field)
+        if field in self.changed:
+            return self.changed[field]["after"]
+        return self.same[field] if field in self.same else getattr(self.file, field)
+
+    def differ(self, field, before, after):
+        """What is known of a field: that it is another, or the same."""
+        self.changed.pop(field, None)
+        self.same.pop(field, None)
+        if before is not None and before == after:
+            self.same[field] = after
+        else:
+            self.changed[field] = {"before": before, "after": after}
 
     def add(self, record, effects):
         """One more record of the same act."""
         self.records.append(record)
         for face in self.faces:
             face.effects |= set(effects)
-        for field, values in (record.as_dict().get("changed") or {}).items():
+        changed = record.as_dict().get("changed") or {}
+        self.cut = self.cut or shrinks(changed)
+        for field, values in changed.items():
             first = self.changed.get(field, values)["before"]
             self.changed[field] = {"before": first, "after": values["after"]}
         self.compare()
+
+    def written(self, size):
+        """It was closed; the file was so large before it was written to, None: unknown."""
+        size = self.before("size") if "size" in self.changed else size
+        if size is not None and not self.instead and "new" not in self.effects:
+            self.differ("size", size, self.file.size)
 
     def put_for(self, moved):
         """It is in the place of what was moved away: no new name, another content."""
@@ -133,6 +157,20 @@ class Change:
             face.effects = face.effects - {"new"} | {"content"}
         self.effects = self.faces[0].effects
         self.compare()
+
+    def take_over(self, earlier):
+        """What was done to the file by the name before. Of one that is in another's place now
+        it is known already what differs from that."""
+        effects, changed = earlier.effects - {"new"}, earlier.changed
+        if self.replaced:
+            effects, changed = effects - {"mode", "owner"}, {}
+        self.records = earlier.records + self.records
+        self.faces[0].effects |= effects
+        # A new file has no other name to who sees both; one that was there has.
+        whole = self.replaced or "new" in earlier.effects
+        self.both = self.faces[0].effects if whole else self.both | effects
+        self.cut = self.cut or earlier.cut
+        self.changed = dict(changed, **self.changed)
 
     def compare(self):
         """What differs from the file that was there."""
@@ -146,7 +184,11 @@ class Change:
         adding is no change."""
         before, after = self.before("size"), self.after("size")
         return not (before is not None and after < before or "growth" in self.changed
-                    or "new" in self.effects or self.replaced)
+                    or "new" in self.effects or self.replaced or self.cut)
+
+    def no_content(self, selection):
+        """Whether, to who selects so, nothing is another in the file."""
+        return selection.growing and self.only_grew() or selection.content and "hash" in self.same
 
     def seen_by(self, selections):
         """This change as a rule with these selections sees it; None: it does not."""
@@ -159,9 +201,15 @@ class Change:
         face, seen.path, selection = taken[0]
         sides = {id(face) for face, _, _ in taken}
         seen.effects = self.both if len(sides) > 1 and self.both else face.effects
-        if selection.growing and "content" in seen.effects and self.only_grew():
+        if "content" in seen.effects and seen.no_content(selection):
             seen.effects = seen.effects - {"content"}
         return seen
+
+
+def shrinks(changed):
+    """Whether a `changed` says that there is less."""
+    size = (changed or {}).get("size")
+    return bool(size) and None not in size.values() and size["after"] < size["before"]
 
 
 def names_of(record):
@@ -205,17 +253,10 @@ def of_link(record):
     yield Change(record, faces, both={"name", "new"})
 
 
-def unchanged(record):
-    """Whether a hash says that what was written is what was there."""
-    members = record.as_dict()
-    return (record.op == "close" and record.hash_state == "stable"
-            and "changed" in members and not {"hash", "size"} & set(members["changed"]))
-
-
 def of_event(record):
     """The changes of one event by itself."""
     effects = OPERATIONS.get(record.op, ())
-    if not effects or record.result == "failure" or unchanged(record):
+    if not effects or record.result == "failure":
         return
     if record.op in ("rename", "link"):
         for change in {"rename": of_rename, "link": of_link}[record.op](record):

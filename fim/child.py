@@ -18,18 +18,27 @@ BOOT = "import sys; sys.path.insert(0, %r); from fim.sandbox import main; main()
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 START_SECONDS = 60     # an emulated machine takes ten
 LINE_BYTES = 1 << 20   # the longest answer
+RUNNABLE = b"R"
+
+
+def processor_of(pid):
+    """(state, seconds of a processor) by proc(5)'s stat; a child that is gone is a zombie."""
+    with open("/proc/%d/stat" % pid, "rb") as file:
+        words = file.read().rpartition(b")")[2].split()
+    return words[0], (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Child:
     """One sandbox: lines in and out, neither of which is waited for."""
 
-    def __init__(self, files, skips=(), suspended=()):
+    def __init__(self, files, skips=(), suspended=(), digests=False):
         head = {"policies": [list(file) for file in files], "skips": list(skips),
-                "suspended": list(suspended)}
+                "suspended": list(suspended), "digests": digests}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", BOOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, cwd="/", env=ENVIRONMENT, start_new_session=True)
-        self.started = time.monotonic()
+        self.started = self.asked = time.monotonic()
+        self.used = None  # seconds of a processor, when it was last asked
         self.ended = False
         self.outgoing = json.dumps(head).encode("ascii") + b"\n"
         self.incoming = b""
@@ -63,10 +72,22 @@ class Child:
         for line in lines:
             yield json.loads(line.decode("ascii"))
 
+    def starves(self):
+        """Whether it would run, and had a processor for less than half of the time since this was
+        last asked: the first time it has the doubt's benefit."""
+        state, used = processor_of(self.process.pid)
+        now = time.monotonic()
+        idle = self.used is None or used - self.used < (now - self.asked) / 2
+        self.used, self.asked = used, now
+        return state == RUNNABLE and idle
+
     def wait(self, seconds):
         """Until it says something, or takes something."""
-        writing = [self.process.stdin] if self.outgoing else []
-        select.select([self.process.stdout], writing, [], seconds)
+        waits = select.poll()  # select() takes no descriptor beyond 1,023
+        waits.register(self.process.stdout, select.POLLIN)
+        if self.outgoing:
+            waits.register(self.process.stdin, select.POLLOUT)
+        waits.poll(seconds * 1000)
 
     def kill(self):
         """With everything that it started; how it ended."""

@@ -9,7 +9,7 @@ import traceback
 
 from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
                  cli_sinks)
-from fim.coverage import not_seen
+from fim.coverage import complaints
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
                         UsageError)
 from fim.judged import Judged
@@ -181,9 +181,9 @@ def watch(options):
                      if path in monitor.missing else "fim: %s: not on this host" % path)
         with cli_sinks.outputs(options, form) as sink, ready_file(options.ready_file) as ready:
             writer = Judged(monitor, guard, sink.write, form == "text")
-            monitor.open(sink.descriptor)
-            for operation, why in sorted(not_seen(monitor.coverage).items()):
-                complain("fim: %s is not seen: %s" % (operation, why))
+            monitor.open(*sink.own)
+            for line in complaints(monitor.coverage):
+                complain("fim: " + line)
             with contextlib.suppress(OSError):
                 os.nice(PRIORITY_BOOST)
             try:

@@ -194,11 +194,15 @@ def initialise(options):
 
 
 def add_packages(findings):
-    """Say of each finding which package it is of."""
-    known = packages.of_this_host() if findings else None
+    """Say of each finding which package it is of, and what that proves."""
     places = {finding: finding.old_path if finding.state == "moved" else finding.path
               for finding in findings}
-    states = known.states(sorted(set(places.values()))) if known else {}
+    try:
+        known = packages.of_this_host() if findings else None
+        states = known.proofs(sorted(set(places.values()))) if known else {}
+    except FimError as error:
+        complain("%s: what packages have is not said" % error)
+        return
     for finding, place in places.items():
         finding.package = states.get(place)
 

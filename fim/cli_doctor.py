@@ -20,7 +20,8 @@ def add_verb(verbs, add_output):
     add_output(verb)
     verb.add_argument("--quick", action="store_true", help="attach nothing, prove nothing")
     verb.add_argument("--full", action="store_true",
-                      help="prove every operation on every type of local file system mounted here")
+                      help="prove every operation on every type of local file system mounted here, "
+                      "by links, bind mounts, descriptors and other ways")
     verb.add_argument("--kernel", metavar="RELEASE",
                       help="of a kernel that is installed, not of the running one")
     verb.add_argument("--facts", action="store_true",
@@ -72,11 +73,16 @@ def report(kernel, options):
 def text(found, full):
     """For people."""
     lines = [finding.text() for finding in found.findings]
-    return lines + ([""] + coverage.table(found.coverage) if full and found.coverage else [])
+    if full and found.coverage:
+        lines += [""] + coverage.table(found.coverage)
+    if found.trial:
+        lines += [""] + coverage.lines_of("way", found.trial.summary())
+    return lines
 
 
 def json_lines(found, full):
     """For programs."""
     lines = [finding.as_dict() for finding in found.findings]
     return [json.dumps(line) for line in
-            lines + ([{"coverage": found.coverage}] if full else [])]
+            lines + ([{"coverage": found.coverage, "ways": found.trial and found.trial.cells}]
+                     if full else [])]

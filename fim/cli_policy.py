@@ -1,6 +1,7 @@
 """The verbs of policies: policy, explain, replay, maintenance."""
 
 import contextlib
+import functools
 import glob
 import json
 import os
@@ -10,9 +11,10 @@ import sys
 from fim import maintenance, policy_file
 from fim.child import Child
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_POLICY, ANSWER_USAGE, FimError,
-                        UsageError)
+                        PolicyError, UsageError)
 from fim.guard import Guard
 from fim.judged import text_of
+from fim.once import Once
 from fim.output import complain, opened
 from fim.records import streams
 from fim.report import printable
@@ -27,6 +29,9 @@ __all__ = ["add_actions_option", "add_policy_option", "add_verbs", "guarded"]
 
 STATE = "/var/lib/fim"
 BLOCK = 1 << 20
+# What a daemon says that begins with a policy that is refused.
+LAST = "the policies that were in force last are again"
+NONE = "no policy is in force, nothing is judged: the paths are watched"
 
 
 def add_verbs(verbs, add_output):
@@ -56,11 +61,41 @@ def usual(options, daemon):
     return [policy_file.DEFAULT] if asked and glob.glob(policy_file.DEFAULT + "/*.py") else []
 
 
+def checked(guard):
+    """The same; PolicyError: it watches nothing that is here."""
+    try:
+        guard.paths()
+    except PolicyError:
+        guard.close()
+        raise
+    return guard
+
+
+def begun(make, options, state):
+    """The policies, as `make` makes them. Where a daemon has run before it does so again: with
+    those that were in force last, if these are refused, or else for the paths that are named."""
+    try:
+        return checked(make())
+    except PolicyError as error:
+        if not state or not os.path.isdir(os.path.join(state, "journal")):
+            raise
+        refused = error
+    kept = policy_file.kept(state)
+    for files in ([kept] if kept else []) + ([[]] if options.paths else []):
+        with contextlib.suppress(PolicyError):
+            guard = checked(make(instead=(str(refused).replace("fim: ", "", 1), files)))
+            complain("%s: %s" % (refused, LAST if files else NONE))
+            return guard
+    raise refused
+
+
 @contextlib.contextmanager
 def guarded(options, state=None):
     """The policies at work, or None: those named, or the default ones. `state`: a daemon's."""
     places = options.policies or usual(options, state is not None)
-    guard = Guard(places, state, allowing=options.actions) if places else None
+    make = functools.partial(Guard, places, state, allowing=options.actions,
+                             digests=bool(getattr(options, "content_mib", 0)))  # fim run's
+    guard = begun(make, options, state) if places else None
     try:
         if guard:
             signal.signal(signal.SIGHUP, guard.want)
@@ -138,7 +173,8 @@ def watch_line(watch):
     words = [watch["path"], "operations: " + ",".join(watch["ops"] or ["all"])]
     if watch["exclude"]:
         words.append("not " + " ".join(watch["exclude"]))
-    words += ["content by " + watch["content"]] if watch["content"] else []
+    words += ["content by %s in fim run, not in fim watch" % watch["content"]] if (
+        watch["content"]) else []
     words += ["growing"] if watch["growing"] else []
     return "  watch     " + "; ".join(words)
 
@@ -316,15 +352,21 @@ def check_lines(name, lines):
             raise FimError("fim: %s: no record: %s: %s" % (name, printable(line[:60]), error))
 
 
+def unexcused(once, outcomes):
+    """The same, where there is no evidence to wait for."""
+    for kind, members in outcomes:
+        members.pop("unless", None)
+        for due in once.due(members):
+            yield kind, due
+
+
 def verdicts(worker, journal):
     """(kind, members) of everything that the policies say of it."""
+    once = Once()
     for lines in blocks(journal):
-        for kind, members in worker.judge(lines):
-            members.pop("unless", None)
-            yield kind, members
-    for kind, members in worker.finish():
-        members.pop("unless", None)
-        yield kind, members
+        yield from unexcused(once, worker.judge(lines))
+    yield from unexcused(once, worker.finish())
+    yield from once.untold()
     if worker.outstanding():
         raise FimError("fim: %s: not judged: the process of the policies does not stay" % journal)
 
@@ -334,7 +376,7 @@ def replay(options):
     files = policy_file.read(options.policies)
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(opened(options.output))
-        worker = Worker(files, live=False)
+        worker = Worker(files, live=False, digests=True)
         stack.callback(worker.close)
         stream = Stream(sink.write)
         alerts = 0

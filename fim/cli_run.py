@@ -8,13 +8,14 @@ import time
 from fim import cli_policy, cli_sinks, host, status
 from fim.comparison import Comparison
 from fim.content import Contents
+from fim.cost import HOW
 from fim.daemon import Daemon, now_text
 from fim.database import Approved
 from fim.errors import ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, UsageError
 from fim.journal import Journal, Limits
 from fim.monitor import Monitor
 from fim.observed import Observed
-from fim.output import complain, environment_error, opened
+from fim.output import complain, environment_error, opened, shown
 from fim.ready import ready_file
 from fim.seal import Keys
 from fim.segments import Segments
@@ -170,8 +171,8 @@ def run(options):
         with contextlib.suppress(OSError):
             os.nice(PRIORITY_BOOST)
         comparison = Comparison(options.state, options.check_hours * 3600)
-        observed = Observed(state, spool.asides, now_text)
-        Daemon(make, (state,), spool, status.Status(state), observed, comparison, Service(), stop,
+        observed = Observed(state, spool.asides, now_text, spool.head, spool.behind)
+        Daemon(make, (state,) + sinks.own(), spool, status.Status(state), observed, comparison, Service(), stop,
                ready, options.heartbeat, options.retry, (sinks,), contents_of(options),
                guard).run()
     return 0
@@ -195,15 +196,18 @@ def lines(members, verdict, complaints):
     for name in SHOWN:
         if members.get(name) is not None:
             yield "%-22s %s" % (name, members[name])
+    if "kernel_seconds" in members:
+        known = members["kernel_seconds"]
+        yield "%-22s %s" % ("kernel_seconds", HOW if known is None else known)
     for name in COUNTED:
         if name in members.get("counts", ()):
             yield "%-22s %d" % (name, members["counts"][name])
     for reason, count in sorted(members.get("blind_spots", {}).items()):
         yield "%-22s %d: %s" % ("left out in the kernel", count, reason)
     for sink in members.get("sinks", ()):
-        yield ("%-22s %s, %s: %d of %d sent, %d proven, %d bytes wait"
+        yield ("%-22s %s, %s: %d of %d sent, %d proven, %d dropped, %d bytes wait, %d echoes"
                % ("sink", sink["sink"], sink["state"], sink["sent"], sink["number"],
-                  sink["proven"], sink["spool_bytes"]))
+                  sink["proven"], sink["dropped"], sink["spool_bytes"], sink.get("echoes", 0)))
     if members.get("journal"):
         yield "%-22s %d, segment %d" % ("link", members["journal"]["link"],
                                         members["journal"]["segment"])
@@ -218,5 +222,6 @@ def tell(options):
             said = dict(members, state=WORDS[verdict], complaints=complaints)
             sink.write((json.dumps(said) + "\n").encode("ascii"))
         else:
-            sink.write(("\n".join(lines(members, verdict, complaints)) + "\n").encode("utf-8"))
+            for line in lines(members, verdict, complaints):
+                sink.write((shown(line) + "\n").encode("utf-8"))
     return verdict

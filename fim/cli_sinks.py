@@ -51,10 +51,10 @@ def chosen_format(options):
 
 
 def excluded(options):
-    """Patterns of what sending itself writes: it is no change to tell."""
+    """Patterns of the files that are sinks: what is written there is no change to tell, and they
+    are rotated, so that no descriptor is theirs for ever."""
     places = [Address(sink) for sink in options.sink]
-    paths = [place.path for place in places if place.kind == "file"]
-    return [glob.escape(os.path.realpath(path)) for path in paths + [options.spool] * bool(places)]
+    return [glob.escape(os.path.realpath(place.path)) for place in places if place.kind == "file"]
 
 
 class Outputs:
@@ -62,7 +62,7 @@ class Outputs:
 
     def __init__(self, output, sinks):
         self.output = output
-        self.descriptor = output.descriptor
+        self.own = (output.descriptor,) + sinks.own()
         self.sinks = sinks
 
     def write(self, lines):

@@ -15,6 +15,7 @@ __all__ = ["Comparison"]
 PIECE = 1 << 16  # bytes a turn: what reads the rings must not wait
 SAID = 1 << 12   # bytes of its standard error that are kept
 ANSWERS = range(8)
+ALONE = "-BEs"   # nothing of the caller's is imported, nothing compiled left, as in fim/needs.py
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -52,7 +53,7 @@ class Comparison:
     def begin(self):
         """Start the process; why that was not possible."""
         idle = ["ionice", "-c", "3"] if shutil.which("ionice") else []
-        command = idle + ["nice", "-n", "19", sys.executable, "-m", "fim", "check", "--state",
+        command = idle + ["nice", "-n", "19", sys.executable, ALONE, "-m", "fim", "check", "--state",
                           self.state, "--format", "json"] + (["--quick"] if self.quick else [])
         try:
             self.process = subprocess.Popen(

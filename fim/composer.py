@@ -7,11 +7,13 @@ one that is put in the place of another, and one that is moved aside and made ag
 import collections
 import os
 
-from fim.change import OPERATIONS, of_record, unchanged
+from fim.change import OPERATIONS, of_record
+from fim.unclosed import Unclosed
 
 __all__ = ["Composer"]
 
 HOLD_NS = 10**9  # how long a new file may still get what belongs to it
+MOST_SIZES = 10000  # the oldest goes first
 KINDS = ("event", "reconcile", "finding", "found")
 
 
@@ -60,6 +62,26 @@ class Held:
         return found
 
 
+class Sizes:
+    """How large files were before they were written to: a `modify` is sent before the data is
+    in. One that stands for many says it of the last of these, and comes late."""
+
+    def __init__(self):
+        self.before = collections.OrderedDict()
+
+    def note(self, inode, record):
+        """A file is written to, perhaps not for the first time since it was closed."""
+        if record.op == "modify" and not record.repeats:
+            self.before.setdefault(inode, record.file.size)
+            if len(self.before) > MOST_SIZES:
+                self.before.popitem(last=False)
+
+    def take(self, inode, record):
+        """What is known at a close."""
+        size = self.before.pop(inode, None)
+        return None if record.repeats else size
+
+
 def failed(record):
     """Whether it is an attempt (fim watch --attempts): it changed nothing."""
     return record.kind == "event" and record.result == "failure"
@@ -72,14 +94,11 @@ def moves_aside(record):
 
 
 def settle(held, record, changes):
-    """A new file that its maker renames: who sees its last name sees it once."""
+    """What waits, and who made it so renames it: who sees its last name sees it once."""
     if (record.op == "rename" and held.process.pid == record.process.pid
             and held.path == record.old_path and changes):
         held.became = record.path
-        last = changes[0]
-        last.records = held.records + last.records
-        last.faces[0].effects |= held.effects - {"new", "mode", "owner"}
-        last.both = last.faces[0].effects
+        changes[0].take_over(held)
 
 
 def went(held, record):
@@ -96,12 +115,18 @@ class Composer:
 
     def __init__(self):
         self.held = Held()
+        self.sizes = Sizes()
+        self.unclosed = Unclosed()
 
-    def add(self, record):
-        """The changes that are whole with this record."""
+    def add(self, record, followed=True):
+        """The changes that are whole with this record. `followed`: whether what is written is
+        wanted also where no close tells of it."""
+        self.unclosed.number += 1
         if record.kind not in KINDS or failed(record):
             return []
-        whole = self.held.until(record.time_ns)
+        whole = self.until(record.time_ns)
+        if record.kind == "event":
+            self.unclosed.see(record, followed)
         return whole + (self.event(record) if record.kind == "event" else of_record(record))
 
     def event(self, record):
@@ -109,6 +134,7 @@ class Composer:
         inode, pid = (record.kernel.dev, record.kernel.ino), record.process.pid
         effects = OPERATIONS.get(record.op)
         if not effects:
+            self.sizes.note(inode, record)
             return []
         held = self.held.get(inode, pid)
         if held is None and record.op in ("create", "truncate"):
@@ -131,8 +157,9 @@ class Composer:
     def more(self, inode, pid, record, effects):
         """One more record of what its process has begun."""
         held = self.held.get(inode, pid)
-        if not unchanged(record):
-            held.add(record, effects)
+        held.add(record, effects)
+        if record.op == "close":
+            held.written(self.sizes.take(inode, record))
         # What an editor made again gets its label after it is closed.
         whole = record.op == "close" and "new" not in held.effects and not held.instead
         return [self.held.pop(inode, pid)] if whole else []
@@ -140,24 +167,34 @@ class Composer:
     def others(self, inode, record):
         """A record by itself, after what waits of its inode."""
         changes = of_record(record)
+        for change in changes if record.op == "close" else ():
+            change.written(self.sizes.take(inode, record))
         waited = self.held.pop_all(inode)
         if any([went(held, record) for held in waited]):
             return waited
         for held in waited:
             settle(held, record, changes)
         if changes and moves_aside(record):
-            self.held.put(record.old_path, record.process.pid, changes.pop())
+            waited += self.aside(record, changes.pop())
         return waited + changes
+
+    def aside(self, record, change):
+        """It waits for its maker to make the file again; another that did so before it, by the
+        same name, waits no longer."""
+        thing, pid = record.old_path, record.process.pid
+        over = [self.held.pop(thing, pid)] if self.held.get(thing, pid) else []
+        self.held.put(thing, pid, change)
+        return over
 
     def until(self, time_ns):
         """What has waited long enough by then."""
-        return self.held.until(time_ns)
+        return self.held.until(time_ns) + self.unclosed.until(time_ns)
 
     def waiting(self):
-        """The first record that something waits with, or None."""
+        """The first records that something waits with."""
         first = self.held.first()
-        return first.records[0] if first else None
+        return (first.records[:1] if first else []) + self.unclosed.waiting()
 
     def finish(self):
         """Everything that waits."""
-        return self.held.until(None)
+        return self.held.until(None) + self.unclosed.finish()

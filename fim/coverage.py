@@ -2,7 +2,7 @@
 
 from fim import hooks
 
-__all__ = ["coverage", "headline", "not_seen", "table"]
+__all__ = ["complaints", "coverage", "headline", "lines_of", "not_seen", "table"]
 
 COVERED, ASSUMED, NOT_SEEN, DEGRADED = "covered", "assumed", "not_seen", "degraded"
 # What must be attached beside an operation's own functions.
@@ -10,15 +10,17 @@ STACKED = {"overlay": ("security_inode_copy_up", "a lower file is not followed w
 SILENT = "attached, but silent on the canary"
 
 
-def coverage(attachment, canary, types, silent=()):
+def coverage(attachment, canary, types, silent):
     """{operation: {type: {"state", "hook", "why"}}} for the watched file system types; `silent`
-    are operations that were heard at the start and are not any more."""
+    {type: operations} are those that were heard there at the start and are not any more: at home,
+    nowhere."""
     missing = hooks.uncovered(attachment.hooks)
     missing.update({operation: why for operation, why in failures(attachment).items()
                     if operation in missing})
-    missing.update(dict.fromkeys(silent, SILENT))
-    return {operation: {kind: row(operation, kind, attachment, canary, missing) for kind in types}
-            for operation in hooks.OPERATIONS}
+    missing.update(dict.fromkeys(silent.get(canary.kind, ()), SILENT))
+    dark = {kind: dict(missing, **dict.fromkeys(silent.get(kind, ()), SILENT)) for kind in types}
+    return {operation: {kind: row(operation, kind, attachment, canary, dark[kind])
+                        for kind in types} for operation in hooks.OPERATIONS}
 
 
 def failures(attachment):
@@ -67,6 +69,20 @@ def not_seen(rows):
             if kinds and all(cell["state"] == NOT_SEEN for cell in kinds.values())}
 
 
+def complaints(rows):
+    """Lines for whoever starts it: what is not seen, or not as it should be, where, and why."""
+    found = {}
+    for operation, cells in rows.items():
+        for state in (NOT_SEEN, DEGRADED):
+            kinds = tuple(sorted(kind for kind in cells if cells[kind]["state"] == state))
+            if kinds:
+                key = state, kinds, cells[kinds[0]]["why"]
+                found.setdefault(key, []).append(operation)
+    return ["%s on %s: %s: %s" % (state.replace("_", " "), ", ".join(kinds), ", ".join(operations),
+                                  why)
+            for (state, kinds, why), operations in found.items()]
+
+
 def headline(rows):
     """One line for people."""
     silent = not_seen(rows)
@@ -84,9 +100,14 @@ def headline(rows):
 
 def table(rows):
     """The lines of a table for people: operation by file system type."""
+    return lines_of("operation", {operation: {kind: cell["state"] for kind, cell in cells.items()}
+                                  for operation, cells in rows.items()})
+
+
+def lines_of(what, rows):
+    """{row: {type of file system: words}} as lines."""
     kinds = sorted({kind for cells in rows.values() for kind in cells})
-    lines = [["operation"] + kinds]
-    lines += [[operation] + [cells[kind]["state"] for kind in kinds]
-              for operation, cells in rows.items()]
+    lines = [[what] + kinds] + [[name] + [cells.get(kind, "") for kind in kinds]
+                                for name, cells in rows.items()]
     widths = [max(map(len, column)) for column in zip(*lines)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

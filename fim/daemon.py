@@ -6,13 +6,15 @@ tries again.
 
 import collections
 import contextlib
+import functools
 import time
 
+from fim.coverage import complaints
 from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
 from fim.host import boot_id
-from fim.judged import Judged
+from fim.judged import Judged, text_of
 from fim.monitor import VERSION
 from fim.output import complain
 from fim.pulse import Pulse
@@ -26,7 +28,8 @@ START_SECONDS = 900.0  # as TimeoutStartSec in dist/fim.service
 LAST_PATIENCE = 10.0  # seconds for the journal at the end
 WAS_STOPPED = "fim was not running"
 KEEP_RUNNING = "keep it running: systemctl enable --now fim"
-UNUSABLE = (OSError, ValueError, KeyError, TypeError)  # what reading a damaged file gives
+# What reading a damaged file gives, or one that is too much.
+UNUSABLE = (OSError, ValueError, KeyError, TypeError, MemoryError, RecursionError)
 
 # What is not seen: since when (as records have it), why, and what would help.
 Dark = collections.namedtuple("Dark", "since reason mend")
@@ -40,7 +43,12 @@ def now_text():
 def unusable(error):
     """What was observed before cannot be read: (members, message) of an `error`."""
     message = "what was known before cannot be read, what changed is not told: %s" % (
-        getattr(error, "strerror", None) or error)
+        getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return of_observed(message)
+
+
+def of_observed(message):
+    """(members, message) of an `error`."""
     return {"where": "observed", "message": message}, message
 
 
@@ -89,16 +97,18 @@ class Daemon:
         self.monitor = self.judged = None
         self.sinks = sinks
         self.contents = contents
-        self.unread = 0  # files that the session could not note
+        self.unread = self.doubts = 0  # files that it could not note; what it did not see
         self.guard = guard
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
+        self.returns = False  # it was there before, and what changed since is not compared yet
         self.segment = 0
         self.mended = (0, 0)
         self.displaced = 0
-        self.failing = None
+        self.failing = self.unkept = None  # the journal; what is known
         self.lost = None  # when, seconds since 1970
         self.reason = None  # why it starts
+        self.complained = []  # of what is not seen
 
     # --- life ---
 
@@ -115,9 +125,12 @@ class Daemon:
         self.service.tell("STOPPING=1")
         self.comparison.close()
         if self.monitor is None and self.stream.seq:
+            self.tell(self.guard.finish() if self.guard and self.dark else ())
             self.stream.emit("stop", {"reason": stop_reason(self.stop.reason), "version": VERSION})
         if not self.spool.close(LAST_PATIENCE):
             complain("fim: the journal could not be written to its end: %s" % self.spool.failing)
+        elif self.observed.failing:
+            complain("fim: what is known could not be kept: %s" % self.observed.failing)
 
     def look_back(self):
         """When it ended last time is when it saw last."""
@@ -132,6 +145,7 @@ class Daemon:
             last = last or self.observed.since()
         if last:
             self.dark = Dark(last, WAS_STOPPED, KEEP_RUNNING)
+            self.returns = True
 
     def see(self):
         """Attach, and read until the stop; an error when that is not possible (any more)."""
@@ -151,7 +165,8 @@ class Daemon:
                 self.turn()
             reason = stop_reason(self.stop.reason)
         finally:
-            self.put(monitor, monitor.close(reason, self.finish))
+            put = functools.partial(self.put, monitor)
+            put(monitor.close(reason, self.finish, put))
             if monitor.ready:
                 self.observed.finish(monitor.session)
             self.monitor = None
@@ -165,15 +180,31 @@ class Daemon:
         """Compare what is there with what was known when we saw last."""
         if not self.dark:
             return
-        self.emit("blind", self.dark_members(now_text()),
-                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        until, since, failure = now_text(), None, None
         try:
-            since = self.observed.recall(monitor.session)
+            since = self.observed.recall(monitor.session, self.spool.journal,
+                                         lambda: monitor.gather(0))
         except UNUSABLE as error:
-            self.emit("error", *unusable(error))
-        else:
-            if since:
+            failure = error
+        if since is None and self.returns:
+            failure = failure or "it is not there"
+        self.returns = False
+        self.emit("blind", self.dark_members(until),
+                  "seen again; not since %s: %s" % (self.dark.since, self.dark.reason))
+        if since:  # the record before says which time is compared
+            try:
                 monitor.session.compare(since.clock)
+            except MemoryError as error:
+                failure = error
+        self.tell_recalled(failure)
+
+    def tell_recalled(self, failure):
+        """What could not be read, and so was not compared."""
+        if failure:
+            self.emit("error", *unusable(failure))
+        elif self.observed.harmed:
+            self.trouble("some of what was told before cannot be read, it may be told again: "
+                         + "; ".join(dict.fromkeys(self.observed.harmed)))
 
     def open_eyes(self):
         """From here on every change is seen."""
@@ -181,11 +212,20 @@ class Daemon:
             self.dark = None
             self.comparison.soon()
         self.reason = None
+        self.complain_of(self.monitor.coverage)
         self.judged.write(self.monitor.take())
         self.heartbeat.now()
         self.look.now()
         self.ready()
         self.service.tell("READY=1", "STATUS=watching")
+
+    def complain_of(self, coverage):
+        """What this kernel does not show, as `fim watch` says it; the same again only if it is
+        another."""
+        lines = complaints(coverage)
+        for line in lines if lines != self.complained else ():
+            complain("fim: " + line)
+        self.complained = lines
 
     def lose_sight(self, error):
         """Say why, once."""
@@ -211,7 +251,29 @@ class Daemon:
         end = time.monotonic() + self.retry
         while self.stop.reason is None and time.monotonic() < end:
             self.turn()
+            self.judge()
             time.sleep(PUMP_MS / 1000)
+
+    # --- policies, of what is not the monitor's ---
+
+    def judge(self, lines=b"", of=""):
+        """What they say of it; while nothing is seen, of what was found."""
+        if self.guard:
+            self.tell(self.guard.turn(lines, of))
+
+    def tell(self, outcomes):
+        """Into the stream."""
+        if self.monitor:
+            self.judged.emit(outcomes)
+            return
+        for kind, members in outcomes:
+            self.emit(kind, members, text_of(kind, members))
+
+    def compared(self, lines):
+        """Lines of the comparison, which numbers them itself."""
+        self.put(self.comparison, lines)
+        if lines:
+            self.judge(lines, "the comparison")
 
     # --- contents ---
 
@@ -219,7 +281,10 @@ class Daemon:
         """What to read next, and what was read."""
         if not self.contents:
             return
-        noted = session.contents()
+        noted, doubts = session.contents(), self.monitor.doubts
+        if self.monitor.blind or doubts != self.doubts:
+            self.doubts = doubts
+            self.contents.forget()
         if noted:
             missed = session.counts()["unread_contents"]
             self.contents.put(noted, missed - self.unread)
@@ -237,7 +302,7 @@ class Daemon:
         if self.contents:
             for record in self.contents.finish():
                 self.emit(*record)
-        self.unread = 0
+        self.unread = self.doubts = 0
 
     # --- what is due ---
 
@@ -257,6 +322,7 @@ class Daemon:
     def turn(self):
         """Ten times a second."""
         self.tell_losses()
+        self.tell_observed()
         for sink in self.sinks:
             sink.tell_losses(self.emit)
         self.tell_journal()
@@ -276,7 +342,7 @@ class Daemon:
 
     def compare(self):
         """With the baseline. That it is ended with us is no failure."""
-        failure = self.comparison.turn(lambda lines: self.put(self.comparison, lines))
+        failure = self.comparison.turn(self.compared)
         if failure and self.stop.reason is None:
             complain("fim: the comparison with the baseline failed: %s" % failure)
             self.emit("error", {"where": "check", "message": failure}, "check: %s" % failure)
@@ -285,6 +351,11 @@ class Daemon:
     def blind(self):
         """Since when, why, and the mend; None while it sees."""
         return self.dark._asdict() if self.dark else self.monitor and self.monitor.blind
+
+    def programs(self):
+        """Descriptors of those that are attached."""
+        attachment = self.monitor and self.monitor.attachment
+        return list(attachment.programs.values()) if attachment else []
 
     def counts(self):
         """Of the monitor."""
@@ -310,6 +381,13 @@ class Daemon:
             self.emit("gap", {"cpu": None, "lost": lost.records, "first": None, "last": None,
                               "since": time_text(lost.since), "until": time_text(lost.until),
                               "reason": reason}, "%d records lost: %s" % (lost.records, reason))
+
+    def tell_observed(self):
+        """What is known cannot be kept for the next start: once, until it can."""
+        failing, before = self.observed.failing, self.unkept
+        self.unkept = failing
+        if failing and not before:
+            self.emit("error", *of_observed("what is known cannot be kept: " + failing))
 
     def tell_journal(self):
         """What became of its files; a new segment is told of by the head."""

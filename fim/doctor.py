@@ -7,6 +7,7 @@ from fim.diagnosis import BLIND, DEGRADED, OK, Finding
 from fim.errors import FimError
 from fim.kernel import Kernel
 from fim.monitor import Monitor
+from fim.trial import Trial
 
 __all__ = ["Examination"]
 
@@ -18,12 +19,13 @@ class Examination:
 
     findings  in the order in which things can fail
     coverage  as the record has it; empty where nothing was loaded
+    trial     every act by every way (fim.trial.Trial), if `full`; None where nothing was loaded
     """
 
     def __init__(self, kernel=None, quick=False, full=False):
         self.kernel = kernel or Kernel.of_this_host()
         self.running = self.kernel.release == os.uname()[2]
-        self.coverage = {}
+        self.coverage, self.trial = {}, None
         self.findings = [Finding(OK, "kernel", self.kernel.release)]
         self.findings += conditions.of_kernel(self.kernel)
         if self.running:
@@ -36,7 +38,8 @@ class Examination:
         return any(finding.state == BLIND for finding in self.findings)
 
     def load(self, full):
-        """Attach, and let the canary sing: on every type of local file system if `full`."""
+        """Attach, and let the canary sing: on every type of local file system, and by every way,
+        if `full`."""
         types = ({mount.type for mount in places.mounts() if mount.writable}
                  & places.local_types() if full else ())
         try:
@@ -44,6 +47,10 @@ class Examination:
                          canary_seconds=None) as monitor:
                 self.coverage = monitor.coverage
                 self.findings += list(operations(monitor))
+                if full:
+                    self.trial = Trial(monitor.session, types, monitor.gather,
+                                       coverage.not_seen(self.coverage)).run()
+                    self.findings += list(by_ways(self.trial))
         except FimError as error:
             self.findings.append(Finding(BLIND, "programs", str(error)))
 
@@ -61,3 +68,13 @@ def operations(monitor):
             yield Finding(OK, operation, "proven: " + names)
         else:
             yield Finding(OK, operation, "assumed (%s): %s" % (why, names))
+
+
+def by_ways(trial):
+    """One line a way and type where something was not seen, and one for all the rest."""
+    failures = trial.failures()
+    for way, kind, whys in failures:
+        yield Finding(DEGRADED, "ways", "by %s on %s: not seen: %s" % (
+            way, kind, "; ".join("%s (%s)" % pair for pair in sorted(whys.items()))))
+    if not failures:
+        yield Finding(OK, "ways", "all that was done by %d ways was seen" % len(trial.cells))

@@ -1,15 +1,19 @@
 """What the baseline knows of one inode: packed facts (ext/facts.h) as values, and what differs."""
 
 import base64
+import calendar
 import datetime
 import errno
+import functools
 import stat
 import struct
+import time
 
 from fim import _core
 
 __all__ = ["ATTRIBUTES", "EXPLAINED", "HEAD_SIZE", "difference", "identity", "is_directory",
-           "members", "name_text", "same_content", "shown", "time_text", "unpack"]
+           "members", "mode_of", "name_text", "nanoseconds_of", "same_content", "shown",
+           "time_text", "unpack", "whole_seconds"]
 
 ATTRIBUTES = _core.ATTRIBUTES
 HEAD = struct.Struct("<%dQ" % _core.FACTS_HEAD)
@@ -27,6 +31,7 @@ EXPLAINED = {word for word, _, _, compared in ATTRIBUTES if compared == "follows
 TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink",
          stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "char",
          stat.S_IFBLK: "block"}
+FORMATS = {word: number for number, word in TYPES.items()}
 
 # chattr(1)'s words for FS_*_FL
 FLAGS = ((0x1, "secure_deletion"), (0x2, "undelete"), (0x4, "compress"), (0x8, "sync"),
@@ -35,6 +40,7 @@ FLAGS = ((0x1, "secure_deletion"), (0x2, "undelete"), (0x4, "compress"), (0x8, "
          (0x10000, "dirsync"), (0x20000, "topdir"), (0x100000, "verity"), (0x800000, "nocow"),
          (0x2000000, "dax"), (0x20000000, "projinherit"), (0x40000000, "casefold"))
 
+SECONDS_400_YEARS = 146097 * 86400
 ACL_HEADER, ACL_ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 ACL_TAGS = {0x01: "user:", 0x02: "user:%d", 0x04: "group:", 0x08: "group:%d", 0x10: "mask:",
             0x20: "other:"}
@@ -103,6 +109,25 @@ def time_text(nanoseconds):
     except OverflowError:
         return None
     return "%s.%09dZ" % (moment.isoformat(), rest)
+
+
+@functools.lru_cache(1024)
+def whole_seconds(text):
+    """Of 2026-11-23T10:00:00, since 1970. Python has no year 0000, files have: 400 years later
+    every day is the same."""
+    if text.startswith("0000"):
+        return whole_seconds("0400" + text[4:]) - SECONDS_400_YEARS
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
+
+
+def nanoseconds_of(text):
+    """time_text()'s, back."""
+    return whole_seconds(text[:19]) * 10**9 + int(text[20:-1])
+
+
+def mode_of(kind, permissions):
+    """A file's whole mode, of its type's word and octal text."""
+    return FORMATS[kind] | int(permissions, 8)
 
 
 def device_text(number):

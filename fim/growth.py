@@ -12,11 +12,15 @@ def room(there):
 
 
 class Growth:
-    """Runs `load(entries)` in a thread: a compile takes seconds, and records go on."""
+    """Runs `load(entries)` in a thread: a compile takes seconds, and records go on.
 
-    def __init__(self, load, entries):
+    needed  whether nothing goes on without it; else `error` is for whoever asks
+    """
+
+    def __init__(self, load, entries, needed=True):
         self.load = load
         self.entries = entries
+        self.needed = needed
         self.attachment = None
         self.error = None
         self.abandoned = False
@@ -42,9 +46,9 @@ class Growth:
         return not self.thread.is_alive()
 
     def result(self):
-        """The attachment, or what went wrong raised."""
+        """The attachment; what went wrong raised, or None where it is not needed."""
         self.thread.join()
-        if self.error:
+        if self.error and self.needed:
             raise self.error
         return self.attachment
 

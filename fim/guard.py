@@ -10,25 +10,30 @@
 
 turn() never waits; call it at least every second, so that what waits for time gets it. What it
 gives back is written to the same stream and may be handed over again with it: only what was
-seen of files is judged. A `close` record that has `hash_state` "stable" and a `changed` without
-`hash` and `size` says that the content is what it was, and gives no change; where the hash of
-before is not known, `changed` must not be there, or have `hash` with `before` null.
+seen of files is judged. Where `digests` are taken (fim/content.py), changes of what a policy asks
+the content of wait for their `content` record, fim/evidence.py says how long; elsewhere they are
+judged at once, without.
 """
 
+import contextlib
 import glob
 import os
+import re
 import time
 
 from fim import policy_file
 from fim.actions import Actions
 from fim.errors import PolicyError
 from fim.maintenance import Maintenance
+from fim.once import Once
 from fim.transaction import Transactions
 from fim.worker import Worker
 
 __all__ = ["Guard", "exclude_patterns"]
 
 LOOK = 2.0  # seconds between looks at the policy files
+GROW = 10.0  # and at what there is of patterns: /home may be large
+STREAM = re.compile(rb'"stream": ?"([0-9a-f]{32})"')
 
 
 def exclude_patterns(plans):
@@ -47,20 +52,56 @@ def exclude_patterns(plans):
     return list(dict.fromkeys(found))
 
 
-class Guard:
-    """Policies, at work for one stream. `plans` is what they declare (Policy.plan)."""
+def there_is(name):
+    """What there is of a watched path here. A last name without a pattern may be yet to come:
+    of /home/*/.ssh each home is looked at."""
+    top, last = os.path.split(name)
+    if not glob.has_magic(name):
+        return [name]
+    if glob.has_magic(last):
+        return sorted(glob.glob(name))
+    return [os.path.join(place, last) for place in sorted(glob.glob(top)) if os.path.isdir(place)]
 
-    def __init__(self, places=(), state=None, patience=None, allowing=()):
-        self.places = places
-        self.files = policy_file.read(places)
-        self.worker = Worker(self.files, fit=self.here,
+
+class Guard:
+    """Policies, at work for one stream. `plans` is what they declare (Policy.plan); `refused`
+    why what is at `places` is not in force, None: it is."""
+
+    def __init__(self, places=(), state=None, patience=None, allowing=(), digests=False,
+                 instead=()):
+        """PolicyError: they are refused. `instead`: (why they were, the files that are in force
+        until there are others; without any nothing is judged)"""
+        self.places, self.state = places, state
+        self.refused, files = instead or (None, policy_file.read(places))
+        self.files = self.readable() if instead else files
+        self.worker = Worker(files, fit=self.here, digests=digests,
                              **({"patience": patience} if patience else {}))
-        self.transactions = Transactions()
+        if instead:
+            self.begin_refused()
+        self.transactions = Transactions(state=state)
+        self.once = Once()
         self.maintenance = Maintenance(state)
         self.actions = Actions(allowing, state)
         self.absent = []  # watched paths in directories that this host does not have
-        self.looked = time.monotonic()
+        self.looked = self.counted = time.monotonic()
+        self.watched = set()
         self.wanted = False  # to load the policies again, changed or not
+
+    def readable(self):
+        """The files at the places, None where they cannot be read."""
+        with contextlib.suppress(PolicyError):
+            return policy_file.read(self.places)
+        return None
+
+    def begin_refused(self):
+        """Say what is in force, and why nothing else."""
+        if not self.worker.files:
+            del self.worker.outcomes[:]  # nothing was loaded
+        self.worker.error("refused at the start, %s: %s" % (
+            "those of before are in force" if self.worker.files else "nothing is judged",
+            self.refused))
+        self.worker.outcomes.append(("policy", {"digest": self.worker.digest(),
+                                                "state": "refused"}))
 
     @property
     def plans(self):
@@ -70,10 +111,9 @@ class Guard:
     def here(self, plans):
         """(what to watch here, what there is no directory for); PolicyError: nothing is here."""
         named = dict.fromkeys(watch["path"] for plan in plans for watch in plan["watches"])
-        found = [path for name in named
-                 for path in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+        found = [path for name in named for path in there_is(name)]
         here = [path for path in found if os.path.isdir(os.path.dirname(path))]
-        if not here:
+        if not here and plans:
             files = self.files or self.worker.files
             raise PolicyError("fim: %s: it watches nothing that is here"
                               % ", ".join(file.path for file in files))
@@ -82,7 +122,18 @@ class Guard:
     def paths(self):
         """What to watch here; patterns as what there is of them now."""
         paths, self.absent = self.here(self.plans)
+        self.watched = set(paths)
         return paths
+
+    def newly(self):
+        """What there is more to watch than paths() said last: a home made since then."""
+        if time.monotonic() - self.counted < GROW or not any(
+                glob.has_magic(watch["path"]) for plan in self.plans for watch in plan["watches"]):
+            return []
+        self.counted, before = time.monotonic(), self.watched
+        with contextlib.suppress(PolicyError):
+            return [path for path in self.paths() if path not in before]
+        return []
 
     def growing(self):
         """Patterns of what may be added to at the end: the watches that say so, and below."""
@@ -98,16 +149,45 @@ class Guard:
         """For every record."""
         return {name: text for plan in self.plans for name, text in plan["labels"].items()}
 
-    def turn(self, lines=b""):
-        """Hand lines over; what to write because of these or earlier ones."""
+    def turn(self, lines=b"", of=""):
+        """Hand lines over; what to write because of these or earlier ones. `of`: by whom they
+        are numbered, if not by the stream."""
+        self.note_stream(b"" if of else lines)
         outcomes = self.maintenance.turn() + self.look() + self.actions.errors()
-        return outcomes + self.settled(self.worker.turn(lines)) + self.marked(
-            self.transactions.turn())
+        judged = self.worker.turn(lines, of)
+        return outcomes + self.settled(judged) + self.marked(
+            self.transactions.turn()) + self.keep(judged)
+
+    def keep(self, outcomes):
+        """Whether what is at the places is in force; what came into force is kept."""
+        errors = [members["message"] for kind, members in outcomes
+                  if kind == "error" and members["where"] == "policy"]
+        states = [members["state"] for kind, members in outcomes if kind == "policy"]
+        if states:
+            self.refused = errors[-1] if states[-1] == "refused" and errors else None
+        return self.keep_files() if "loaded" in states else []
+
+    def keep_files(self):
+        """Those in force, for a start at which others are refused."""
+        try:
+            if self.state and self.worker.files:
+                policy_file.keep(self.state, self.worker.files)
+        except OSError as error:
+            return [("error", {"where": "policy", "message": "not kept for another start: %s"
+                               % error.strerror})]
+        return []
+
+    def note_stream(self, lines):
+        """Whose numbers the records of its alerts have."""
+        match = STREAM.search(lines)
+        if match:
+            self.transactions.stream = match.group(1).decode("ascii")
 
     def finish(self, lines=b""):
         """The same, waited for, for nothing more comes."""
         judged = self.worker.turn(lines) + self.worker.finish()
-        return self.settled(judged) + self.marked(self.transactions.finish())
+        said = self.settled(judged) + self.marked(self.transactions.finish())
+        return said + self.once.untold() + self.maintenance.keep()
 
     def settled(self, outcomes):
         """Alerts that are to be judged by evidence wait for it."""
@@ -120,8 +200,9 @@ class Guard:
 
     def marked(self, outcomes):
         """As they are written now."""
-        return [(kind, self.acted(self.maintenance.mark(members)) if kind == "alert" else members)
-                for kind, members in outcomes]
+        return [(kind, self.acted(self.maintenance.mark(due)) if kind == "alert" else due)
+                for kind, members in outcomes
+                for due in (self.once.due(members) if kind == "alert" else [members])]
 
     def acted(self, alert):
         """What it asks for is done, or not."""
@@ -145,9 +226,9 @@ class Guard:
             files = policy_file.read(self.places)
         except PolicyError as error:
             refused, self.files = self.files is not None, None
-            said = str(error).replace("fim: ", "", 1)
-            return [("error", {"where": "policy", "message": "refused, the one before stays: "
-                               + said})] if refused else []
+            said = "refused, the one before stays: " + str(error).replace("fim: ", "", 1)
+            self.refused = said if refused else self.refused
+            return [("error", {"where": "policy", "message": said})] if refused else []
         if files != self.files or unchanged:
             self.files = files
             self.worker.reload(files)

@@ -50,7 +50,7 @@ class Tail:
         self.end = whole.find(b"\n", at) + 1
         line = whole[at:self.end]
         link = parse_link(line)
-        self.head, self.time = head_of(link.link, line), link.time
+        self.head, self.time = head_of(link, line), link.time
         note = max(whole.rfind(b"\n" + NOTE_START, 0, at) + 1, 0)
         self.note = json.loads(whole[note:whole.find(b"\n", note)].decode("ascii"))
         self.journal, self.machine_id = self.note["journal"], self.note["machine_id"]
@@ -178,7 +178,7 @@ class Journal:
         key = self.keys.of(self.number) if self.keys else None
         line = link_line(batch, self.head, int(self.clock() * 10**6) * 1000, key)
         self.put(batch + line)
-        self.head = head_of(self.head.link + 1, line)
+        self.head = head_of(parse_link(line), line, self.head)
         self.records += batch.count(b"\n")
         if self.unsynced is None:
             self.unsynced = time.monotonic()
@@ -228,6 +228,11 @@ class Journal:
             self.rotate()
         self.expire()
 
+    def settle(self):
+        """Everything that came is on disk."""
+        self.flush()
+        self.sync()
+
     def sync(self):
         """Everything written is on disk."""
         os.fdatasync(self.descriptor)
@@ -235,8 +240,7 @@ class Journal:
 
     def rotate(self):
         """The next segment."""
-        self.flush()
-        self.sync()
+        self.settle()
         self.begin(self.number + 1)
 
     def begin(self, number):

@@ -1,9 +1,12 @@
 """The judge: records in; alerts, and what else there is to say, out. No system call is made."""
 
 from fim.composer import Composer
+from fim.evidence import ALGORITHM, Evidence
 
 __all__ = ["Judge"]
 
+EQUAL = "written with equal content (%s)" % ALGORITHM
+STEPS = ("clock", "start")  # after these the time may be any
 KEPT = ("op", "actor_path", "file", "replaced", "hash", "hash_state", "process")
 
 
@@ -19,15 +22,33 @@ def evidence_members(record):
     return {key: members[key] for key in KEPT if members.get(key) is not None}
 
 
+def comparison_members(record):
+    """The members of a finding: which comparison it is of, in whose stream `events` are, and what
+    the package database said of the file there."""
+    if record.kind != "finding":
+        return {}
+    members = {"check": record.check, "events_stream": record.stream}
+    return dict(members, package=record.package.as_dict()) if record.package else members
+
+
+def digest_members(content):
+    """The members of what was read of a file (a `content` record, or None)."""
+    return {key: content.as_dict()[key] for key in ("hash", "hash_state")
+            if content.as_dict().get(key)} if content else {}
+
+
 def alert_members(policy, rule, message, thing, count):
-    """The members of an `alert` record about a change or a raw record."""
+    """The members of an `alert` record about a change or a raw record; and `stream`, whose numbers
+    are in `events`."""
     record = getattr(thing, "record", None) or thing
-    members = {"rule": rule.name, "policy": policy.name, "severity": rule.severity,
+    members = {"stream": record.stream, "rule": rule.name, "policy": policy.name, "severity": rule.severity,
                "tags": rule.tags, "message": message, "path": thing.path}
     members.update(evidence_members(record))
+    members.update(comparison_members(record))
     if rule.kind == "change":
         if thing.by:
             members["process"] = thing.by.as_dict()["process"]
+        members.update(digest_members(thing.content))
         members.update(events=thing.events, effect=thing.effect, effects=sorted(thing.effects),
                        changed=thing.changed)
     else:
@@ -48,29 +69,53 @@ class Judge:
 
     ask(rule, function, argument)  calls the operator's function; may refuse by returning None
     whole(change)                  is told of each change before anybody is asked about it
+    digests                        whether `content` records may come, to be waited for
+    defers                         whether who has the evidence for `unless` counts once_per
     """
 
-    def __init__(self, policies, ask=direct, whole=None):
+    def __init__(self, policies, ask=direct, whole=None, digests=True, defers=False):
+        self.defers = defers
         self.policies = policies
         self.ask = ask
         self.whole = whole or (lambda change: None)
         self.composer = Composer()
+        self.evidence = Evidence(self.wants_digest if digests else None)
         self.withheld = {}  # reason: how many since last told
 
     def judge(self, record):
         """[(kind, members)] of what to write because of this record."""
         if record.kind == "event" and self.is_withheld(record):
             return []
+        if record.kind in STEPS:
+            return self.of_changes(self.all_that_waits())
         outcomes = self.of_record(record) if record.kind == "event" else []
-        return outcomes + self.of_changes(self.composer.add(record))
+        ready = self.evidence.see(record)
+        # What is judged where no close comes stands for the close.
+        followed = record.op != "modify" or not self.unwanted(record, "close")
+        changes = self.composer.add(record, followed)
+        return outcomes + self.of_changes(ready + self.evidence.take(changes))
 
     def tick(self, time_ns):
         """The same, because of the time: what waits for more has waited."""
-        return self.of_changes(self.composer.until(time_ns)) + self.counts()
+        ready = self.evidence.take(self.composer.until(time_ns)) + self.evidence.until(time_ns)
+        return self.of_changes(ready) + self.counts()
 
     def finish(self):
         """The same, because nothing more comes."""
-        return self.of_changes(self.composer.finish()) + self.counts() + self.untold()
+        return self.of_changes(self.all_that_waits()) + self.counts() + self.untold()
+
+    def all_that_waits(self):
+        """The changes that are to be judged as they are."""
+        return self.evidence.take(self.composer.finish()) + self.evidence.finish()
+
+    def waiting(self):
+        """The first record of each change that waits."""
+        return self.composer.waiting() + self.evidence.waiting()
+
+    def wants_digest(self, path):
+        """Whether a policy asks what is in the file."""
+        return any(watch.content and watch.takes(path)
+                   for policy in self.policies for watch in policy.watches)
 
     def untold(self):
         """How many alerts `once_per` left out that no later one told of."""
@@ -80,13 +125,21 @@ class Judge:
                               "count": count}) for name, count in counts if count]
 
     def is_withheld(self, record):
-        """Whether a policy does not want it; every policy must agree."""
-        reasons = [next((item.reason for item in policy.withheld if item.covers(record)), None)
+        """Whether a policy does not want it: then it is counted."""
+        reason = self.unwanted(record, record.op)
+        if reason:
+            self.withhold(reason)
+        return bool(reason)
+
+    def unwanted(self, record, op):
+        """Why a policy does not want `op` by who did this; every policy must agree. Or None."""
+        reasons = [next((item.reason for item in policy.withheld if item.covers(record, op)), None)
                    for policy in self.policies]
-        if not reasons or None in reasons:
-            return False
-        self.withheld[reasons[0]] = self.withheld.get(reasons[0], 0) + 1
-        return True
+        return reasons[0] if reasons and None not in reasons else None
+
+    def withhold(self, reason):
+        """One more."""
+        self.withheld[reason] = self.withheld.get(reason, 0) + 1
 
     def counts(self):
         """What was withheld since the last call."""
@@ -103,6 +156,8 @@ class Judge:
         """By the rules for changes."""
         for change in changes:
             self.whole(change)
+            if "hash" in change.same and change.effect == "content":
+                self.withhold(EQUAL)
         return [outcome for change in changes for policy, rule in self.rules("change")
                 for outcome in self.verdict(policy, rule, rule.view(change), policy.quiets)]
 
@@ -118,22 +173,28 @@ class Judge:
         answer = self.ask(rule, rule.function, thing)
         if not answer:
             return []
-        unless = self.excuses(quiets, thing)
-        count = rule.due(thing) if unless is not None else None
+        unless = self.excuses(quiets, rule, thing)
+        if unless is None:
+            return []
+        count = 0 if unless and self.defers else rule.due(thing)
         if count is None:
             return []
         message = rule.text if answer is True else str(answer)
         members = alert_members(policy, rule, message, thing, count)
+        if unless and self.defers and rule.once_ns:
+            members["once"] = rule.once_ns, thing.time_ns  # fim/once.py
         return [("alert", dict(members, unless=unless) if unless else members)]
 
-    def excuses(self, quiets, change):
-        """None: it is to be quiet; else the kinds of evidence that would excuse it."""
-        evidence = []
-        for quiet in quiets:
-            if not quiet.covers(change):
-                continue
-            if quiet.evidence:
-                evidence.append(quiet.evidence)
-            elif self.ask(quiet, quiet.function, change):
-                return None
-        return sorted(set(evidence))
+    def excuses(self, quiets, rule, thing):
+        """None: it is to be quiet; else the kinds of evidence that would excuse it. Every effect
+        that the rule asks about has to be covered."""
+        meant = [quiet for quiet in quiets if quiet.covers(thing)]
+        left = rule.asked(thing) if meant else set()
+        for quiet in meant:
+            if not quiet.evidence and left & quiet.wanted and self.ask(
+                    quiet, quiet.function, thing):
+                left = left - quiet.wanted
+                if not left:
+                    return None
+        return sorted({quiet.evidence for quiet in meant
+                       if quiet.evidence and left <= quiet.wanted})

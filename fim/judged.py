@@ -18,16 +18,30 @@ def alert_line(members):
     by = "  by %s %s[%s]" % (process.get("user"), process.get("exe"), process.get("pid")) if (
         process) else ""
     acts = "".join(" [%s: %s]" % item for item in sorted(members.get("actions", {}).items()))
-    return "ALERT %s %s: %s  (%s of %s, records %s)%s%s%s" % (
+    check = " of check %s" % members["check"] if members.get("check") else ""
+    return "ALERT %s %s: %s  (%s of %s, records %s%s)%s%s%s" % (
         members["severity"], members["rule"], members["message"],
         members.get("effect") or members.get("op"), members["path"],
-        ",".join(map(str, members["events"])), by, held, acts)
+        ",".join(map(str, members["events"])), check, by, held, acts)
+
+
+def maintenance_line(members):
+    """A maintenance for people: at its end what it held."""
+    listed = ["%s of %s (records %s)" % (alert["rule"], alert["path"],
+                                         ",".join(map(str, alert["events"])))
+              for alert in members.get("alerts", ())]
+    listed += ["%d more" % members["not_listed"]] if members.get("not_listed") else []
+    return "maintenance %(state)s by %(by)s, %(since)s to %(until)s: %(reason)s" % members + (
+        "; held: " + "; ".join(listed) if listed else "")
+
+
+LINES = {"alert": alert_line, "maintenance": maintenance_line}
 
 
 def text_of(kind, members):
     """Any record for people."""
-    if kind == "alert":
-        return alert_line(members)
+    if kind in LINES:
+        return LINES[kind](members)
     return "%s %s" % (kind, " ".join("%s=%s" % item for item in sorted(members.items())
                                      if item[0] not in SHOWN_APART))
 
@@ -46,6 +60,7 @@ class Judged:
         self.put(lines)
         if self.guard:
             self.emit(self.guard.turn(lines))
+            self.extend(self.guard.newly())
 
     def finish(self, lines):
         """The last lines, before the record that ends the stream."""
@@ -56,14 +71,14 @@ class Judged:
         """Into the stream."""
         for kind, members in outcomes:
             if kind == "policy" and members["state"] == "loaded":
-                self.extend()
+                self.extend(self.trying(self.guard.paths))
+                self.monitor.spots.keep(self.guard.plans)
             self.monitor.emit(kind, members, text_of(kind, members))
 
-    def extend(self):
+    def extend(self, paths):
         """Watch what the policies name now. What cannot be watched is said: it ends nothing."""
-        for path in self.trying(self.guard.paths) or ():
+        for path in paths or ():
             self.trying(self.monitor.extend, [path], self.guard.excludes())
-        self.monitor.spots.keep(self.guard.plans)
 
     def trying(self, act, *arguments):
         """What act() returns; None, and an `error` record, where it cannot be."""

@@ -50,7 +50,7 @@ def origin(kernel, version):
     machine = os.uname()
     return {"release": kernel.release, "build": machine[3], "machine": machine[4],
             "user_space": distribution(), "written_by": "fim %s doctor --facts" % version,
-            "date": datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ")}
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def record(kernel, version):

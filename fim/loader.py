@@ -110,12 +110,14 @@ def attach_one(objects, bcc, function, program):
 
 
 def attach(objects, bcc, channel, function, program):
-    """Attach one and hand it over; a failure is told and the rest goes on."""
+    """Attach one and hand it over, and whether it is; a failure is told and the rest goes on."""
     try:
         descriptor = attach_one(objects, bcc, function, program)
         send(channel, {"probe": [function, program]}, descriptor)
     except Exception as error:
         send(channel, {"failed": [function, program], "why": str(error)})
+        return False
+    return True
 
 
 def load_all(objects, bcc, request):
@@ -160,8 +162,10 @@ def serve(channel, bcc, request):
         send(channel, {"map": name}, objects.map(name))
     for name in request["load"]:
         send(channel, {"program": name}, objects.load(name, bcc.BPF.KPROBE))
-    for function, program in request["attach"]:
-        attach(objects, bcc, channel, function, program)
+    attached = set(program for function, program in request["attach"]
+                   if attach(objects, bcc, channel, function, program))
+    for name in sorted(attached - set(request["load"])):  # the kernel counts what they cost
+        send(channel, {"program": name}, objects.load(name, bcc.BPF.KPROBE))
     sizes = dict((name, objects.size(name)) for name in request["programs"])
     send(channel, {"done": {"bcc": compiled.version_of(bcc), "sizes": sizes,
                             "kept": bool(kept)}})

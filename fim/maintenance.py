@@ -10,11 +10,16 @@ import time
 
 from fim.errors import FimError, UsageError
 from fim.facts import time_text
+from fim.kept import Kept
 
 __all__ = ["Maintenance", "begin", "current", "end"]
 
 NAME = "maintenance.json"
+HELD_NAME = "maintenance-held.json"
 SAID = ("by", "reason", "since", "until")
+LISTED = ("rule", "path", "path_b64")  # of an alert, beside its records
+LISTED_BYTES = 32 << 10  # of all of them: an upgrade gives thousands, and a record is one line
+LISTED_EVENTS = 16
 
 
 def text_of(seconds):
@@ -72,32 +77,80 @@ def current(state):
     return members if trusted and lasts else None
 
 
+class Held:
+    """The alerts of one maintenance: how many by rule, and the first of them."""
+
+    def __init__(self, counts=(), alerts=()):
+        self.counts = collections.Counter(dict(counts))
+        self.alerts = list(alerts)
+        self.room = LISTED_BYTES - sum(len(json.dumps(alert)) for alert in self.alerts)
+
+    def add(self, alert):
+        """One more; listed while there is room."""
+        self.counts[alert["rule"]] += 1
+        listed = {key: alert[key] for key in LISTED if key in alert}
+        listed["events"] = alert["events"][:LISTED_EVENTS]
+        self.room -= len(json.dumps(listed))
+        if self.room >= 0:
+            self.alerts.append(listed)
+
+    def members(self):
+        """As the record has them."""
+        return {"held": dict(self.counts), "alerts": list(self.alerts),
+                "not_listed": sum(self.counts.values()) - len(self.alerts)}
+
+
 class Maintenance:
-    """Marks alerts while it lasts, and says when it begins and ends."""
+    """Marks alerts while it lasts, and says when it begins and ends. What it holds is kept for the
+    next start: an upgrade may well end with a reboot, and its end is told all the same."""
 
     def __init__(self, state):
         self.state = state
-        self.now = None
-        self.held = collections.Counter()
+        self.kept = Kept(state, HELD_NAME)
+        self.now, self.held = self.before()
+        self.fresh = False  # whether more is held than is kept
+
+    def before(self):
+        """The one that was going on when fim ended, and what it held."""
+        try:
+            kept = json.loads(self.kept.read().decode("ascii"))
+            now, held = kept["now"], Held(kept["held"], kept["alerts"])
+            return ({name: now[name] for name in SAID + ("ends",)}, held)
+        except (AttributeError, ValueError, KeyError, TypeError):
+            return None, Held()
 
     def turn(self):
         """[(kind, members)] of what is to be said of it."""
         now = current(self.state) if self.state else None
         if now == self.now:
-            return []
+            return self.keep()
         outcomes = [self.record("end")] if self.now else []
         self.now = now
-        self.held.clear()
-        return outcomes + ([self.record("begin")] if now else [])
+        self.held, self.fresh = Held(), True
+        return outcomes + ([self.record("begin")] if now else []) + self.keep()
+
+    def keep(self):
+        """What it holds, where that is more than a turn ago; an `error` where it cannot be."""
+        fresh, self.fresh = self.fresh, False
+        try:
+            if fresh and self.now:
+                self.kept.write(json.dumps(dict(self.held.members(), now=self.now)).encode("ascii"))
+            elif fresh:
+                self.kept.drop()
+        except OSError as error:
+            return [("error", {"where": self.kept.path, "message": "what maintenance holds is not "
+                               "kept: %s" % error.strerror})]
+        return []
 
     def record(self, state):
         """A `maintenance` record."""
         members = {key: self.now[key] for key in SAID}
-        return "maintenance", dict(members, state=state, held=dict(self.held))
+        return "maintenance", dict(members, state=state, **self.held.members())
 
     def mark(self, alert):
         """The alert, as it is written now."""
         if not self.now:
             return alert
-        self.held[alert["rule"]] += 1
+        self.held.add(alert)
+        self.fresh = True
         return dict(alert, held="maintenance")

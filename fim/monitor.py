@@ -11,6 +11,7 @@ from fim.errors import FimError, KernelError, UsageError
 from fim.facts import name_text
 from fim.growth import Growth, room
 from fim.kernel import Kernel
+from fim.own import Own
 from fim.records import Record
 from fim.roots import roots
 from fim.sight import Sight
@@ -88,7 +89,7 @@ class Monitor:
         self.ready = False
         self.closed = False
         self.lines = []
-        self.own = ()
+        self.own = Own(())
         self.session = _core.Session(
             stream=uuid.uuid4().hex, boot_id=host.boot_id(), host=host.describe(),
             labels=json.dumps(labels or {}), seed=os.urandom(16), text=text, utc=utc,
@@ -117,13 +118,13 @@ class Monitor:
         what we do there is counted, and no change to tell. `scanned` is called with this when
         everything is scanned, and before what came meanwhile is applied.
         """
-        self.own = own
         self.kernel = self.kernel or Kernel.of_this_host()
         bpf.check(self.kernel)
         paths = [name_text(os.fsencode(path)) for path in self.roots]
         self.emit("start", {"version": VERSION, "reason": self.reason, "paths": paths},
                   "fim %s watching %s" % (VERSION, " ".join(paths)))
         try:
+            self.own = Own(own)
             if self.owned:
                 self.attachment = self.load(self.map_entries or self.entries())
             self.tap(self.attachment)
@@ -135,7 +136,7 @@ class Monitor:
             if scanned:
                 scanned(self)
             self.sight.tell(self.attachment, self.emit)
-            self.sight.begin()
+            self.sight.begin(self.give_way)
         except BaseException:
             self.abandon()
             raise
@@ -228,8 +229,7 @@ class Monitor:
         """One try; False when the hash has no room."""
         self.session.scan_begin()
         try:
-            for descriptor in self.own:
-                self.session.own(descriptor)
+            self.own.tell(self.session)
             self.sight.watch()
             for path in self.paths():
                 self.session.watch(path)
@@ -273,22 +273,59 @@ class Monitor:
         """What is the reason, and since when, while nothing is seen; else None."""
         return self.sight.blind if self.sight else None
 
-    # --- a larger hash ---
+    @property
+    def doubts(self):
+        """How often something was not seen, and is over: holes in the records, blindness, keys
+        that somebody took out."""
+        return self.session.counts()["gaps"] + (self.sight.doubts if self.sight else 0)
+
+    # --- another set of programs: a larger hash, other hooks ---
 
     def enlarge(self):
         """Begin to make a larger hash ready."""
         entries = min(self.attachment.entries * GROWTH, MAX_ENTRIES)
         if entries == self.attachment.entries:
             raise KernelError("fim: more than %d inodes to watch: watch fewer" % MAX_ENTRIES)
-        self.growth = Growth(self.load, entries)
+        self.growth = self.begin_growth(entries)
+
+    def begin_growth(self, entries, needed=True):
+        """A Growth; None: no thread more can be had now, it is tried again."""
+        try:
+            return Growth(self.load, entries, needed)
+        except RuntimeError:
+            return None
 
     def grow(self):
         """A step, without waiting: begin, or take over what is ready."""
         if self.growth and self.growth.done():
             growth, self.growth = self.growth, None
-            self.take_over(growth.result())
+            self.follow(growth)
         elif not self.growth and self.session.wants_room():
             self.enlarge()
+
+    def follow(self, growth):
+        """What is ready serves; hooks that could not be replaced stay, and are told of as silent."""
+        successor = growth.result()
+        if successor is None:
+            message = "no other hooks could be attached: %s" % growth.error
+            self.emit("error", {"where": "hooks", "message": message}, message)
+            return
+        self.take_over(successor)
+        self.sight.hurry()
+
+    def give_way(self, silent):
+        """Whether a set is made ready without the hooks that may be why these operations fell
+        silent, as when it starts."""
+        if self.growth or not self.owned:
+            return self.growth is not None
+        rows = hooks.give_way(self.kernel, hooks.doubtful(self.attachment.hooks, silent),
+                              self.without, self.table) - self.without
+        if rows:
+            self.without |= rows
+            self.growth = self.begin_growth(self.attachment.entries, needed=False)
+        if not self.growth:
+            self.without -= rows
+        return self.growth is not None
 
     def take_over(self, successor):
         """Fill the larger hash, then let go of the smaller one."""
@@ -340,9 +377,10 @@ class Monitor:
         lines, self.lines = b"".join(self.lines), []
         return lines
 
-    def close(self, reason="closed", judge=None):
+    def close(self, reason="closed", judge=None, put=None):
         """Detach, then return what the kernel still held and the stop record; `judge` is given
-        the former before the latter."""
+        the former before the latter. `put` is given all of it instead, before anything is removed
+        from a disk, which may let one wait."""
         if self.closed:
             return b""
         self.closed = True
@@ -355,7 +393,11 @@ class Monitor:
             self.emit("stop", {"reason": reason, "version": VERSION,
                                "counts": self.session.counts()}, "stopped: %s" % reason)
             self.lines.append(self.session.pump(0, True))
-            self.release()
+            try:
+                if put:
+                    put(self.take())
+            finally:
+                self.release()
         return self.take()
 
     def silence(self):
@@ -367,19 +409,21 @@ class Monitor:
             self.gather(100)  # what was on its way
 
     def release(self):
-        """Give the kernel back what is ours."""
-        if self.sight:
-            self.sight.close()
+        """Give the kernel back what is ours, and the disks last: they may let one wait."""
         if self.growth:
             self.growth.abandon()
         if self.owned:
             self.attachment.close()
+        self.own.close()
+        if self.sight:
+            self.sight.close()
 
     def abandon(self):
         """Give the kernel everything back after a failed start."""
         self.closed = True
         if self.attachment:
             self.release()
+        self.own.close()
 
     def counts(self):
         """Every counter of the session and the kernel side by name."""

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-__all__ = ["bcc_package", "bcc_version", "header_package", "interpreters", "missing"]
+__all__ = ["ALONE", "bcc_package", "bcc_version", "header_package", "interpreters", "missing"]
 
 INTERPRETERS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2.7",
                 "/usr/bin/python2", "/usr/bin/python")
@@ -22,6 +22,9 @@ PACKAGES = (
     ("fedora", "python3-bcc", "kernel-devel-%s"),
 )
 UNKNOWN = ("", "BCC for Python (python3-bpfcc, python3-bcc)", "the headers of kernel %s")
+# What root runs takes no module from the caller's environment (-E), home (-s) or, started in /,
+# directory, and leaves none compiled in the package (-B). 2.7 has no -I.
+ALONE = "-BEs"
 ASK = "import bcc, sys; sys.stdout.write(getattr(bcc, '__version__', 'unknown'))"
 
 
@@ -58,7 +61,7 @@ def interpreters():
 def bcc_version():
     """(interpreter, version) of the first that can import bcc, or None."""
     for interpreter in interpreters():
-        done = subprocess.run([interpreter, "-c", ASK], stdin=subprocess.DEVNULL,
+        done = subprocess.run([interpreter, ALONE, "-c", ASK], cwd="/", stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if done.returncode == 0:
             return interpreter, done.stdout.decode("ascii", "replace")

@@ -8,7 +8,7 @@ import sys
 from fim.errors import FimError
 from fim.sinks import documents
 
-__all__ = ["Sink", "complain", "environment_error", "drop", "flush", "opened"]
+__all__ = ["Sink", "complain", "environment_error", "drop", "flush", "opened", "shown"]
 
 SAFE = os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO that nobody reads is not waited for
 
@@ -65,11 +65,15 @@ class Sink:
 
 def complain(message):
     """One line on standard error, whatever is in it, if that is there."""
-    text = name_bytes(message).decode("utf-8", "backslashreplace")
-    shown = "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
     with contextlib.suppress(OSError, AttributeError):
-        sys.stderr.buffer.write((shown + "\n").encode("utf-8"))
+        sys.stderr.buffer.write((shown(message) + "\n").encode("utf-8"))
         sys.stderr.flush()
+
+
+def shown(message):
+    """A line in which no name acts on a terminal, and that can be written as UTF-8."""
+    text = name_bytes(message).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
 
 
 def name_bytes(text):

@@ -5,18 +5,33 @@ import re
 import shutil
 import subprocess
 
+from fim.errors import FimError
+
 __all__ = ["PackageDatabase", "in_use", "of_this_host"]
 
 AT_ONCE = 100   # paths on one command line
+TOOL_SECONDS = 300  # a package of gigabytes on a slow disk
+# What a state proves of a file as rpm has it: RPMVERIFY_FILEDIGEST, USER, GROUP and MODE.
+PROVES = 1 | 8 | 16 | 64
+GHOST = 64      # RPMFILE_GHOST
 LONGEST = 4096  # bytes of a path that a tool takes; no package has a longer one
 VERIFY_LINE = re.compile(rb"^(?:([S5.?MDLUGTPC]{8,9})|missing)\s+(?:[a-z] )?(/.*)$")
 
 
 def run(command):
-    """What a tool prints; what it complains of and how it ends does not matter: an owner that
-    is not found, a file that differs."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C"))
+    """What a tool prints; what it complains of and its status do not matter: an owner that is not
+    found, a file that differs. FimError: it did not come to its end, so what it has not said is
+    not known."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C"),
+                              timeout=TOOL_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise FimError("fim: %s: no answer within %g s" % (command[0], TOOL_SECONDS))
+    except OSError as error:
+        raise FimError("fim: %s: %s" % (command[0], error.strerror))
+    if done.returncode < 0:
+        raise FimError("fim: %s: ended by signal %d" % (command[0], -done.returncode))
     return done.stdout.splitlines()
 
 
@@ -88,8 +103,12 @@ class Rpm:
         return run(["rpm", "-V", "--nodeps", "--noscripts", package])
 
     def known(self, package):
-        """The files that it verifies: all of the package's."""
-        return set(run(["rpm", "-ql", package]))
+        """The files whose digest, owner and mode it verifies: of a %ghost, and where a package
+        says %verify(not md5 ...), as of /etc/passwd and grub.cfg, it says nothing at all."""
+        rows = [line.split(b" ", 2) for line in run([
+            "rpm", "-q", "--qf", "[%{FILEVERIFYFLAGS} %{FILEFLAGS} %{FILENAMES}\n]", package])]
+        return {row[2] for row in rows if len(row) == 3
+                and int(row[0]) & PROVES == PROVES and not int(row[1]) & GHOST}
 
 
 class PackageDatabase:
@@ -111,11 +130,12 @@ class PackageDatabase:
         return {path: (package, self.worst(wrong, path)) for path, package in owners.items()}
 
     def proofs(self, paths):
-        """The same, of those that the database has something to compare with."""
+        """The same; that a file is as it should be only where the database can tell."""
         states = self.states(paths)
         known = {package: self.kind.known(package) for package, _ in set(states.values())}
         return {path: (package, state) for path, (package, state) in states.items()
-                if any(name in known[package] for name in Dpkg.aliases(path))}
+                if state != self.kind.well
+                or any(name in known[package] for name in Dpkg.aliases(path))}
 
     def worst(self, wrong, path):
         """A path's state, by any of its names in the database."""

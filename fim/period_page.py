@@ -33,12 +33,12 @@ PAGE = """<!DOCTYPE html>
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--paper);
 	max-width: 1100px; margin: 2em auto; padding: 0 1.5em; }
 h1 { font-size: 1.5em; margin: 0; } h2 { font-size: 1.1em; margin: 2em 0 .4em; }
-.soft { color: var(--soft); } .said { list-style: none; padding: 0; }
-table { border-collapse: collapse; width: 100%%; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; color: var(--soft); }
-th, td { padding: .25em 1em .25em 0; border-bottom: 1px solid var(--line); vertical-align: top;
-	overflow-wrap: anywhere; }
-.number { text-align: right; } .wide { overflow-x: auto; }
+.soft { color: var(--soft); } .small { font-size: .85em; margin-top: 0; } .said { list-style: none; padding: 0; }
+table { border-collapse: collapse; min-width: 45%%; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 600; color: var(--soft); white-space: nowrap; }
+th, td { padding: .25em 1.5em .25em 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { overflow-wrap: anywhere; min-width: 3em; }
+td:last-child, th:last-child { padding-right: 0; } .number { text-align: right; } .wide { overflow-x: auto; }
 svg { width: 100%%; height: auto; font-size: 12px; } svg text { fill: var(--soft); }
 .seen { fill: var(--seen); } .unseen { fill: var(--unseen); } .gap { fill: var(--gap); }
 .bar { fill: var(--bar); } .alert { fill: var(--alert); } .lane { fill: var(--line); opacity: .4; }
@@ -47,6 +47,7 @@ svg { width: 100%%; height: auto; font-size: 12px; } svg text { fill: var(--soft
 <p class="soft">%(time)s</p>
 <ul class="said">%(said)s</ul>
 %(timeline)s
+<p class="soft small">Green is seen, red is not; a mark says more under the pointer.</p>
 %(tables)s
 </html>
 """

@@ -9,29 +9,31 @@ import stat
 import tempfile
 from collections import namedtuple
 
-__all__ = ["Mount", "Scratch", "home", "kind_at", "local_types", "mounts", "place", "watched_types"]
+__all__ = ["Mount", "Scratch", "home", "kind_at", "local_types", "mounts", "place", "remove",
+           "watched_types"]
 
 HOMES = ("/run", "/var/run", "/var/lib")
 USUAL = ("/var/lib/fim", "/var/tmp", "/tmp")  # better than the top of a file system
 PREFIX = ".fim-canary-"
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 NO_DEVICE_BUT_LOCAL = {"tmpfs", "overlay", "zfs"}
 
 Mount = namedtuple("Mount", "point type writable")
 
 
-def unescaped(text):
-    """A path as mountinfo has it, spaces and all."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), text)
+def unescaped(name):
+    """A path as mountinfo has it, spaces and all, as this interpreter names files: in an ASCII
+    locale Python 3.6 cannot say one in UTF-8."""
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found.group(1), 8)]), name))
 
 
 def mounts(path="/proc/self/mountinfo"):
     """Every mount, in the order in which they lie on one another."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+    with open(path, "rb") as lines:
         for line in lines:
-            left, right = line.split(" - ")
-            fields, (kind, _, options) = left.split(), right.split()[:3]
-            writable = "rw" in fields[5].split(",") and "rw" in options.split(",")
-            yield Mount(unescaped(fields[4]), kind, writable)
+            fields, rest = (part.split() for part in line.split(b" - "))
+            writable = all(b"rw" in options.split(b",") for options in (fields[5], rest[-1]))
+            yield Mount(unescaped(fields[4]), os.fsdecode(rest[0]), writable)
 
 
 def is_below(path, top):
@@ -70,14 +72,31 @@ def watched_types(roots, table, below=True):
 
 
 def place(kind, roots, table):
-    """A writable directory on a file system of this type outside of `roots`, or None."""
+    """A writable directory on a file system of this type outside of `roots`, in which nobody but
+    root can put something else in the place of our scratch; or None."""
     points = [mount.point for mount in table if mount.type == kind and mount.writable]
     for path in map(os.path.realpath, list(USUAL) + points):
         mount = mount_at(path, table)
-        if mount.type == kind and mount.writable and os.path.isdir(path) and not any(
-                is_below(path, root) for root in roots):
+        if mount.type == kind and mount.writable and not any(
+                is_below(path, root) for root in roots) and is_safe(path):
             return path
     return None
+
+
+def is_safe(path):
+    """Whether nobody but root can move what root has in it, or a directory above it: the acts of
+    the canary follow a path, and a link put on the way would lead them to somebody's files."""
+    try:
+        return is_roots(os.lstat(path)) and (path == "/" or is_safe(os.path.dirname(path)))
+    except OSError:
+        return False
+
+
+def is_roots(status):
+    """A directory of root's that nobody else writes, or a sticky one, where everybody moves only
+    what is his."""
+    return (stat.S_ISDIR(status.st_mode) and status.st_uid == 0
+            and (not status.st_mode & OTHERS_WRITE or bool(status.st_mode & stat.S_ISVTX)))
 
 
 def home():
@@ -98,6 +117,15 @@ def alone():
         os.close(descriptor)
 
 
+def identity(path):
+    """Which inode it is, None where there is none."""
+    try:
+        status = os.lstat(path)
+        return status.st_dev, status.st_ino
+    except OSError:
+        return None
+
+
 def lock(path):
     """A descriptor that holds the lock of a directory, which ends with the process; None
     where a living one has it."""
@@ -108,6 +136,18 @@ def lock(path):
     except OSError:
         os.close(descriptor)
         return None
+
+
+def is_branch_of_the_living(name):
+    """Whether it is named after a locked scratch at home."""
+    owner, dash, _ = name[len(PREFIX):].partition("-")
+    path = os.path.join(home(), PREFIX + owner)
+    if not dash or not os.path.isdir(path):
+        return False
+    descriptor = lock(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
 
 
 def sweep(parent):
@@ -121,20 +161,43 @@ def sweep(parent):
             descriptor = (lock(path) if stat.S_ISDIR(status.st_mode) and status.st_uid == 0
                           else None)
             if descriptor is not None:
-                shutil.rmtree(path, ignore_errors=True)
+                if not is_branch_of_the_living(name):
+                    shutil.rmtree(path, ignore_errors=True)
                 os.close(descriptor)
 
 
-class Scratch:
-    """A directory of mode 0700, ours as long as we live. OSError: it cannot be made."""
+def remove(path):
+    """Whether scratch that is there again could be removed: by its name, root's own, and where
+    nobody else puts things."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(path)
+        if (os.path.basename(path).startswith(PREFIX) and stat.S_ISDIR(status.st_mode)
+                and status.st_uid == 0 and is_safe(os.path.dirname(path))):
+            shutil.rmtree(path)
+            return True
+    return False
 
-    def __init__(self, parent):
+
+class Scratch:
+    """A directory of mode 0700, ours as long as we live. OSError: it cannot be made.
+
+    A branch of another Scratch, at home, lives as long as that one, and holds no descriptor: its
+    file system can be unmounted.
+    """
+
+    def __init__(self, parent, trunk=None):
+        prefix = trunk.name + "-" if trunk else PREFIX
         with alone():
             os.makedirs(parent, mode=0o700, exist_ok=True)
             sweep(parent)
-            self.path = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
-            self.descriptor = lock(self.path)
+            self.path = tempfile.mkdtemp(prefix=prefix, dir=parent)
+            self.descriptor = None if trunk else lock(self.path)
         self.name = os.path.basename(self.path)
+        self.identity = identity(self.path)
+
+    def is_there(self):
+        """Nobody removed it, or mounted something over it."""
+        return identity(self.path) == self.identity
 
     def clear(self, keep=()):
         """Nothing else is in it."""
@@ -143,8 +206,10 @@ class Scratch:
             (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
 
     def close(self):
-        """It is gone."""
+        """Whether it is gone; a file system that was unmounted may come back with it."""
+        there = self.is_there()
         shutil.rmtree(self.path, ignore_errors=True)
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
+        return there and not os.path.lexists(self.path)

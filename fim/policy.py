@@ -55,7 +55,8 @@ class Policy:
         """A subtree, a file, or a name to come; `/` on it selects of it.
 
         exclude  shell patterns of names that are not wanted, of paths where they have a slash
-        content  the hash to take of what changed, such as "sha256"
+        content  "sha256": rules wait for the digest of what changed, and equal content is no
+                 change, where digests are taken (fim run); None: they are asked at once
         growing  adding at the end is no change of content
         ops      the only operations wanted of it (None: all)
         """
@@ -95,7 +96,8 @@ class Policy:
         self.rules.append(rule)
 
     def quiet(self, *selections, when=None, on=None):
-        """What is journaled without an alert: changes for which when(change) is true."""
+        """What is journaled without an alert: changes for which when(change) is true. `on`: only
+        these effects of them (none: all); with another that a rule asks about, it is told."""
         self.quiets.append(Quiet(selections or self.watches, when or always, on))
 
     def withhold(self, *selections, ops=None, **actor):

@@ -1,15 +1,19 @@
-"""Policy files: found, their owner checked, read; run by the sandbox alone."""
+"""Policy files: found, their owner checked, read; run by the sandbox alone. Those that were in
+force are kept in a daemon's state directory, for a start at which they are refused."""
 
 import glob
+import json
 import os
 import stat
 from collections import namedtuple
 
 from fim.errors import PolicyError
+from fim.kept import Kept
 
-__all__ = ["DEFAULT", "PolicyFile", "read"]
+__all__ = ["DEFAULT", "PolicyFile", "keep", "kept", "read"]
 
 DEFAULT = "/etc/fim/policy.d"
+NAME = "policies.json"
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 PolicyFile = namedtuple("PolicyFile", "path source")
@@ -57,3 +61,17 @@ def read_one(path):
 def read(places):
     """[PolicyFile] of files and directories; PolicyError."""
     return [read_one(path) for path in files(places)]
+
+
+def keep(state, found):
+    """Those that are in force. OSError."""
+    Kept(state, NAME).write(json.dumps(found).encode("ascii"))
+
+
+def kept(state):
+    """[PolicyFile] of those that were in force last; none where that is not known."""
+    try:
+        return [PolicyFile(path, source)
+                for path, source in json.loads(Kept(state, NAME).read().decode("ascii"))]
+    except (AttributeError, ValueError, TypeError):
+        return []

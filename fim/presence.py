@@ -1,22 +1,14 @@
 """When something was seen and when not, by the records that tell of it."""
 
-import calendar
 import collections
-import functools
-import time
 
 from fim import spans
+from fim.facts import whole_seconds
 
 __all__ = ["Presence", "Unseen", "seconds_of"]
 
 NOT_RUNNING = "fim was not running"
 Unseen = collections.namedtuple("Unseen", "since until reason")
-
-
-@functools.lru_cache(1024)
-def whole_seconds(text):
-    """Of 2026-11-23T10:00:00."""
-    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 
 def seconds_of(text):

@@ -88,7 +88,11 @@ class Rule(Answering):
     def view(self, change):
         """The change as this rule sees it, or None."""
         seen = change.seen_by(self.selections)
-        return seen if seen and seen.effects & self.wanted else None
+        return seen if seen and self.asked(seen) else None
+
+    def asked(self, change):
+        """The effects of it that this rule is about."""
+        return change.effects & self.wanted
 
     def due(self, change):
         """How many alike were not told since the last alert; None: nor is this one. Of a
@@ -97,7 +101,7 @@ class Rule(Answering):
             return 0
         key = (change.path, change.effect or change.op, change.process.exe, change.process.auid)
         last = self.told.get(key)
-        if last and change.time_ns - last[0] < self.once_ns:
+        if last and 0 <= change.time_ns - last[0] < self.once_ns:  # clocks are set back
             last[1] += 1
             return None
         self.told.pop(key, None)
@@ -177,10 +181,10 @@ class Withhold:
         more = " and %d more" % (len(paths) - NAMED) if len(paths) > NAMED else ""
         return "the policy withholds %s%s of %s" % (" ".join(paths[:NAMED]), more, who)
 
-    def covers(self, record):
-        """Whether a record is not wanted."""
+    def covers(self, record, op):
+        """Whether a record is not wanted, were it of this operation."""
         process = record.process.as_dict() if record.process else {}
-        return (record.op in self.ops
+        return (op in self.ops
                 and any(selection.takes(record.path) for selection in self.selections)
                 and all(process.get(field) == value for field, value in self.actor.items()))
 

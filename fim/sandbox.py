@@ -1,9 +1,10 @@
 """The process that policies run in: no privileges, no network, no children, bounded memory and
 time. It reads records from its standard input and writes what the rules said.
 
-Lines in: {"policies": [[path, source]], "skips": [[rule, seq]], "suspended": [rule]}; then
-records, in batches between {"batch": number} and {"end": nanoseconds, "last": bool}.
-Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [rule, seq]},
+Lines in: {"policies": [[path, source]], "skips": [[rule, seq, stream]], "suspended": [rule],
+"digests": bool}; then records, in batches between {"batch": number} and {"end": nanoseconds,
+"last": bool}.
+Lines out: {"plan": [...]} or {"refused": [path, line, why]}; then {"asking": [rule, seq, stream]},
 {"say": [kind, members]}, {"done": number, "held": the first batch that something waits in}.
 """
 
@@ -45,14 +46,24 @@ def overrun(number, frame):
     raise Overrun()
 
 
+def leave_network():
+    """A network of its own, with nothing in it; why it has none, in words, or None."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) == 0:
+        return None
+    return ("its process is not cut off from the network: no network namespace: %s"
+            % os.strerror(ctypes.get_errno()))
+
+
 def give_up_root():
-    """Another user, without a network where there are network namespaces."""
+    """Another user, without a network; what is not as it should be, in words, or None."""
     if os.geteuid() != 0:
-        return
-    ctypes.CDLL(None).unshare(CLONE_NEWNET)
+        return None
+    wrong = leave_network()
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
+    return wrong
 
 
 def bound():
@@ -68,7 +79,7 @@ def bound():
 
 
 def confine():
-    """What main() does before anything of the policy's."""
+    """What main() does before anything of the policy's; what of it could not be done, or None."""
     # What is loaded late is loaded now: this Python may be in a home directory.
     for name in PRESETS:
         importlib.import_module("fim.presets." + name)
@@ -76,13 +87,14 @@ def confine():
     Record({"time": "1970-01-01T00:00:00.0Z"}).time_ns
     if os.getpriority(os.PRIO_PROCESS, 0) < 0:  # the monitor's
         os.setpriority(os.PRIO_PROCESS, 0, 0)
-    give_up_root()
+    wrong = give_up_root()
     bound()
     prctl = ctypes.CDLL(None).prctl
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # forgotten by a change of the user
     signal.signal(signal.SIGPROF, overrun)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    return wrong
 
 
 def place_of(error, path):
@@ -120,6 +132,14 @@ def load(path, source):
     return policy
 
 
+def number_of(thing):
+    """(number, stream) of a raw record, or of the last of a change; a comparison has numbers of
+    its own."""
+    record = thing if isinstance(thing, Record) else thing.record
+    number = "%s of check %s" % (record.seq, record.check) if record.check else record.seq
+    return number, record.stream
+
+
 class Printed(io.TextIOBase):
     """What rules print, the beginning of it."""
 
@@ -143,6 +163,7 @@ class Box:
 
     def __init__(self, output):
         self.output = output
+        self.wrong = None  # with the confinement: said with the first batch
         self.printed = Printed()
         self.judge = None
         self.skips = set()
@@ -165,17 +186,17 @@ class Box:
             except BaseException as error:  # SystemExit, too
                 self.tell(refused=(path,) + place_of(error, path))
                 return False
-        self.judge = Judge(policies, self.ask, self.note)
+        self.judge = Judge(policies, self.ask, self.note, head["digests"], defers=True)
         self.tell(plan=[policy.plan() for policy in policies])
         self.output.flush()
         return True
 
     def ask(self, rule, function, argument):
         """Call one function of the operator's; None when it fails, which is said."""
-        number = argument.events[-1] if hasattr(argument, "events") else argument.seq
-        if rule.name in self.suspended or (rule.name, number) in self.skips:
+        question = (rule.name,) + number_of(argument)
+        if rule.name in self.suspended or question in self.skips:
             return None
-        self.tell(asking=(rule.name, number))
+        self.tell(asking=question)
         self.output.flush()  # who asks knows where it was, should this process die
         try:
             with limited():
@@ -201,12 +222,19 @@ class Box:
         members = json.loads(line.decode("utf-8"))
         if "batch" in members:
             self.batch = members["batch"]
+            self.admit()
         elif "end" in members:
             self.end(members)
         else:
             record = Record(members)
             record.batch = self.batch
             self.say(self.judge.judge(record))
+
+    def admit(self):
+        """What is not as it should be around the rules, once."""
+        wrong, self.wrong = self.wrong, None
+        if wrong:
+            self.tell(say=("error", {"where": "policy", "message": wrong}))
 
     def note(self, change):
         """A change is whole; its records may have come with several batches."""
@@ -217,8 +245,8 @@ class Box:
     def held(self):
         """The first batch to keep, so that who judges from there on sees changes whole or not
         at all; None: nothing waits."""
-        waiting = self.judge.composer.waiting()
-        first, cut = None, waiting.batch if waiting else None
+        waiting = [record.batch for record in self.judge.waiting()]
+        first, cut = None, min(waiting) if waiting else None
         while waiting and first != cut:
             first = cut
             cut = min([cut] + [begin for begin, end in self.spans if end >= cut])
@@ -252,7 +280,7 @@ def main():
     head = json.loads(lines.readline().decode("utf-8"))
     box = Box(output)
     sys.stdout = sys.stderr = box.printed
-    confine()
+    box.wrong = confine()
     try:
         if box.begin(head):
             for line in lines:

@@ -43,10 +43,12 @@ class Segments:
         os.close(self.directory)
 
     def reopen(self):
-        """The directory that has the path now."""
+        """The directory that has the path now, by the same number: others have that, too."""
         other = Segments(self.path, make=True)
-        self.close()
-        self.directory = other.directory
+        try:
+            os.dup2(other.directory, self.directory, inheritable=False)
+        finally:
+            other.close()
 
     def holds(self, number, descriptor):
         """Whether that is the segment's file, found by the directory's own path."""

@@ -5,6 +5,7 @@ import re
 
 __all__ = ["Selection", "Watch"]
 
+DIGESTS = (None, "sha256")  # what fim run takes of what was changed
 GLOB = re.compile(r"(\*\*|[*?]|\[[^]/]+\])")
 
 
@@ -36,9 +37,10 @@ class Selection:
     It takes every name that is known of a file, so no other name leads around it.
     """
 
-    def __init__(self, path, roots=None, exclude=(), growing=False):
+    def __init__(self, path, roots=None, exclude=(), growing=False, content=None):
         self.path = path
         self.growing = growing
+        self.content = content
         # As the records have it, where the policy named it by a link: /bin, /lib.
         self.roots = roots or sorted({path, os.path.realpath(path)})
         self.exclude = tuple(exclude)
@@ -49,7 +51,7 @@ class Selection:
         name = name.strip("/")
         return Selection(os.path.join(self.path, name),
                          [os.path.join(root, name) for root in self.roots], self.exclude,
-                         self.growing)
+                         self.growing, self.content)
 
     def takes(self, path, directory=False):
         """Whether `path` is meant; of a directory that moves, whether something below it is."""
@@ -62,7 +64,7 @@ class Selection:
     def as_dict(self):
         """Plain data; Selection(**data) is it again."""
         return {"path": self.path, "roots": self.roots, "exclude": list(self.exclude),
-                "growing": self.growing}
+                "growing": self.growing, "content": self.content}
 
 
 class Watch(Selection):
@@ -71,8 +73,9 @@ class Watch(Selection):
     def __init__(self, path, exclude=(), content=None, growing=False, ops=None):
         if not os.path.isabs(path):
             raise ValueError("watch %r: an absolute path is needed" % path)
-        super().__init__(os.path.normpath(path), exclude=exclude, growing=growing)
-        self.content = content
+        if content not in DIGESTS:
+            raise ValueError("content %r: there is %s" % (content, DIGESTS[1]))
+        super().__init__(os.path.normpath(path), exclude=exclude, growing=growing, content=content)
         self.ops = ops
 
     def plan(self):

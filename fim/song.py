@@ -1,6 +1,7 @@
 """A song: every act in one scratch directory, and what was heard of it."""
 
 import contextlib
+import time
 
 from fim.acts import ACTS, FURNITURE, PATHS
 
@@ -21,26 +22,33 @@ class Song:
     heard    operations whose record came, and was right
     wrong    {operation: what its record says, and should say}
     refused  {operation: why} of what the file system there cannot do
+    done     when it was sung to its end, by time.monotonic(); None: not yet
     """
 
     def __init__(self, scratch):
         self.scratch = scratch
         self.wanted, self.wrong, self.refused = {}, {}, {}
         self.heard = set()
+        self.done = None
 
     def sing(self, without=(), breathe=lambda: None):
         """Do every act but those named, and `breathe` after each."""
         for act in ACTS:
-            if act.operation in without:
-                continue
-            try:
-                act.perform(self.scratch.path)
-                self.wanted.update(act.expected)
-            except OSError as error:
-                self.refused.update(dict.fromkeys(act.expected, error.strerror))
-            breathe()
-        with contextlib.suppress(FileNotFoundError):  # somebody cleans up behind us
+            if act.operation not in without:
+                self.do(act)
+                breathe()
+        with contextlib.suppress(OSError):  # somebody cleans up behind us; it is read-only by now
             self.scratch.clear(FURNITURE)
+        self.done = time.monotonic()
+
+    def do(self, act, path=None):
+        """One of them; by another way to the scratch where `path` is one."""
+        try:
+            act.perform(path or self.scratch.path)
+            self.wanted.update(act.expected)
+        except (OSError, ValueError) as error:  # mmap's, of a file that a full disk left empty
+            why = getattr(error, "strerror", None) or str(error)
+            self.refused.update(dict.fromkeys(act.expected, why))
 
     def hear(self, record):
         """Take a record, if it is of this song."""

@@ -1,7 +1,8 @@
 """The kernel side's sources: where they are, and that an installed copy is the package's own.
 
 They are compiled and loaded into the kernel by root. A package carries SHA256SUMS, made
-when it was built; a checkout has none, and is a developer's own.
+when it was built, and one without it is not whole: to remove a file must not be a way around
+the check. A checkout has none, and is a developer's own.
 """
 
 import hashlib
@@ -19,20 +20,29 @@ MEND = "install fim again"
 def directory():
     """Where bpf_c/ is: beside the package in a checkout, inside it and checked when installed."""
     here = os.path.dirname(os.path.abspath(__file__))
-    for path in (os.path.join(here, "bpf_c"), os.path.join(os.path.dirname(here), "bpf_c")):
-        if os.path.exists(os.path.join(path, "event.h")):
-            check(path)
-            return path
-    raise KernelError("fim: %s/bpf_c: the kernel programs are missing: %s" % (here, MEND))
+    installed, checkout = (os.path.join(place, "bpf_c") for place in (here, os.path.dirname(here)))
+    if os.path.isdir(installed):
+        check(installed)
+        return installed
+    if os.path.exists(os.path.join(checkout, "event.h")):
+        return checkout
+    raise KernelError("fim: %s: the kernel programs are missing: %s" % (installed, MEND))
+
+
+def manifest(path):
+    """{name: its digest}, as the package has it."""
+    file = os.path.join(path, MANIFEST)
+    try:
+        with open(file, encoding="ascii") as lines:
+            return dict(reversed(line.split()) for line in lines)
+    except (OSError, ValueError) as error:
+        raise KernelError("fim: %s: %s: %s"
+                          % (file, getattr(error, "strerror", None) or "no list of digests", MEND))
 
 
 def check(path):
     """Nothing more, nothing less and nothing else than the package had, and only root's."""
-    try:
-        with open(os.path.join(path, MANIFEST), encoding="ascii") as lines:
-            wanted = dict(reversed(line.split()) for line in lines)
-    except FileNotFoundError:
-        return
+    wanted = manifest(path)
     there = set(os.listdir(path)) - {MANIFEST}
     for name in sorted(there | set(wanted)):
         file = os.path.join(path, name)

@@ -47,6 +47,12 @@ class Spool(threading.Thread):
 
     # --- for whoever has records ---
 
+    def behind(self, act):
+        """Call it in the thread once all that was put before is on disk."""
+        with self.changed:
+            self.pieces.append((None, act))
+            self.changed.notify()
+
     def put(self, stream, lines):
         """Whole lines of one stream; never waits. What there is no room for is counted; while
         half of it is free, that is nothing: a comparison's lines come all at once."""
@@ -82,6 +88,11 @@ class Spool(threading.Thread):
         self.join(patience)
         return self.ended
 
+    def head(self):
+        """Where the journal stands: what waits comes behind it."""
+        journal = self.journal
+        return journal and {"journal": journal.id, "link": journal.head.link}
+
     # --- the thread ---
 
     def run(self):
@@ -90,8 +101,7 @@ class Spool(threading.Thread):
         while True:
             piece = self.next_piece()
             if piece:
-                self.persist(lambda: self.switch(piece[0]))
-                self.write(piece[1])
+                self.take(*piece)
             self.persist(self.journal.tick)
             self.pack()
             self.do_aside()
@@ -103,6 +113,18 @@ class Spool(threading.Thread):
     def open(self):
         """Make the journal."""
         self.journal = self.make()
+
+    def take(self, stream, what):
+        """Lines of a stream, or what is to be done behind all of them."""
+        if stream is not None:
+            self.persist(lambda: self.switch(stream))
+            self.write(what)
+            return
+        self.persist(self.journal.settle)
+        with contextlib.suppress(*FAILURES):
+            what()
+        with self.changed:
+            self.pieces.popleft()
 
     def next_piece(self):
         """What has waited longest, None after BATCH_SECONDS without any."""

@@ -6,6 +6,7 @@ import os
 import resource
 import time
 
+from fim.cost import kernel_seconds
 from fim.errors import FimError
 
 __all__ = ["BLIND", "DEGRADED", "NOT_RUNNING", "NOT_WHOLE", "WELL", "Status", "judge", "lock",
@@ -86,9 +87,11 @@ class Status:
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
             "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
             "comparison_failing": daemon.comparison.failing,
+            "policy_refused": daemon.guard.refused if daemon.guard else None,
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
             "sinks": [state for sink in daemon.sinks for state in sink.state()],
             "user_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+            "kernel_seconds": kernel_seconds(daemon.programs()),
             "memory_kib": usage.ru_maxrss,
         }
 
@@ -138,11 +141,23 @@ def complaints(members, now):
         yield DEGRADED, "records were lost within the last hour"
     if members.get("comparison_failing"):
         yield DEGRADED, "the comparison with the baseline failed: %(comparison_failing)s" % members
+    if members.get("policy_refused"):
+        yield DEGRADED, "the policy is not in force: %(policy_refused)s" % members
     for sink in members.get("sinks", ()):
-        if sink["error"] and sink["state"] in NOT_SENDING:
-            yield DEGRADED, "sink %(sink)s: %(state)s: %(error)s" % sink
+        for text in sink_complaints(sink, now):
+            yield DEGRADED, text
     if now - members["time"] > STALE_SECONDS:
         yield DEGRADED, "nothing was said for %d s" % (now - members["time"])
+
+
+def sink_complaints(sink, now):
+    """What of one sink is not as it should be; an older fim noted less of it."""
+    if sink["error"] and sink["state"] in NOT_SENDING:
+        yield "sink %(sink)s: %(state)s: %(error)s" % sink
+    if sink.get("dropped_at") is not None and now - sink["dropped_at"] < LOSS_SECONDS:
+        yield "sink %(sink)s: %(dropped)d records dropped, the last within the last hour" % sink
+    if sink.get("misfits_at") is not None and now - sink["misfits_at"] < LOSS_SECONDS:
+        yield "sink %(sink)s: no document of %(misfits)d records, the last within the last hour" % sink
 
 
 def judge(members, running, now):

@@ -183,7 +183,7 @@ class Verifier:
             yield self.finding(kind, number, link)
         for finding in self.order(number, link):
             yield finding
-        self.head = head_of(link.link, line)
+        self.head = head_of(link, line)
         self.first = self.first or link
         if link.link in self.wanted:
             self.seen[link.link] = self.head.hash

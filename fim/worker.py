@@ -23,7 +23,8 @@ BATCH_BYTES = 64 << 10
 TICK, IDLE_TICK = 0.25, 10.0  # seconds
 END_SECONDS = 30
 
-Batch = collections.namedtuple("Batch", "number first last data")
+# of: the stream's, or by whom the records are numbered.
+Batch = collections.namedtuple("Batch", "number first last data of")
 
 
 def number_of(line):
@@ -31,22 +32,47 @@ def number_of(line):
     return json.loads(line.decode("utf-8")).get("seq")
 
 
+def same_as(outcome, asking, batch):
+    """By what it is known that something was said before. An alert: by what it is of, however it
+    is worded; a count: by where it was made, as there may be more that are equal."""
+    kind, members = outcome
+    if kind == "alert":
+        names = "policy", "rule", "stream", "path", "events"
+        return json.dumps([kind] + [members.get(name) for name in names])
+    return json.dumps([batch if kind == "withheld" else asking, outcome], sort_keys=True)
+
+
+def named(batches):
+    """Their records, in words."""
+    spans = []
+    for batch in batches:
+        if batch.first and spans and spans[-1][2] == batch.of:
+            spans[-1][1] = batch.last
+        elif batch.first:
+            spans.append([batch.first, batch.last, batch.of])
+    return ", ".join("records %d to %d%s" % (first, last, of and " of " + of)
+                     for first, last, of in spans)
+
+
 class Worker:
-    """Judges the lines of one stream.
+    """Judges the lines of one stream, and what another found on the same files.
 
     turn(lines)  hands lines over and returns [(kind, members)] of the records to write because
-                 of these or earlier ones; never waits
+                 of these or earlier ones; never waits. `of`: by whom they are numbered, if not
+                 by the stream
     finish()     waits for everything that was handed over
     plans        what the policies declare (fim.policy.Policy.plan), a list
     """
 
-    def __init__(self, files, patience=PATIENCE, live=True, fit=lambda plans: None):
+    def __init__(self, files, patience=PATIENCE, live=True, fit=lambda plans: None,
+                 digests=False):
         """Load the policies: PolicyError, when they are refused. `live`: the time of records is
         now; that of a journal passes with its records. `fit` raises PolicyError, when what
-        other policies declare cannot be in force here."""
+        other policies declare cannot be in force here. `digests`: `content` records may come."""
         self.files = files
         self.live = live
         self.fit = fit
+        self.digests = digests
         self.patience = patience
         self.batches = collections.deque()  # not judged, or waited for
         self.sent = 0                       # how many of them this child has
@@ -61,7 +87,7 @@ class Worker:
         self.successor = None               # (child, files) while it loads
         self.retry_at, self.pause = None, 1.0
         self.heard = self.ticked = time.monotonic()
-        self.child = Child(files)
+        self.child = Child(files, digests=digests)
         try:
             self.plans = self.child.load()
         except BaseException:
@@ -77,18 +103,18 @@ class Worker:
 
     # --- what is to be judged ---
 
-    def add(self, lines):
+    def add(self, lines, of=""):
         """Whole lines, in batches of a size."""
         kept = []
         for line in lines.splitlines(True):
             kept.append(line)
             if sum(map(len, kept)) >= BATCH_BYTES:
-                self.add_batch(kept)
+                self.add_batch(kept, of=of)
                 kept = []
         if kept:
-            self.add_batch(kept)
+            self.add_batch(kept, of=of)
 
-    def add_batch(self, lines, last=False):
+    def add_batch(self, lines, last=False, of=""):
         """One batch between its marks."""
         self.number += 1
         marks = [json.dumps(mark).encode("ascii") + b"\n" for mark in (
@@ -97,21 +123,20 @@ class Worker:
         if not self.outstanding():
             self.heard = time.monotonic()  # it has had nothing to say until now
         first, final = (number_of(lines[0]), number_of(lines[-1])) if lines else (None, None)
-        self.batches.append(Batch(self.number, first, final, marks[0] + b"".join(lines) + marks[1]))
+        self.batches.append(Batch(self.number, first, final,
+                                  marks[0] + b"".join(lines) + marks[1], of))
         self.ticked = time.monotonic()
 
     def shed(self):
         """What is more than can be kept is not judged, and that is said."""
-        first = last = None
-        size = sum(len(batch.data) for batch in self.batches)
+        gone, size = [], sum(len(batch.data) for batch in self.batches)
         while size > KEPT_BYTES:
-            batch = self.batches.popleft()
-            size -= len(batch.data)
+            gone.append(self.batches.popleft())
+            size -= len(gone[-1].data)
             self.sent = max(0, self.sent - 1)
-            first, last = first or batch.first, batch.last or last
-        if first:
-            self.error("records %d to %d were not judged: rules are slower than changes come: "
-                       "fim replay judges them" % (first, last))
+        if named(gone):
+            self.error("%s were not judged: rules are slower than changes come: fim replay judges "
+                       "them" % named(gone))
 
     def error(self, message, where="policy"):
         """An error record."""
@@ -123,10 +148,10 @@ class Worker:
 
     # --- a turn ---
 
-    def turn(self, lines=b""):
+    def turn(self, lines=b"", of=""):
         """Hand lines over, take what is ready."""
         if lines:
-            self.add(lines)
+            self.add(lines, of)
         else:
             self.tick()
         self.shed()
@@ -153,13 +178,22 @@ class Worker:
         self.child.push()
         try:
             self.listen()
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             self.fail("said nonsense (%s)" % error)
             return
         if self.child.ended:
             self.fail("ended")
-        elif self.outstanding() and time.monotonic() - self.heard > self.patience:
+        elif self.outstanding() and self.overran():
             self.fail("took longer than %g s" % self.patience)
+
+    def overran(self):
+        """Silent for too long, and not for want of a processor."""
+        if time.monotonic() - self.heard <= self.patience:
+            return False
+        if not self.child.starves():
+            return True
+        self.heard = time.monotonic()
+        return False
 
     def listen(self):
         """Take what the child said."""
@@ -178,9 +212,11 @@ class Worker:
     def hear_say(self, outcome, answer):
         """Something to write, unless it was written before the last one died."""
         del answer
-        key = json.dumps([self.asking, outcome], sort_keys=True)
+        batch = self.done + 1
+        key = same_as(outcome, self.asking, batch)
+        outcome[1].pop("stream", None)  # it is written to another
         if key not in self.told:
-            self.told[key] = self.done + 1
+            self.told[key] = batch
             self.outcomes.append(tuple(outcome))
 
     def hear_done(self, number, answer):
@@ -206,12 +242,12 @@ class Worker:
             self.retry_at += self.pause
             self.pause = min(2 * self.pause, LONGEST_PAUSE)
         elif how != "ended" or not self.doubt(tuple(self.asking)):
-            self.blame(*self.asking)
+            self.blame(self.asking)
         if how == "ended":
             how = "ended with %s" % ("signal %d" % -status if status < 0 else "status %d" % status)
         where = "rule %s" % self.asking[0] if self.asking else "policy"
         self.error("the process of the policies %s%s: killed%s" % (
-            how, " at record %d" % self.asking[1] if self.asking else "", self.unjudged()), where)
+            how, " at record %s" % self.asking[1] if self.asking else "", self.unjudged()), where)
         self.asking = None
 
     def doubt(self, question):
@@ -222,13 +258,13 @@ class Worker:
 
     def unjudged(self):
         """In words."""
-        named = [batch for batch in self.outstanding() if batch.first]
-        return "; records %d to %d are judged again" % (
-            named[0].first, named[-1].last) if named else ""
+        records = named(self.outstanding())
+        return "; %s are judged again" % records if records else ""
 
-    def blame(self, rule, number):
+    def blame(self, question):
         """It is not asked that again; after so many times, nothing."""
-        self.skips.append([rule, number])
+        rule = question[0]
+        self.skips.append(question)
         self.strikes[rule] += 1
         if self.strikes[rule] == STRIKES:
             self.suspended.append(rule)
@@ -238,7 +274,7 @@ class Worker:
     def revive(self):
         """Another one, if there is none and it is time."""
         if self.child is None and time.monotonic() >= self.retry_at:
-            self.adopt(Child(self.files, self.skips, self.suspended))
+            self.adopt(Child(self.files, self.skips, self.suspended, self.digests))
 
     def adopt(self, child):
         """What was not judged, or waits, goes to this one."""
@@ -253,7 +289,7 @@ class Worker:
         """Begin to load other policies; those in force stay until they are loaded."""
         if self.successor:
             self.successor[0].kill()
-        self.successor = (Child(files), files)
+        self.successor = (Child(files, digests=self.digests), files)
 
     def succeed(self):
         """A step of that, without waiting."""

@@ -38,7 +38,9 @@ for section in 1 5 8; do
 	for page in $built/pages/*.$section; do to "$share/man/man$section" 644 "$page"; done
 done
 to "$share/bash-completion/completions" 644 $built/pages/completion fim
-for file in "$here"/collect/*; do to "$share/fim/collect" 644 "$file"; done
+for part in collect policies; do
+	for file in "$here/$part"/*.*; do to "$share/fim/$part" 644 "$file"; done
+done
 [ -e "$DESTDIR/etc/fim/environment" ] || to /etc/fim 644 "$here/environment"
 install -d -m 755 "$DESTDIR/etc/fim/policy.d"
 install -d -m 700 "$DESTDIR/var/lib/fim"

@@ -1,5 +1,5 @@
 """Manual pages and shell completion, made of what fim itself says: the argument parser, the
-record schema, the docstring of --sink.  Usage: manual.py WHERE-FIM-IS DIRECTORY
+record schema, the docstring of --sink.  Usage: PREFIX=/usr manual.py WHERE-FIM-IS DIRECTORY
 
     fim.1          every verb and option, as --help has them
     fim.8          the service: fim.8.in, with the sinks' addresses
@@ -77,7 +77,7 @@ def command_page(top):
     return (TITLE % ("FIM", 1, VERSION) + ".SH NAME\nfim \\- file integrity monitor\n"
             ".SH SYNOPSIS\n.B fim\n.I VERB\n[options]\n.SH DESCRIPTION\n" + roff(top.description)
             + "\n.SH VERBS\n" + "".join(verb_page(*verb) for verb in verbs(top)) + ending
-            + ".SH SEE ALSO\n.BR fim (8),\n.BR fim\\-records (5)\n")
+            + ".SH SEE ALSO\n.BR fim (8),\n.BR fim\\-policy (5),\n.BR fim\\-records (5)\n")
 
 
 def service_page():
@@ -85,7 +85,8 @@ def service_page():
     with open(os.path.join(HERE, "fim.8.in"), encoding="ascii") as text:
         page = text.read()
     sinks = address.__doc__.split("\n\n", 1)[1]
-    words = {"VERSION": VERSION, "SINKS": literal(sinks), "LIMIT": str(address.LIMIT_MB)}
+    words = {"VERSION": VERSION, "SINKS": literal(sinks), "LIMIT": str(address.LIMIT_MB),
+             "SHARE": os.environ["PREFIX"] + "/share/fim"}
     return re.sub("@([A-Z]+)@\n?", lambda found: words[found.group(1)], page)
 
 

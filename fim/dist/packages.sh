@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what fim needs and this host lacks.  Usage: packages.sh run|test|vm...
+# Install what fim needs and this host lacks.  Usage: packages.sh run|test|look|vm...
 #
 # With apt-get it installs; with yum or dnf it prints the command, and runs it
 # only with INSTALL=yes.  Headers of the running kernel are tried and not
@@ -9,10 +9,11 @@ set -eu
 apt_of() {
 	case $1 in
 	run) echo gcc libc6-dev make python3-dev python3-setuptools python3-bpfcc ;;
-	test) echo python3-pytest python3-hypothesis python3-jsonschema python3-pyflakes clang inotify-tools auditd aide strace \
+	test) echo python3-pytest python3-hypothesis python3-jsonschema python3-pyflakes python3-yaml clang inotify-tools auditd aide strace \
 		stress-ng btrfs-progs mmdebstrap rsyslog rsyslog-openssl rsyslog-relp rsyslog-pgsql postgresql \
-		iproute2 openssl rpm mandoc systemd logrotate vim \
+		iproute2 openssl rpm python3-rpm mandoc systemd logrotate vim cron \
 		"$(apt_clang_runtime)" ;;
+	look) echo chromium-headless-shell fonts-dejavu-core ;;
 	vm) echo qemu-system-x86 busybox-static cpio kmod zstd xz-utils e2fsprogs xfsprogs ;;
 	esac
 }

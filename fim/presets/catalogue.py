@@ -4,18 +4,20 @@ Paths are those of RHEL 7 to 9 and of Debian; what a host does not have is not w
 Tags name ATT&CK techniques, the topic of the CIS benchmarks and the PCI DSS requirement.
 """
 
+import fnmatch
+import os
 from collections import namedtuple
 
 from fim.policy import package_verified
 
-__all__ = ["ROWS", "WATCHES", "declare"]
+__all__ = ["ROWS", "WATCHES", "declare", "of_editor"]
 
 # expected: programs whose changes of these files are their purpose.
 Row = namedtuple("Row", "name paths on severity tags expected text asks")
 Row.__new__.__defaults__ = (None,)  # asks
 
 ALL = {"new", "content", "gone", "name", "mode", "owner", "label"}
-EDITORS = ["*.swp", "*.swpx", "*.swx", "4913", "*~"]  # what editors leave beside a file for a moment
+EDITORS = ("*.swp", "*.swpx", "*.swx", "4913", "*~")  # what editors leave beside a file for a moment
 PASSWORD_TOOLS = {"/usr/sbin/" + name for name in (
     "useradd", "userdel", "usermod", "groupadd", "groupdel", "groupmod", "chpasswd", "newusers",
     "pwconv", "grpconv", "vipw", "vigr", "adduser", "deluser", "chgpasswd")} | {
@@ -48,6 +50,18 @@ def loses_lines(change):
     if change.effect == "name":  # rotated by hand: it is still there
         return not str(change.path).startswith(change.old_path + ".")
     return True
+
+
+def of_editor(path):
+    """Whether it has a name as editors give."""
+    name = os.path.basename(path or "")
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in EDITORS)
+
+
+def came_and_went(change):
+    """An editor's own file, gone as soon as it was made. One that stays may be anybody's: cron,
+    sudo and PAM read a file of any such name."""
+    return {"new", "gone"} <= change.effects and of_editor(change.path)
 
 
 def set_back(change):
@@ -135,7 +149,7 @@ ROWS = (
 
 # The subtree to watch for paths of the rows, and how; a path in none of them is its own.
 WATCHES = (
-    ("/etc", {"exclude": EDITORS, "content": "sha256"}),
+    ("/etc", {"content": "sha256"}),
     ("/var/log", {"growing": True}),
     ("/var/spool/cron", {"content": "sha256"}),
 )
@@ -172,3 +186,4 @@ def declare(policy, names, prefixes):
         policy.rule(*selections, on=row.on, severity=row.severity, tags=tags, once_per="10m",
                     name=row.name)(answer(row))
     policy.quiet(when=package_verified)
+    policy.quiet(when=came_and_went)

@@ -1,7 +1,7 @@
 """PCI DSS 4.0: 11.5.2, a change-detection mechanism on critical files; 10.3.4, on logs."""
 
 from fim.policy import Policy, package_verified
-from fim.presets.catalogue import PASSWORD_TOOLS, ROWS, declare
+from fim.presets.catalogue import PASSWORD_TOOLS, ROWS, declare, of_editor
 
 __all__ = ["package_verified", "policy"]
 
@@ -25,7 +25,7 @@ BESIDE = ("/etc/.pwd.lock",) + tuple(
 def system_configuration(change):
     """Other configuration of the system changed."""
     exe = change.process.exe
-    if OWN.get(change.path, "") == exe or change.file.type == "directory":
+    if OWN.get(change.path, "") == exe or change.file.type == "directory" or of_editor(change.path):
         return None
     if exe in PASSWORD_TOOLS and change.path.startswith(BESIDE):
         return None

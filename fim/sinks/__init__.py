@@ -9,9 +9,11 @@ a record like any other, and goes the same way.
     feed.py         the queue before the spools
     spool.py        the records that are not proven to have arrived, on disk
     outlet.py       one sink: its thread, its state
+    echo.py         what a log daemon writes of what it was sent
     syslog.py       RFC 5424; journald.py, file.py: the other kinds
     datagram.py     local socket and UDP; connection.py: TCP and TLS
     ecs.py ocsf.py  one record as a document of another schema
+    misfits.py      lines that have none
 """
 
 from fim.sinks.documents import FORMATS, documents

@@ -27,9 +27,9 @@ class Connection:
 
     window, patience = 4 << 20, 600
 
-    def __init__(self, address):
+    def __init__(self, address, spool):
         self.address = address
-        self.syslog = Syslog(address.facility)
+        self.syslog = Syslog(address.facility, spool)
         self.context = tls_context(address.options) if address.how == "tls" else None
         self.socket = None
         self.kept = []
@@ -45,9 +45,15 @@ class Connection:
                                      (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SECONDS * 1000)):
             self.socket.setsockopt(level, option, value)
         if self.context:
-            name = self.address.options.get("name", self.address.host)
-            self.socket = self.context.wrap_socket(self.socket, server_hostname=name)
+            self.begin_tls(self.address.options.get("name", self.address.host))
         self.socket.settimeout(SECONDS)
+
+    def begin_tls(self, name):
+        """With who proves to be `name`; a certificate can be put right while we try again."""
+        try:
+            self.socket = self.context.wrap_socket(self.socket, server_hostname=name)
+        except ssl.CertificateError as error:  # before Python 3.7 no OSError
+            raise ConnectionError(str(error))
 
     def send(self, number, record, body):
         """One record, with others in one write."""
@@ -65,7 +71,9 @@ class Connection:
 
     def check(self):
         """The other side has not ended; what it says is nothing to us."""
-        if not select.select([self.socket], [], [], 0)[0]:
+        waits = select.poll()  # select() takes no descriptor beyond 1,023
+        waits.register(self.socket, select.POLLIN)
+        if not waits.poll(0):
             return
         self.socket.settimeout(0)
         try:

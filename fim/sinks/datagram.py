@@ -15,9 +15,9 @@ class Datagrams:
 
     window, patience = 1 << 20, 1
 
-    def __init__(self, address):
+    def __init__(self, address, spool):
         self.address = address
-        self.syslog = Syslog(address.facility)
+        self.syslog = Syslog(address.facility, spool)
         self.socket = None
 
     def open(self):

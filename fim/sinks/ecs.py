@@ -8,14 +8,15 @@ __all__ = ["ECS_VERSION", "document"]
 
 ECS_VERSION = "8.17.0"
 
-# op: event.type, as ECS's category `file` allows them
+# op, state or kind: event.type, as ECS's category `file` allows them
 TYPES = {"create": "creation", "mkdir": "creation", "mknod": "creation", "symlink": "creation",
          "link": "creation", "unlink": "deletion", "rmdir": "deletion", "open": "access",
-         "new": "creation", "removed": "deletion"}
+         "new": "creation", "removed": "deletion", "missing": "deletion", "found": "info",
+         "content": "info", "withheld": "info", "approved": "info", "unchanged": "info",
+         "unreadable": "info"}
 # kind of record: event.kind
 KINDS = {"alert": "alert", "coverage": "state", "heartbeat": "state", "check": "state",
          "baseline": "state", "approved": "state"}
-TROUBLE = {"error", "gap", "blind"}
 FILE_TYPES = {"directory": "dir"}
 HASHES = {"md5", "sha1", "sha256", "sha384", "sha512"}
 # Whole in fields of ECS; of `process` what is left below is kept.
@@ -35,8 +36,8 @@ def event_of(record):
     op = record.get("op") or record.get("state") or kind
     if "path" in record:
         category, what = "file", TYPES.get(op, "change")
-    else:
-        category, what = "host", "error" if kind in TROUBLE else "info"
+    else:  # of the category `host` ECS expects no type `error`
+        category, what = "host", "info"
     return given({"kind": KINDS.get(kind, "event"), "category": [category], "type": [what],
                   "action": op, "outcome": record.get("result"), "module": "fim",
                   "dataset": "fim." + kind, "sequence": record["seq"], "code": record.get("errno"),

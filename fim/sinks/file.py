@@ -1,16 +1,18 @@
 """A file that lines are appended to, opened again when it was moved away."""
 
 import os
+import stat
 
 __all__ = ["File"]
 
 
 class File:
-    """Lines as they are; `number` is the record's own `seq` within its stream."""
+    """Lines as they are: what is missing shows in the records' own `seq` within their `stream`."""
 
     window, patience = 1 << 20, 1
 
-    def __init__(self, address):
+    def __init__(self, address, spool):
+        del spool
         self.path = address.path
         self.descriptor = None
         self.kept = []
@@ -20,6 +22,17 @@ class File:
         self.kept = []
         self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
                                   0o600)
+        if self.has_half_line():
+            os.write(self.descriptor, b"\n")
+
+    def has_half_line(self):
+        """Whether a full disk or a kill has left one, which would take in the next record."""
+        status = os.fstat(self.descriptor)
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return False
+        with open("/proc/self/fd/%d" % self.descriptor, "rb") as file:  # whatever has the name now
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
 
     def send(self, number, record, body):
         """One record."""

@@ -1,4 +1,4 @@
-"""journald by its native protocol: a record an entry, with its number and kind as fields."""
+"""journald by its native protocol: a record an entry, with its number, spool and kind as fields."""
 
 import array
 import errno
@@ -26,8 +26,9 @@ class Journald:
 
     window, patience = 1 << 20, 1
 
-    def __init__(self, address):
+    def __init__(self, address, spool):
         self.address = address
+        self.spool = spool.encode("ascii")
         self.socket = None
 
     def open(self):
@@ -46,13 +47,13 @@ class Journald:
                 raise
             self.send_file(entry)
 
-    @staticmethod
-    def entry(number, record, body):
+    def entry(self, number, record, body):
         """The fields."""
         kind = Head(record).kind
         values = ((b"MESSAGE", body), (b"PRIORITY", b"%d" % severity(kind)),
                   (b"SYSLOG_IDENTIFIER", b"fim"), (b"SYSLOG_PID", b"%d" % os.getpid()),
-                  (b"FIM_NUMBER", b"%d" % number), (b"FIM_KIND", kind.encode("ascii", "replace")))
+                  (b"FIM_NUMBER", b"%d" % number), (b"FIM_SPOOL", self.spool),
+                  (b"FIM_KIND", kind.encode("ascii", "replace")))
         return b"".join(field(name, value) for name, value in values)
 
     def send_file(self, entry):

@@ -31,15 +31,19 @@ STATUSES = {"success": 1, "failure": 2}
 SEVERITIES = {"info": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 KIND_SEVERITIES = {"finding": 3, "alert": 4, "gap": 3, "blind": 4, "error": 3}
 INFORMATIONAL = 1
+SECONDS_400_YEARS = 146097 * 86400
 HASHES = {"md5": 1, "sha1": 2, "sha256": 3, "sha512": 4}
-MAPPED = {"v", "seq", "stream", "time", "host", "labels", "result", "errno", "path", "message"}
-MAPPED_PROCESS = {"pid", "tid", "start", "entity_id", "ppid", "parent", "uid", "user", "comm",
-                  "exe", "cwd", "ses", "tty", "container"}
+MAPPED = {"v", "seq", "stream", "time", "host", "labels", "result", "errno", "message"}
+MAPPED_PROCESS = {"pid", "tid", "entity_id", "ppid", "parent", "uid", "user", "comm", "exe", "cwd",
+                  "ses", "tty", "container"}
 
 
 @functools.lru_cache(maxsize=256)
 def seconds(text):
-    """Of "2026-11-23T04:54:31"."""
+    """Of "2026-11-23T04:54:31". A file can be of the year 0000, which Python has not: it is 400
+    years, which are always as long, before another."""
+    if text.startswith("0000"):
+        return seconds("0400" + text[4:]) - SECONDS_400_YEARS
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 
@@ -125,7 +129,9 @@ def activity(record):
 def finding(record):
     """Detection Finding: of a comparison, or by a rule."""
     title = record.get("message") or "%s: %s" % (record["path"], record["state"])
+    process = record.get("process")
     evidence = given({"file": file_of(record) if "path" in record else None,
+                      "actor": actor_of(process) if process else None,
                       "data": {"events": record["events"]} if "events" in record else None})
     return {"activity_id": CREATE, "evidences": [evidence], "message": title,
             "is_alert": record["kind"] == "alert",
@@ -140,13 +146,15 @@ def base(record):
             "message": "%s: %s" % (record["kind"], said) if said else record["kind"]}
 
 
-CLASSES = {"event": (FILE_ACTIVITY, 1, activity), "finding": (DETECTION_FINDING, 2, finding),
-           "alert": (DETECTION_FINDING, 2, finding)}
+# kind: (class_uid, category_uid, mapping, what more of the record is in it)
+CLASSES = {"event": (FILE_ACTIVITY, 1, activity, {"path"}),
+           "finding": (DETECTION_FINDING, 2, finding, {"path"}),
+           "alert": (DETECTION_FINDING, 2, finding, {"path"})}
 
 
 def document(record):
     """The whole document."""
-    number, category, mapping = CLASSES.get(record["kind"], (BASE_EVENT, 0, base))
+    number, category, mapping, more = CLASSES.get(record["kind"], (BASE_EVENT, 0, base, set()))
     found, host = mapping(record), record["host"]
     found.update({
         "class_uid": number, "category_uid": category,
@@ -156,5 +164,5 @@ def document(record):
                                       KIND_SEVERITIES.get(record["kind"], INFORMATIONAL)),
         "device": given({"hostname": host["name"], "uid": host["machine_id"], "type_id": 0,
                          "boot_uid": host["boot_id"]}),
-        "unmapped": rest(record, MAPPED, MAPPED_PROCESS)})
+        "unmapped": rest(record, MAPPED | more, MAPPED_PROCESS)})
     return given(found)

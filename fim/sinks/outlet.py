@@ -7,8 +7,10 @@ import time
 from fim.sinks.connection import Connection
 from fim.sinks.datagram import Datagrams
 from fim.sinks.documents import documents
+from fim.sinks.echo import Echo, is_local
 from fim.sinks.file import File
 from fim.sinks.journald import Journald
+from fim.sinks.misfits import Misfits
 
 __all__ = ["Outlet"]
 
@@ -32,8 +34,10 @@ class Outlet:
     def __init__(self, address, spool):
         self.address = address
         self.spool = spool
-        self.channel = CHANNELS[address.kind, address.how](address)
+        self.channel = CHANNELS[address.kind, address.how](address, spool.id)
         self.document = documents(address.format)
+        self.echo = Echo() if is_local(address) else None
+        self.misfits = Misfits()
         self.more = threading.Event()
         self.closing = threading.Event()
         self.status, self.since, self.error = "starting", time.time(), None
@@ -50,16 +54,25 @@ class Outlet:
         if isinstance(piece, int):
             self.spool.skip(piece)
         else:
-            self.spool.append(piece)
+            self.append(piece)
         self.more.set()
+
+    def append(self, lines):
+        """What is no echo of what was sent before."""
+        lines = self.echo.without(lines) if self.echo else lines
+        if lines:
+            self.spool.append(lines)
 
     def state(self):
         """As plain data."""
         return {"sink": self.address.text, "state": self.status, "since": self.since,
-                "error": self.error, "number": self.spool.number - 1, "sent": self.sent,
+                "error": self.error, "spool": self.spool.id,
+                "number": self.spool.number - 1, "sent": self.sent,
                 "proven": self.proven, "spool_bytes": self.spool.bytes(),
-                "dropped": self.spool.dropped, "failures": self.failures,
-                "unproven": self.unproven}
+                "dropped": self.spool.dropped, "dropped_at": self.spool.dropped_at,
+                "failures": self.failures, "unproven": self.unproven,
+                "misfits": self.misfits.total(), "misfits_at": self.misfits.last_at,
+                "echoes": self.echo.count if self.echo else 0}
 
     def close(self, deadline):
         """Send what can be sent until then; the rest waits in the spool for the next start."""
@@ -140,11 +153,21 @@ class Outlet:
     def send(self, number, lines):
         """A batch."""
         for line in lines.split(b"\n")[:-1]:
-            self.channel.send(number, line, self.document(line))
+            body = self.body(number, line)
+            if body is not None:
+                self.channel.send(number, line, body)
             number += 1
         if lines:
             self.channel.flush()
             self.sent = number - 1
+
+    def body(self, number, line):
+        """What is sent of a line; None of one that cannot be mapped: it is a hole in the numbers."""
+        try:
+            return self.document(line)
+        except Exception as error:  # whatever a mapping makes of what is no record of ours
+            self.misfits.note(number, error)
+            return None
 
     def is_due(self, size, begun, going):
         """Whether a proof is wanted now."""

@@ -41,11 +41,18 @@ class Sinks:
         self.outlets = [outlet(address, directory) for address in addresses]
         self.feed = Feed(self.outlets)
         self.told = [0] * len(self.outlets)
+        self.said = []  # outlets of whose echoes was told
+        self.misfits = [{} for _ in self.outlets]  # as they were told
 
     def take(self, lines):
         """A batch for each; never waits, neither for a collector nor for a disk."""
         if lines and self.outlets:
             self.feed.put(lines)
+
+    def own(self):
+        """Descriptors of the directories in which records wait, as long as it is not closed: what
+        we do there is no change to tell, what others do is."""
+        return tuple(one.spool.guard for one in self.outlets)
 
     def state(self):
         """Of each, as plain data, for `fim status`."""
@@ -57,6 +64,30 @@ class Sinks:
             reason = "no room in the spool of " + sink
             emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
                  "%d records: %s" % (count, reason))
+        self.tell_misfits(emit)
+        self.tell_echoes(emit)
+
+    def tell_misfits(self, emit):
+        """What could not be mapped since asked last, a record for each reason."""
+        for place, one in enumerate(self.outlets):
+            before, now = self.misfits[place], dict(one.misfits.counts)
+            self.misfits[place] = now
+            for why in sorted(why for why in now if now[why] > before.get(why, 0)):
+                reason = "no %s document can be made of it (%s), not sent to %s" % (
+                    one.address.format, why, one.address.text)
+                count = now[why] - before.get(why, 0)
+                emit("withheld", {"reason": reason, "count": count, "since": None, "until": None},
+                     "%d records: %s" % (count, reason))
+
+    def tell_echoes(self, emit):
+        """The first of each sink, once: a record of each would be written by that daemon, too."""
+        for one in self.outlets:
+            if one.echo and one.echo.count and one not in self.said:
+                self.said.append(one)
+                reason = ("writes of the log daemon that reads it, not sent to %s (counted in fim "
+                          "status)" % one.address.text)
+                emit("withheld", {"reason": reason, "count": one.echo.count, "since": None,
+                                  "until": None}, reason)
 
     def losses(self):
         """[(sink, lines dropped since asked last)], where there are."""

@@ -1,8 +1,10 @@
 """Records on disk until they are proven to have arrived: bounded, numbered, in order.
 
-A directory of files, each named by the number of its first line; a line's number
-is that plus its place. So the files need no other framing, and nothing has to be
-kept beside them: the name of the last one is the next number, also after a crash.
+A directory of files, each named by the number of its first line and by the spool's id;
+a line's number is that plus its place. So the files need no other framing, and nothing
+has to be kept beside them: the name of the last one is the next number, also after a
+crash. The id is random, and there for as long as there is a file: where somebody removed
+them all numbers begin at 1 again, and with another id they are not taken for the first ones.
 """
 
 import bisect
@@ -10,7 +12,9 @@ import collections
 import contextlib
 import fcntl
 import os
+import re
 import threading
+import time
 
 from fim.errors import FimError
 from fim.private import make
@@ -18,7 +22,9 @@ from fim.private import make
 __all__ = ["Place", "Spool"]
 
 SEGMENT = 1 << 20
-NAME = "%020d.json"
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+NAME = "%020d-%s.json"
+NAMED = re.compile(r"(\d{20})-([0-9a-f]{16})\.json$")
 
 # The next line: its number, and where it begins in its file.
 Place = collections.namedtuple("Place", "number offset")
@@ -55,34 +61,53 @@ class Spool:
         self.directory = directory
         self.limit = limit
         self.lock = threading.Lock()
-        self.dropped = 0   # lines lost for want of room
+        self.dropped, self.dropped_at = 0, None  # lines lost for want of room; when last
         self.segments = []
-        self.tail = None
+        self.tail = self.guard = None
         try:
-            make(directory)
-            self.guard = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(self.guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.enter()
             self.recover()
         except BlockingIOError:
             raise FimError("fim: %s: another fim sends from there" % directory)
         except OSError as error:
             raise FimError("fim: %s: %s" % (directory, error.strerror))
 
+    def enter(self):
+        """The directory, made where it is not there, or no more; nobody else sends from it. Who has
+        the number of `guard` has the new one by it."""
+        make(self.directory)
+        guard = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(guard)
+            raise
+        if self.guard is None:
+            self.guard = guard
+        else:
+            os.dup2(guard, self.guard, inheritable=False)
+            os.close(guard)
+
     def recover(self):
         """Go on where an earlier process stopped."""
-        names = sorted(name for name in os.listdir(self.directory)
-                       if name.endswith(".json") and name[:-5].isdigit())
-        for name in names:
-            segment = Segment(os.path.join(self.directory, name), int(name[:-5]))
+        found = sorted(filter(None, map(NAMED.match, os.listdir(self.directory))),
+                       key=lambda name: name.group())
+        for name in found:
+            segment = Segment(os.path.join(self.directory, name.group()), int(name.group(1)))
             segment.recover()
             self.segments.append(segment)
-        self.number = self.end() if names else 1
+        self.number = self.end() if found else 1
+        self.id = found[-1].group(2) if found else os.urandom(8).hex()
         self.begin_segment()
 
     def begin_segment(self):
         """A new file for what comes; what has no line is not kept."""
-        path = os.path.join(self.directory, NAME % self.number)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        path = os.path.join(self.directory, NAME % (self.number, self.id))
+        try:
+            descriptor = os.open(path, FLAGS, 0o600)
+        except FileNotFoundError:  # somebody removed the directory
+            self.enter()
+            descriptor = os.open(path, FLAGS, 0o600)
         if self.tail is not None:
             os.close(self.tail)
         self.tail = descriptor
@@ -99,14 +124,19 @@ class Spool:
             try:
                 self.write(lines, count)
             except OSError:
-                self.dropped += count
+                self.lose(count)
             self.number += count
             self.make_room()
+
+    def lose(self, count):
+        """So many lines will not be read."""
+        self.dropped += count
+        self.dropped_at = time.time() if count else self.dropped_at
 
     def skip(self, count):
         """So many lines were lost before they came here."""
         with self.lock:
-            self.dropped += count
+            self.lose(count)
             self.number += count
 
     def write(self, lines, count):
@@ -129,7 +159,7 @@ class Spool:
         """Let the oldest go."""
         while len(self.segments) > 1 and self.bytes() > self.limit:
             oldest = self.segments.pop(0)
-            self.dropped += oldest.lines
+            self.lose(oldest.lines)
             remove(oldest)
 
     def bytes(self):
@@ -182,7 +212,7 @@ class Spool:
                 if gone is self.segments[-1]:
                     self.begin_segment()
                 self.segments.remove(gone)
-                self.dropped += gone.first + gone.lines - place.number
+                self.lose(gone.first + gone.lines - place.number)
             return Place(gone.first + gone.lines, 0)
 
     def discard(self, place):

@@ -5,6 +5,7 @@
 #include "process_last.h"
 #include "record.h"
 
+enum arguments_shown trivial_arguments;
 static struct process_last last;
 static const struct fim_stream stream = {
 	.last = &last,
@@ -29,7 +30,7 @@ int render_raw(const void *data, size_t length, struct buffer *json,
 {
 	static char first[EVENT_PATH_SIZE], second[EVENT_PATH_SIZE];
 	struct bytes known[2];
-	struct fim_view view = {.known_paths = known};
+	struct fim_view view = {.known_paths = known, .arguments = trivial_arguments};
 	struct bytes other;
 	int r = fim_decode(data, length, &view.event);
 

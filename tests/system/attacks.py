@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 
+import packaged
 from watcher import Watcher
 
 # command: $R is the root it is done in, $D the disk there that all of it lies on (a name cannot
@@ -74,6 +75,10 @@ ATTACKS = {
                           "/etc/rsyslog.conf"),
     "mounted over": Attack("mount --bind $T $R/etc/pam.d && umount $R/etc/pam.d", None,
                            "mounted_over", "/etc/pam.d"),
+    "in place": Attack("printf art >> $R/usr/bin/site/tool", None, "binaries",
+                       "/usr/bin/site/tool"),
+    "tool setuid": Attack("chmod u+s $R/usr/bin/site/tool", "T1548.001", "set_user_id",
+                          "/usr/bin/site/tool"),
     "link out": Attack("ln $D/policy/etc/gshadow $D/policy-links/art", None, "password_database",
                        "/etc/gshadow"),
 }
@@ -87,11 +92,15 @@ LINKED = {
     "hosts": ("/etc/hosts", 'echo "10.0.0.66 intranet" >> "$L"'),
     "open to all": ("/etc/shadow", 'chmod 777 "$L"'),
     "owner": ("/etc/crontab", 'chown daemon "$L"'),
+    "pam": ("/etc/pam.d/su", 'echo "auth sufficient pam_succeed_if.so uid >= 0" >> "$L"'),
+    "timestomp": ("/usr/sbin/chroot", 'touch -d "1970-01-01 00:00:00" "$L"'),
+    "tool setuid": ("/usr/bin/site/tool", 'chmod u+s "$L"'),
 }
 
 DISK = "/mnt/ext4"
-PLACES = ("/etc", "/usr/sbin", "/var/log", "/var/spool/cron", "/root/.ssh", "/srv", "/usr/local",
-          "/opt")
+# All of /usr/bin would be gigabytes here: a part of it, with a program of the site's.
+PLACES = ("/etc", "/usr/sbin", "/usr/bin/site", "/var/log", "/var/spool/cron", "/root/.ssh", "/srv",
+          "/usr/local", "/opt")
 EMPTY = ("/usr/local", "/opt")  # may be gigabytes
 LINKS = DISK + "/policy-links"
 MARKS = DISK + "/policy-marks"
@@ -111,6 +120,12 @@ INDIRECT = ("bind mount", "chroot", "container")
 # A mount covers the file in the place where it is mounted alone.
 ONLY_DIRECTLY = {"mounted over"}
 
+# What cron runs by itself within a minute: the host's daily jobs.
+JOB = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+       "* * * * * root run-parts --regex '^(dpkg|logrotate|man-db)$' /etc/cron.daily "
+       ">> /var/log/jobs.log 2>&1; touch /tmp/fim-job\n")
+CRON = ("cron; for n in $(seq 900); do [ ! -e /tmp/fim-job ] || break; sleep 1; done; "
+        "kill $(cat /run/crond.pid); [ -e /tmp/fim-job ]")
 DAY = (
     "useradd -M nightowl", "usermod -c owl nightowl", "userdel nightowl",
     # Configuration runs: a candidate that is not needed goes; equal content is written.
@@ -121,7 +136,9 @@ DAY = (
     "printf '/var/log/alternatives.log { rotate 1 \\n copytruncate \\n }\\n' > $T/r; "
     "logrotate -f -s $T/s $T/r",
     "echo line >> /var/log/auth.log",
-    "ldconfig", "run-parts --regex '^(dpkg|logrotate|man-db)$' /etc/cron.daily",
+    "ldconfig",
+    "dpkg -i $T/fim-site-1.deb", "dpkg -i $T/fim-site-2.deb",  # and the upgrade
+    CRON,
 )
 
 
@@ -161,8 +178,12 @@ def prepare():
           "/etc/modules-load.d /etc/ld.so.conf.d /etc/systemd/system" % (LINKS, MARKS))
     for path in ("/root/.ssh/authorized_keys", "/etc/crontab", "/etc/rsyslog.conf",
                  "/var/log/auth.log", "/var/log/syslog", "/var/log/dpkg.log",
-                 "/var/log/alternatives.log"):
+                 "/var/log/alternatives.log", "/var/log/jobs.log"):
         shell("[ -e %s ] || echo here > %s" % (path, path))
+    shell("cp /bin/true /usr/bin/site/tool")
+    for version in "12":
+        packaged.debian("/tmp", name="fim-site", version=version)
+    packaged.write("/etc/cron.d/site", JOB)
     shell("mkdir -p /srv/www/data; chown 33 /srv/www; echo here > /srv/www/index; "
           "for n in $(seq 60); do echo mine > /srv/www/data/$n; done")
     shell(ALL)

@@ -16,8 +16,9 @@ import sys
 from matrix import lines_of, rows_of
 
 # Modules that take minutes are claimed first, so that no guest begins one when the rest is done.
-LONG = ["test_start.py", "test_run.py", "test_canary.py", "test_drill.py", "test_stop.py",
-        "test_load.py", "test_reconcile.py", "test_ways.py"]
+LONG = ["test_start.py", "test_killed.py", "test_run.py", "test_dark.py", "test_canary.py",
+        "test_full.py", "test_drill.py", "test_stop.py", "test_load.py", "test_reconcile.py",
+        "test_ways.py", "test_doctor.py", "test_steady.py", "test_older.py"]
 WANTED = "wanted.json"
 
 

@@ -5,7 +5,8 @@ FIM_TEST_FORCE=1         a skip is a failure (set in the virtual machine)
 FIM_TEST_FILESYSTEMS     which of PLACES must be there (forced: DEFAULT, as far as this kernel
                          has them); `overlay` is mounted here, over ext4
 FIM_TEST_CLAIMS          the ring is divided among guests (claims.py)
-FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS, FIM_TEST_KILLS   how much of the long tests
+FIM_TEST_REPEAT, FIM_TEST_ARCHIVE, FIM_TEST_STARTS, FIM_TEST_KILLS, FIM_TEST_STEADY,
+FIM_TEST_DARK, FIM_TEST_BLOCKED   how much of the long tests
 
 One monitor serves the whole session, since starting one is a compile; each test
 has directories of its own and takes the records of its own time.
@@ -30,8 +31,9 @@ sys.path.insert(0, ROOT)  # fim itself
 FORCED = os.environ.get("FIM_TEST_FORCE") == "1"
 # The guest's root is the host's, hundreds of thousands of names over 9p: only when asked for.
 collect_ignore = [] if os.environ.get("FIM_TEST_SLASH") else ["test_slash.py"]
-# It attacks /etc and installs packages: for a machine that is thrown away, and asks for it.
-collect_ignore += [] if os.environ.get("FIM_TEST_ATTACKS") else ["test_policy.py"]
+# They attack /etc and install packages, or take long: for a machine that is thrown away, and asks.
+collect_ignore += [] if os.environ.get("FIM_TEST_ATTACKS") else [
+    "test_policy.py", "test_presets.py", "test_rules.py", "test_run_policy.py"]
 # It wants a machine that systemd has booted: make test-installed.
 collect_ignore += [] if os.environ.get("FIM_TEST_INSTALLED") else ["test_installed.py"]
 PLACES = {"ext4": "/mnt/ext4", "xfs": "/mnt/xfs", "btrfs": "/mnt/btrfs", "tmpfs": "/tmp",

@@ -24,11 +24,15 @@ class Daemon:
         self.errors = self.state + ".errors"
         self.process = None
 
-    def __enter__(self):
+    def launch(self):
+        """Begin to start."""
         command = [sys.executable, "-m", "fim", "run", "--state", self.state, "--heartbeat", "1",
                    "--ready-file", self.ready] + self.options + self.paths
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=errors)
+
+    def __enter__(self):
+        self.launch()
         self.wait(lambda: os.path.exists(self.ready), START_PATIENCE)
         return self
 
@@ -53,7 +57,8 @@ class Daemon:
     def kill(self):
         self.process.kill()
         self.process.wait()
-        os.unlink(self.ready)
+        with contextlib.suppress(FileNotFoundError):  # it was still starting
+            os.unlink(self.ready)
 
     def lines(self):
         """Every whole line of the journal."""
@@ -101,6 +106,12 @@ class Daemon:
         done = subprocess.run([sys.executable, "-m", "fim", verb, "--state", self.state]
                               + list(arguments), cwd=ROOT, stdout=subprocess.PIPE)
         return done.returncode, done.stdout.decode().splitlines()
+
+
+def resident(process):
+    """KiB of memory."""
+    with open("/proc/%d/status" % process.pid) as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 def create(directory, first, count):

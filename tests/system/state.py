@@ -9,8 +9,8 @@ BEFORE_DATA = ("modify", "mmap")  # what the content is like is told by the clos
 
 def time_text(ns):
     """As records have it."""
-    moment = datetime.datetime.utcfromtimestamp(ns // 10**9)
-    return moment.isoformat() + ".%09dZ" % (ns % 10**9)
+    moment = datetime.datetime.fromtimestamp(ns // 10**9, datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + ".%09dZ" % (ns % 10**9)
 
 
 def facts_of_stat(st):
@@ -21,6 +21,9 @@ def facts_of_stat(st):
 
 
 def facts_of_file(file):
+    """Of what a scan could not read there are but few."""
+    if "uid" not in file:
+        return {"mode": file["mode"]}
     keys = ["mode", "uid", "gid"] + (["size", "nlink", "mtime"] if file["type"] != "directory" else [])
     return {key: file[key] for key in keys}
 
@@ -30,10 +33,13 @@ class State:
     facts   {inode number: what it is like}
     last    {inode number of a directory: the path it was last known by}: what is in a
             directory goes with it, also if only its missing and its coming are told
+    as_of   {inode number: of when its facts are}: what a start found comes before the records
+            of acts that were done meanwhile, and some of those are of a file that had the
+            number before
     """
 
     def __init__(self, root):
-        self.root, self.names, self.facts, self.last = root, {}, {}, {}
+        self.root, self.names, self.facts, self.last, self.as_of = root, {}, {}, {}, {}
         self.look(root)
         for directory, names, files in os.walk(root):
             for name in names + files:
@@ -42,6 +48,7 @@ class State:
     def look(self, path):
         st = os.lstat(path)
         self.facts[str(st.st_ino)] = facts_of_stat(st)
+        self.as_of[str(st.st_ino)] = time_text(st.st_ctime_ns), ""
         self.place(path, str(st.st_ino), stat.S_ISDIR(st.st_mode))
 
     def items(self):
@@ -57,19 +64,22 @@ class State:
 
     def apply(self, record):
         """Take in one record of the stream."""
+        if not record.get("path"):
+            return
         if record["kind"] == "event":
             self.apply_event(record)
         elif record["kind"] == "reconcile" and record["file"] is None:
             self.names.pop(record["path"], None)
-        elif record["kind"] == "reconcile":
+        elif record["kind"] in ("reconcile", "found"):
+            self.is_news(record)
             self.facts[record["file"]["ino"]] = facts_of_file(record["file"])
             self.place(record["path"], record["file"]["ino"], record["file"]["type"] == "directory")
 
     def apply_event(self, record):
-        op, path, file = record["op"], record["path"], record["file"]
-        if op not in BEFORE_DATA:
+        op, path, file, news = record["op"], record["path"], record["file"], self.is_news(record)
+        if news and op not in BEFORE_DATA:
             self.facts[file["ino"]] = facts_of_file(file)
-        if op in ("create", "mkdir", "mknod", "symlink"):
+        if news and op in ("create", "mkdir", "mknod", "symlink"):
             self.last.pop(file["ino"], None)  # another had its number
         if op == "rename":
             self.names.pop(record["old_path"], None)
@@ -77,6 +87,13 @@ class State:
             self.names.pop(path, None)
         else:
             self.place(path, file["ino"], file["type"] == "directory")
+
+    def is_news(self, record):
+        """Whether it is of later than what is known of its inode."""
+        moment = record["file"].get("ctime", ""), record["time"]
+        known = self.as_of.get(record["file"]["ino"], ("", ""))
+        self.as_of[record["file"]["ino"]] = max(known, moment)
+        return moment >= known
 
     def place(self, path, ino, is_directory):
         """Also what is in it, if it comes from elsewhere."""

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
+import fim
 from fim import hooks, places
 from fim.acts import FURNITURE
 from fim.canary import Canary
-from listener import attached, listening
-from watcher import now_text
+from fim.vigil import HEARING
+from listener import RING_PAGES, Listener, attached, listening
+from watcher import START_PATIENCE, Checker, now_text
 
 # What the file system itself refuses, by how the canary says it.
 REFUSED = {("setflags", "tmpfs"), ("setflags", "overlay")}
@@ -78,6 +80,21 @@ def test_rounds_leave_nothing_in_the_stream(attachment):
     assert sorted(cost)[10] < 0.5, cost  # on an emulated machine, too
 
 
+def test_rounds_go_to_every_file_system(attachment, base):
+    """One a round, beside home; nothing of it is in the stream, and nothing stays behind."""
+    with listening(attachment, *[os.path.join(path, "watched") for path in base.values()],
+                   canary_seconds=ROUND) as listener:
+        listener.settle()
+        canary, vigil = listener.monitor.sight.canary, listener.monitor.sight.vigil
+        begun, before = time.monotonic(), listener.monitor.counts()["events"]
+        records, _ = rounds(listener, 3 * len(base) * (ROUND + HEARING))
+        assert (records, listener.monitor.counts()["events"]) == ([], before)
+        assert {kind for kind, (at, _) in vigil.heard.items() if at > begun} >= set(base)
+        assert vigil.silent == {} and set(canary.scratches()) >= set(base)
+        scratches = [scratch.path for scratch in canary.scratches().values()]
+    assert not [path for path in scratches if os.path.exists(path)]
+
+
 def events_and_keys(counts):
     """What was told, and how many keys the kernel side has more than it had."""
     return counts["events"], counts["kernel_INSERTED"] - counts["kernel_REMOVED"]
@@ -104,8 +121,8 @@ def off(path):
 def coming(listener):
     """Records, for ever."""
     while True:
-        for line in listener.monitor.pump(20).splitlines():
-            yield listener.checker.record(line)
+        yield from [listener.checker.record(line)  # those that nobody waits for, too
+                    for line in listener.monitor.pump(20).splitlines()]
         yield None
 
 
@@ -142,6 +159,45 @@ def test_switched_off_is_blind_and_seeing_again_is_told(attachment, tree, switch
 def covered(record):
     return {operation for operation, cells in record["operations"].items()
             if "covered" in {cell["state"] for cell in cells.values()}}
+
+
+def replaceable(monitor):
+    """A function that is attached, is proven in rounds, and has a stand-in on this kernel."""
+    for function in sorted({hook.function for hook in monitor.attachment.hooks}):
+        silent = {hook.operation for hook in monitor.attachment.hooks
+                  if hook.function == function and hook.part not in hooks.OPTIONAL}
+        rows = hooks.doubtful(monitor.attachment.hooks, silent - {"mount", "umount", "open"})
+        if function in {hook.function for hook in hooks.give_way(monitor.kernel, rows,
+                                                                 monitor.without)}:
+            return function
+    return None
+
+
+def test_a_hook_that_falls_silent_gives_way(tree):
+    """While it runs, as at the start: the time between is told as blindness that is over."""
+    checker = Checker()
+    with fim.Monitor(tree, ring_pages=RING_PAGES, canary_seconds=ROUND) as monitor:
+        listener = Listener(monitor, checker)
+        listener.settle()
+        function, probes = replaceable(monitor), monitor.attachment.probes
+        assert function, "no function of this kernel has a stand-in"
+        silenced = now_text()
+        for key in [key for key in probes if key[0] == function]:
+            os.close(probes.pop(key))
+        told = coming(listener)
+        blind = until_told(told, "blind", START_PATIENCE)
+        assert blind["until"] is not None and blind["since"] <= silenced < blind["until"]
+        cells = until_told(told, "coverage")["operations"]
+        used = {name for row in cells.values() for cell in row.values()
+                for name in (cell["hook"] or "").split(", ")}
+        amiss = [cell for row in cells.values() for cell in row.values()
+                 if cell["state"] == "not_seen"]
+        assert function not in used and amiss == [], (function, amiss)
+        listener.settle()
+        os.chmod(tree + "/watched", 0o700)
+        assert listener.acts() == [("chmod", tree + "/watched")]
+        assert rounds(listener)[0] == []
+    print("%s fell silent at %s: %s" % (function, silenced, blind))
 
 
 def age(early, late):

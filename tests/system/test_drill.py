@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Faults of the host, really made: each gives the right fallback, or one clear line.
 
-FIM_TEST_KILLS   how often the monitor is killed
+FIM_TEST_KILLS   how often the monitor is killed (3)
 """
 import contextlib
 import os
+import random
+import shutil
 import subprocess
 import sys
 import time
@@ -12,11 +14,12 @@ import time
 import pytest
 
 import fim
-from fim import hooks
+from fim import hooks, program_cache
 from fim.kernel import Kernel
 from watcher import ROOT, Watcher
 
 KILLS = int(os.environ.get("FIM_TEST_KILLS", "3"))
+COMPILES = 60.0  # seconds that an emulated machine does at least
 PROBES = "/sys/kernel/debug/kprobes/list"
 EVENTS = "/sys/kernel/debug/tracing/kprobe_events"
 DEBUGFS, TRACEFS = "/sys/kernel/debug", "/sys/kernel/tracing"
@@ -149,19 +152,51 @@ def probes():
         return found, lines.read()
 
 
+@contextlib.contextmanager
+def nothing_kept():
+    """As on the first start of a boot: there is something to compile. What is kept comes back."""
+    aside = program_cache.DIRECTORY + "-aside"
+    os.rename(program_cache.DIRECTORY, aside)
+    try:
+        yield
+    finally:
+        shutil.rmtree(program_cache.DIRECTORY, ignore_errors=True)
+        os.rename(aside, program_cache.DIRECTORY)
+
+
+def how_long(tree, scratch):
+    """Seconds that a start takes here, with what an earlier one has kept."""
+    Watcher(scratch / "first", [tree]).wait_ready().close()
+    begun = time.monotonic()
+    Watcher(scratch / "whole", [tree]).wait_ready().close()
+    return time.monotonic() - begun
+
+
+def kill(watcher, seconds, tree):
+    """After so many, in the middle of whatever it does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        open(os.path.join(tree, "busy"), "w").close()
+        os.unlink(os.path.join(tree, "busy"))
+        time.sleep(min(0.05, max(0.0, end - time.monotonic())))
+    watcher.process.kill()
+    watcher.process.wait()
+
+
 def test_kill_9_leaves_no_probe_behind(scratch, tree):
-    """At random moments of the start, and when it is ready."""
+    """At a random moment: of its work, of a start, of a start that compiles, in turns."""
+    whole, chance = how_long(tree, scratch), random.Random(KILLS)
     before = probes()
     for number in range(KILLS):
-        with Watcher(scratch / ("kill%d" % number), [tree]) as watcher:
-            if number % 3 == 0:
-                watcher.wait_ready()
-                assert len(probes()[0]) > len(before[0])
-            else:
-                time.sleep(20.0 * number % 50)
-            watcher.process.kill()
-            watcher.process.wait()
-        end = time.monotonic() + 90  # the loader finds out at its next word
-        while probes() != before and time.monotonic() < end:
-            time.sleep(0.1)
-        assert probes() == before, number
+        works, compiles = number % 3 == 0, number % 3 == 2
+        seconds = chance.uniform(0, 3 if works else COMPILES if compiles else whole)
+        with nothing_kept() if compiles else contextlib.ExitStack():
+            with Watcher(scratch / ("kill%d" % number), [tree]) as watcher:
+                if works:
+                    watcher.wait_ready()
+                    assert len(probes()[0]) > len(before[0])
+                kill(watcher, seconds, tree)
+            end = time.monotonic() + 90  # the loader finds out at its next word
+            while probes() != before and time.monotonic() < end:
+                time.sleep(0.1)
+        assert probes() == before, "kill %d after %.3f s" % (number, seconds)

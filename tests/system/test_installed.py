@@ -93,6 +93,12 @@ def test_no_network():
     assert os.readlink("/proc/1/exe").endswith("/systemd")
 
 
+def test_no_compiler():
+    """From here on nothing can be built: none of gcc, clang, make and pip works any more."""
+    hidden = run("sh", os.path.join(ROOT, "tests", "unit", "without_compiler.sh")).split()
+    assert [path for path in hidden if "gcc" in os.path.basename(path)], hidden
+
+
 def test_installed(packages):
     """Nothing runs yet; every file is the package's, and the kernel programs are root's alone."""
     os.makedirs(WATCHED)

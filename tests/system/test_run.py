@@ -145,5 +145,8 @@ def test_what_happens_to_the_journal(place, elsewhere, base):
     for name in os.listdir(state + ".away"):
         shutil.move(os.path.join(state + ".away", name), state + "/journal")
     assert len(daemon.made(watched)) == count + 10
+    ours = [record["path"] for record in daemon.records("event")
+            if record["process"]["pid"] == daemon.process.pid]
+    assert ours == []  # nor in the journal's new directory
     assert daemon.fim("verify")[0] == 0
     daemon.check()

@@ -23,8 +23,8 @@ AMISS = {"gap", "error", "clock"}
 
 def now_text(ago=0):
     """The wall clock as records have it, so many seconds ago."""
-    moment = datetime.datetime.utcnow() - datetime.timedelta(seconds=ago)
-    return moment.isoformat(timespec="microseconds") + "000Z"
+    moment = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=ago)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
 def validator():

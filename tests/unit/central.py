@@ -17,16 +17,17 @@ COLLECT = os.path.join(ROOT, "fim", "dist", "collect")
 HOSTS, CENTRAL = "10.99.0.1", "10.99.0.2"
 
 
-def snippet(name, **words):
-    """A file of the distribution with this test's places in it; each must be there."""
+def snippet(name, spool, **words):
+    """A file of the distribution with this test's places in it; each must be there. The work
+    directory is what the distribution's rsyslog.conf has named before it."""
     with open(os.path.join(COLLECT, name)) as file:
         text = file.read()
     for old, new in words.items():
-        old = {"log_example": "log.example", "spool": "/var/spool/rsyslog", "logs": "/var/log/fim",
+        old = {"log_example": "log.example", "logs": "/var/log/fim",
                "socket": "/var/run/postgresql"}[old]
         assert old in text
         text = text.replace(old, new)
-    return text
+    return 'global(workDirectory="%s")\n%s' % (spool, text)
 
 
 class Network:

@@ -8,7 +8,7 @@ import threading
 import time
 
 MESSAGE = re.compile(rb'<(\d+)>1 (\S+) (\S+) fim \d+ (\S+) \[fim@32473 number="(\d+)"'
-                     rb'(?: omitted="(\d+)")?\](?: (.*))?$', re.S)
+                     rb' spool="[0-9a-f]{16}"(?: omitted="(\d+)")?\](?: (.*))?$', re.S)
 HEAD = {"v": 1, "stream": "0" * 32, "time": "2026-11-23T04:54:31.825802160Z", "labels": {},
         "host": {"name": "h", "machine_id": None, "boot_id": None}}
 

@@ -88,7 +88,7 @@ class Tree:
         self.moment += 1
         return self.moment
 
-    def tell(self, op, st, path, path2=None, flags=0, nlink=None):
+    def tell(self, op, st, path, path2=None, flags=0, nlink=None, other=None):
         """The record of an act that was just done."""
         if not self.told:
             return
@@ -98,7 +98,8 @@ class Tree:
         if path2:
             walks["path2"] = core_record.walk(path2.encode())
         self.ask("r", core_record.record(op, file=file_of(st, nlink), time=self.when(), flags=flags,
-                                         dir=places[0], dir2=places[1], **walks))
+                                         dir=places[0], dir2=places[1],
+                                         other=other and file_of(other), **walks))
 
     def gone(self, st, nlink):
         if nlink == 0 or stat.S_ISDIR(st.st_mode):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Journals on plain files, and what somebody may do to them."""
+import contextlib
 import glob
 import gzip
 
-from fim.chain import CHAIN_START, link_line, head_of
+from fim.chain import CHAIN_START, head_of, link_line, parse_link
 from fim.journal import Journal
 from fim.segments import Segments
 from fim.verify import KINDS, Verifier
@@ -50,6 +51,12 @@ def verify(path, **how):
         segments.close()
 
 
+def lines_of(path):
+    """Every line, segment by segment."""
+    with contextlib.closing(Segments(path)) as segments:
+        return [line for number in segments.numbers() for line in load(path, number)]
+
+
 def tampered(findings):
     return [finding for finding in findings if KINDS[finding.kind][0]]
 
@@ -80,7 +87,7 @@ def rechain(lines, head, key=None):
             batch.append(line)
             continue
         line = link_line(b"".join(batch), head, 0, key)
-        head = head_of(head.link + 1, line)
+        head = head_of(parse_link(line), line)
         result += batch + [line]
         batch = []
     return result + batch, head

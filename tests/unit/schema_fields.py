@@ -21,6 +21,15 @@ KINDS = {
 }
 # Not ECS's: ours, and the name that Auditbeat gave the login user.
 CUSTOM = re.compile(r"(fim|user\.audit\.(id|name))(\.|$)")
+# What ECS 8.17.0 allows (schemas/event.yml): of `event.type` by the categories that we use.
+ECS_ALLOWED = {
+    "event.kind": {"alert", "asset", "enrichment", "event", "metric", "state", "pipeline_error",
+                   "signal"},
+    "event.outcome": {"failure", "success", "unknown"},
+    "event.category": {"file", "host"},
+}
+ECS_TYPES = {"file": {"access", "change", "creation", "deletion", "info"},
+             "host": {"access", "change", "end", "info", "start"}}
 OCSF_CLASSES = {1001: "file_activity", 2004: "detection_finding", 0: "base_event"}
 
 
@@ -47,8 +56,21 @@ def leaves(document, path=""):
             yield name, value
 
 
+def ecs_value_faults(event):
+    """Words in it that ECS does not have, or not together."""
+    for name, allowed in ECS_ALLOWED.items():
+        given = event.get(name[len("event."):], [])
+        for value in given if isinstance(given, list) else [given]:
+            if value not in allowed:
+                yield "%s: %s is not allowed" % (name, value)
+    expected = set().union(*(ECS_TYPES.get(one, set()) for one in event["category"]))
+    for what in set(event["type"]) - expected:
+        yield "event.type: %s is no type of %s" % (what, event["category"])
+
+
 def ecs_faults(document):
     """What is wrong with an ECS document, in words."""
+    yield from ecs_value_faults(document["event"])
     for name, value in leaves(document):
         kind = ECS.get(name)
         if CUSTOM.match(name):

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What alerts ask for: done where it is allowed and where it hits what it means, and only there."""
 import datetime
+import errno
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
+from core_build import ROOT
 from fim.actions import Actions, started
 from fim.errors import PolicyError, UsageError
 from fim.guard import Guard
@@ -74,6 +77,15 @@ def test_stop_and_kill(sleeper):
     assert asked(["kill"], "kill", process=who)[0] == {"kill": "the process is gone"}
 
 
+def test_kill_on_a_kernel_that_holds_nobody_fast(sleeper, monkeypatch):
+    """Before 5.3, with a Python that knows the call."""
+    def absent(pid):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+    monkeypatch.setattr(os, "pidfd_open", absent, raising=False)
+    assert asked(["kill"], "kill", process=process_of(sleeper.pid))[0] == {"kill": "done"}
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
 def test_another_with_its_number_is_left_alone(sleeper):
     found, _ = asked(["kill"], "kill", process=process_of(sleeper.pid, later=-5))
     assert found == {"kill": "the process is gone"} and sleeper.poll() is None
@@ -127,6 +139,34 @@ def test_copy_of_a_name_that_is_not_text(tmp_path):
     kept, = (tmp_path / "kept").iterdir()
     assert found == {"copy": "begun"} and not errors and kept.read_bytes() == b"evil"
     assert re.fullmatch(r"[0-9]+-evil__+", kept.name)
+
+
+@pytest.mark.parametrize("bound, value", [("KEPT_BYTES", 7), ("KEPT_FILES", 1)])
+def test_copies_fill_no_disk(tmp_path, monkeypatch, bound, value):
+    monkeypatch.setattr("fim.actions." + bound, value)
+    path = tmp_path / "evil"
+    path.write_bytes(b"evil")
+    errors = [asked(["copy"], "copy", state=str(tmp_path), path=str(path), file=file_of(path))[1]
+              for _ in "12"]
+    assert errors[0] == [] and len(list((tmp_path / "kept").iterdir())) == 1
+    ((_, said),) = errors[1]
+    assert said["where"] == "action copy" and "kept is full" in said["message"]
+
+
+ASCII = """
+import sys
+from fim import actions, transaction
+alert = {"path": "/etc/\\u00fc"}
+sys.exit(sys.getfilesystemencoding() != "ascii" or not (
+    actions.path_of(alert) == transaction.path_of(alert) == b"/etc/\\xc3\\xbc"))
+"""
+
+
+def test_a_name_where_the_locale_has_ascii():
+    """As Python 3.6 takes it without LANG, and later ones where they are told to."""
+    environment = dict(os.environ, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0",
+                       PYTHONPATH=ROOT)
+    assert subprocess.run([sys.executable, "-c", ASCII], env=environment).returncode == 0
 
 
 def test_copy_without_a_path(tmp_path):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Secrets on command lines are not written, in JSON nor as text; what is none stays."""
+import contextlib
 import json
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given, settings, strategies
 
 import core_record
 from core_build import Driver
+from fim.cli import parser
+from fim.monitor import ARGUMENTS
 
 S = "s3cr3t"
 HIDDEN = {  # what was run: how it is shown
@@ -38,15 +41,22 @@ SHOWN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def render():
-    """(arguments as JSON has them, the line for people) of one command line."""
-    with Driver("decode_driver") as driver:
+@contextlib.contextmanager
+def renderer(shown):
+    """(arguments as JSON has them, the line for people) of one command line, by --arguments."""
+    with Driver("decode_driver", str(ARGUMENTS.index(shown))) as driver:
         def ask(arguments):
             raw = core_record.record("create", path=core_record.walk(b"/x"), args=b"".join(
                 one.encode("utf-8", "surrogateescape") + b"\0" for one in arguments))
             parts = driver.ask(raw).split(b"\n", 2)
             return json.loads(parts[1].decode())["process"]["args"], parts[2].decode()
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def render():
+    """As they are shown where nobody says otherwise."""
+    with renderer(ARGUMENTS[0]) as ask:
         yield ask
 
 
@@ -73,3 +83,29 @@ def test_what_is_not_hidden_is_as_it_was(render, words):
     for shown, given_arg in zip(render(words)[0], words):
         head, _, tail = shown.rpartition("***")
         assert shown == given_arg or (given_arg.startswith(head) and given_arg.endswith(tail))
+
+
+@pytest.mark.parametrize("name", sorted(HIDDEN))
+def test_all_of_them(name):
+    """--arguments all"""
+    given_args, _ = HIDDEN[name]
+    with renderer("all") as render_all:
+        args, text = render_all(given_args)
+    assert args == given_args
+    assert "***" not in text and "$ " + given_args[0] in text
+
+
+def test_none_of_them():
+    """--arguments none: not known, neither in JSON nor as text."""
+    with renderer("none") as render_none:
+        for given_args in [given_args for given_args, _ in HIDDEN.values()] + SHOWN:
+            args, text = render_none(given_args)
+            assert args is None and "$" not in text and S not in text
+
+
+@pytest.mark.parametrize("verb", ["watch", "run"])
+def test_the_option(verb):
+    """It has these words, and hides where it is not given."""
+    assert parser().parse_args([verb, "/etc"]).arguments == "redacted"
+    for word in ARGUMENTS:
+        assert parser().parse_args([verb, "--arguments", word, "/etc"]).arguments == word

@@ -92,6 +92,17 @@ def test_no_bcc(monkeypatch, tmp_path):
     assert "bcc" in text and "install" in text
 
 
+def test_a_bcc_of_the_callers_is_not_run(monkeypatch, tmp_path):
+    """Of the directory or the environment of who asks: fim doctor runs as root."""
+    monkeypatch.setattr(needs, "interpreters", lambda: [sys.executable])
+    (tmp_path / "bcc.py").write_text("open(%r, 'w')" % str(tmp_path / "ran"))
+    monkeypatch.chdir(str(tmp_path))
+    needs.bcc_version()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    needs.bcc_version()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_loader_dies(monkeypatch, tmp_path):
     text = load(monkeypatch, tmp_path, "echo first >&2; echo out of memory >&2; kill -9 $$\n")
     assert "out of memory" in text and "-9" in text
@@ -100,7 +111,7 @@ def test_loader_dies(monkeypatch, tmp_path):
 def test_compiler_complains(monkeypatch, tmp_path):
     script = ("echo \"bpf_c/x.c:3:1: error: unknown type name 'x'\" >&2\n"
               "%s -c 'import socket, sys; socket.fromfd(int(sys.argv[1]), socket.AF_UNIX, "
-              "socket.SOCK_SEQPACKET).send(b\"{\\\"error\\\": \\\"failed\\\"}\")' $2\n" % sys.executable)
+              "socket.SOCK_SEQPACKET).send(b\"{\\\"error\\\": \\\"failed\\\"}\")' $3\n" % sys.executable)
     text = load(monkeypatch, tmp_path, script)
     assert "bpf_c/x.c:3:1" in text and "5.5" in text
 

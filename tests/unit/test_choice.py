@@ -11,6 +11,7 @@ import re
 
 import pytest
 
+import predicates
 from fim import hooks, kernel_facts
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "facts")
@@ -31,14 +32,16 @@ def recorded():
 FACTS = recorded()
 KERNELS = {release: kernel_facts.of_record(facts) for release, facts in FACTS.items()}
 every_kernel = pytest.mark.parametrize("release", list(KERNELS))
+ROWS = hooks.HOOKS + hooks.LEARN + hooks.ATTEMPTS
 
 
 def choice():
     """The table as it is: a line for each row of fim/hooks.py that is chosen anywhere."""
-    chosen = {release: set(hooks.choose(kernel)) | set(hooks.choose(kernel, hooks.LEARN))
+    chosen = {release: {hook for table in (hooks.HOOKS, hooks.LEARN, hooks.ATTEMPTS)
+                        for hook in hooks.choose(kernel, table)}
               for release, kernel in KERNELS.items()}
     yield "# operation part function program" + "".join("  " + release for release in KERNELS)
-    for hook in hooks.HOOKS + hooks.LEARN:
+    for hook in ROWS:
         marks = ["x" if hook in chosen[release] else "." for release in KERNELS]
         if "x" in marks:
             yield "%-12s %-9s %-31s %-25s %s" % (hook[:4] + (" ".join(marks),))
@@ -53,7 +56,7 @@ def test_choice_is_as_reviewed():
 
 def test_there_are_facts_of_old_and_new():
     majors = {release.split(".")[0] for release in KERNELS}
-    assert {"3", "5", "6"} <= majors
+    assert {"3", "5", "6", "7"} <= majors
 
 
 @every_kernel
@@ -66,11 +69,13 @@ def test_facts_say_where_they_are_from(release):
 @every_kernel
 def test_facts_have_what_the_choice_asks_for(release):
     """A row added later whose function or header was not looked for would be taken for absent."""
-    for hook in hooks.HOOKS + hooks.LEARN:
-        name = hooks.symbol(hook.function)
-        assert kernel_facts.matters(name, set()) or name in kernel_facts.named(), name
-        flags = {word for word in hook.when.__code__.co_consts if str(word).startswith("FIM_HAS_")}
-        assert flags <= set(FACTS[release]["probed"])
+    asked = set().union(*(predicates.strings(hook.when) for hook in ROWS))
+    functions = {hooks.symbol(hook.function) for hook in ROWS if ":" not in hook.function}
+    for name in functions | {word for word in asked if re.match(r"[a-z]+(_\w+)+$", word)}:
+        assert kernel_facts.matters(name, kernel_facts.named()), name
+    assert "perf_trace_sys_exit" in asked
+    flags = {word for word in asked if word.startswith("FIM_HAS_")}
+    assert flags and flags <= set(FACTS[release]["probed"])
     assert FACTS[release]["headers"] and FACTS[release]["kprobe_pmu"]
 
 
@@ -98,6 +103,30 @@ def test_each_candidate_hidden(release, function):
     for hook in before:
         if hook.part not in hooks.OPTIONAL and hook.operation not in missing:
             assert (hook.operation, hook.part) in parts
+
+
+@every_kernel
+def test_every_attempt_has_a_hook(release):
+    """Each that is told of has one here, or no kernel function that could serve; where they end
+    is always known."""
+    kernel = KERNELS[release]
+    chosen = {hook.operation for hook in hooks.choose(kernel, hooks.ATTEMPTS)}
+    assert "exit" in chosen
+    missing = {hook.operation for hook in hooks.ATTEMPTS} - chosen
+    assert missing == set()
+
+
+@every_kernel
+def test_each_candidate_of_an_attempt_hidden(release):
+    """Nothing else changes, and no row of the function is left."""
+    kernel = KERNELS[release]
+    before = hooks.choose(kernel, hooks.ATTEMPTS)
+    for function in {hooks.symbol(hook.function) for hook in before if hook.part == "attempt"}:
+        after = hooks.choose(kernel, hooks.ATTEMPTS, {function})
+        assert function not in {hooks.symbol(hook.function) for hook in after}
+        touched = {hook.operation for hook in before if hook.function == function}
+        assert ({hook for hook in before if hook.operation not in touched}
+                == {hook for hook in after if hook.operation not in touched})
 
 
 @every_kernel

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import tarfile
 
 import pytest
@@ -55,15 +56,27 @@ def test_switches(host, row):
     assert found.state == BLIND and row.mend in found.answer
 
 
+DENIED = ('type=AVC msg=audit(1.2:3): avc:  denied  { %s } for  pid=9 comm="%s" scontext=s:r:fim_t:s0 '
+          'tcontext=s:r:fim_t:s0 tclass=%s permissive=0\n')
+OURS = [DENIED % row for row in (
+    ("prog_load", "python2.7", "bpf"), ("map_create", "platform-python", "bpf"),
+    ("open", "python3", "perf_event"), ("map_read", "fim", "bpf"))]
+THEIRS = [DENIED % row for row in (("read", "python3", "file"), ("prog_load", "bpftrace", "bpf"))]
+
+
 def test_selinux(host):
-    denied = 'type=AVC msg=audit(1.2:3): avc:  denied  { prog_load } for pid=9 tclass=bpf permissive=0\n'
-    root = host("/var/log/audit/audit.log", denied * 3 + "type=SYSCALL\n")
+    """What is counted is what the mend finds: most of it the loader's, by its interpreter's name."""
+    root = host("/var/log/audit/audit.log", "".join(OURS + THEIRS) + "type=SYSCALL\n")
     assert conditions.selinux(root).answer == "none"
     root = host("/sys/fs/selinux/enforce", "0")
     assert conditions.selinux(root).answer == "permissive"
     root = host("/sys/fs/selinux/enforce", "1")
     found = conditions.selinux(root)
-    assert found.state == DEGRADED and "3 denials" in found.answer and "audit2allow" in found.answer
+    assert found.state == DEGRADED and "4 denials" in found.answer
+    mend = found.answer.partition(": ")[2].replace("ausearch -m avc --raw",
+                                                   "cat %s/var/log/audit/audit.log" % root)
+    piped = mend.partition(" | audit2allow -M fim && semodule -i fim.pp")[0]
+    assert subprocess.check_output(["sh", "-c", piped]).decode() == "".join(OURS)
 
 
 def test_every_finding_is_one_line(host):
@@ -123,7 +136,7 @@ def test_facts_there_and_back():
 class Found:
     """What an examination found."""
 
-    findings, coverage = [Finding(OK, "kernel", "5.5")], {}
+    findings, coverage, trial = [Finding(OK, "kernel", "5.5")], {}, None
 
 
 def test_bundle(tmp_path):
@@ -136,6 +149,32 @@ def test_bundle(tmp_path):
     assert findings == [{"what": "kernel", "state": "ok", "answer": "5.5"}]
     assert sorted(names) == ["fim-doctor/" + name for name in (
         "coverage.json", "facts.json", "findings.json", "kernel.log", "unit.log")]
+
+
+STAMP = "2026-11-23T10:00:00+0000 host "
+SAID = [STAMP + text for text in (
+    "fim[612]: fim: blind: kernel 5.5: no headers", "systemd[1]: fim.service: watchdog timeout",
+    "fim[612]: Traceback (most recent call last):", "fim[612]:   File \"x.py\", line 1, in run",
+    "fim[612]: KeyError: 'seq'")]
+RECORDS = [STAMP + "fim[612]: " + text for text in (
+    '{"v":1,"kind":"finding","diff":"-db_password=old\\n+db_password=hunter2"}',
+    '{"@timestamp":"2026-11-23T10:00:00Z","process":{"args":["curl","-u","bob:hunter2"]}}',
+    '{"activity_id":1,"actor":{"process":{"cmd_line":"curl -u bob:hunter2"}}}',
+    "10:00:00.000 modify  /etc/fim: x  by root  /usr/bin/curl[9]  $ curl -u bob:hunter2")]
+
+
+def test_no_record_is_in_a_bundle(tmp_path, monkeypatch):
+    """Which a service that writes them to its output has under its unit; and who asks is told
+    where there is no journal."""
+    (tmp_path / "lines").write_text("\n".join(RECORDS + SAID) + "\n")
+    (tmp_path / "journalctl").write_text("#!/bin/sh\necho \"$@\" >%s/asked\ncat %s/lines\n"
+                                         "echo no journal >&2; exit 1\n" % (tmp_path, tmp_path))
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    said = next(bundle.log(*row[1:]) for row in bundle.LOGS if row[0] == "unit.log")
+    assert said.splitlines() == SAID + ["no journal"]
+    # What --sink journald: sends comes by another transport.
+    assert "_SYSTEMD_UNIT=fim.service _TRANSPORT=stdout" in (tmp_path / "asked").read_text()
 
 
 def test_a_bundle_is_put_in_the_place_of_a_file_alone(tmp_path):

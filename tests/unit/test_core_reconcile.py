@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from drilled_tree import REPLACED, Tree, fill, walk
+from drilled_tree import NEW, REPLACED, Tree, fill, walk
 from fim.content import entries
 
 
@@ -76,6 +76,62 @@ def test_a_change_is_not_hidden_by_a_later_record(tree):
     assert changed[0]["gap"] == records[0]["seq"]
 
 
+def test_a_change_told_late_is_beside_what_the_file_is_now(tree):
+    """The difference is of then; who follows the stream has what records have told since."""
+    since = fill(tree)
+    tree.told = False
+    tree.chmod(tree.root + "/a/one", 0o4755)
+    tree.told = True
+    tree.write(tree.root + "/a/one")
+    tree.chmod(tree.root + "/a/one", 0o600)
+    tree.ask("p")
+    changed = [record for record in tree.reconcile(since) if record["kind"] == "reconcile"]
+    assert [record["changed"]["mode"]["after"] for record in changed] == ["4755"]
+    assert changed[0]["file"]["mode"] == "0600"
+    assert changed[0]["file"]["size"] == os.path.getsize(tree.root + "/a/one")
+
+
+def test_a_name_that_was_lost_and_was_made_again(tree):
+    """Is not missing any more when its loss is told."""
+    since = fill(tree)
+    inode = os.stat(tree.root + "/a/one").st_ino
+    tree.told = False
+    tree.rename(tree.root + "/a/one", tree.outside("one"))
+    tree.told = True
+    tree.create(tree.root + "/a/one")
+    tree.told = False
+    tree.rename(tree.outside("one"), tree.root + "/a/other")
+    tree.told = True
+    tree.chmod(tree.root + "/a/other", 0o600)
+    tree.ask("p")
+    found = tree.found(since)
+    assert ("/a/one", "missing") not in found and ("/a/other", "new") in found
+    assert os.stat(tree.root + "/a/other").st_ino == inode
+    assert tree.known() == walk(tree.root)
+
+
+@pytest.mark.parametrize("scan", (False, True))
+def test_a_number_that_was_given_again(tree, scan):
+    """To a directory that was made, though the one that had it was not told to be gone; also if
+    something else was scanned before the record came."""
+    since, old, new = fill(tree), tree.root + "/a", tree.root + "/made"
+    tree.told = False
+    for name in os.listdir(old):
+        tree.unlink(os.path.join(old, name))
+    tree.rename(old, new)  # the number stays
+    os.chmod(new, 0o755)
+    tree.told = True
+    tree.tell("mkdir", os.lstat(new), new, flags=NEW)
+    if scan:
+        os.mkdir(tree.outside("other"))
+        tree.ask("w", tree.outside("other"))
+    records = tree.ask("p") + tree.reconcile(since)
+    missing = {record["path"][len(tree.root):] for record in records
+               if record["kind"] == "reconcile" and record["state"] == "missing"}
+    assert missing == {"/a", "/a/one", "/a/two", "/a/three"}
+    assert {path for path in tree.known() if path.startswith(tree.root)} == set(walk(tree.root))
+
+
 def test_another_file_of_the_same_name(tree):
     since = fill(tree)
     tree.told = False
@@ -119,7 +175,8 @@ def test_what_changed_while_nobody_watched(tree):
     assert found == {
         ("", "changed"), ("/a", "changed"), ("/a/one", "changed"), ("/a/two", "changed"),
         ("/a/three", "changed"), ("/b", "missing"), ("/d", "new"), ("/d", "changed"),
-        ("/d/c", "changed"), ("/b/c/one", "missing"), ("/m", "new"), ("/m/in-it", "new")}
+        ("/d/c", "changed"), ("/b/c/one", "missing"), ("/d/c/one", "missing"), ("/m", "new"),
+        ("/m/in-it", "new")}
     assert records[-1]["kind"] == "gap_closed" and records[-1]["gap"] == 1
 
 
@@ -138,19 +195,26 @@ def test_whose_content_may_be_another(tree):
     tree.write(one)
     tree.link(one, tree.root + "/a/link")
     tree.rename(tree.root + "/b/one", tree.root + "/a/other")
+    replaced = os.lstat(two)
     os.rename(one, two)
-    tree.tell("rename", os.lstat(two), one, two, flags=REPLACED)
+    tree.tell("rename", os.lstat(two), one, two, flags=REPLACED, other=replaced)
     told = tree.ask("p")
     noted = tree.driver.ask(b"n")
+    inodes = [[int.from_bytes(inode[:8], "little") for inode in inodes]
+              for _, *inodes, _ in entries(noted)]
+    assert inodes == [[os.lstat(two).st_ino] * 2, [os.lstat(two).st_ino, 0],
+                      [os.lstat(two).st_ino, replaced.st_ino]]
     seqs = {record["seq"]: record["op"] for record in told}
-    found = [(seqs[seq], path.decode()) for seq, path in entries(noted)]
+    found = [(seqs[seq], path.decode()) for seq, _, _, path in entries(noted)]
     assert found == [("close", one), ("link", tree.root + "/a/link"),
                      ("rename", two)]
     assert tree.driver.ask(b"n") == b""
 
 
-def test_renamed_when_it_was_to_be_read(tree):
-    """By an act whose record is on its way: it is read by its new name, though the gap is closed."""
+@pytest.mark.parametrize("pause", (0, 0.012))
+def test_renamed_when_it_was_to_be_read(tree, pause):
+    """By an act whose record is on its way, or (after a pause) is applied before what was seen by
+    the old name is settled: it is read by its new name, though the gap is closed."""
     since, made = fill(tree), tree.root + "/made"
     tree.told = False
     for path in (made, made + "/d"):
@@ -162,6 +226,7 @@ def test_renamed_when_it_was_to_be_read(tree):
     time.sleep(0.012)  # what it has seen in there is settled with the next slice
     tree.told = True
     tree.rename(made + "/d", made + "/e")
+    time.sleep(pause)
     tree.ask("q")
     time.sleep(0.012)
     tree.ask("p")
@@ -206,8 +271,8 @@ def is_told(path, named):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_after_any_acts_the_tree_is_known(tree, seed):
-    """Told or lost by chance, before and while the sweep runs."""
-    since, acts = fill(tree), Acts(tree, seed)
+    """Told or lost by chance, before and while the sweep runs; now and then it gets on."""
+    since, acts, pauses = fill(tree), Acts(tree, seed), random.Random(seed)
     before = walk(tree.root)
     records = []
     for number in range(60):
@@ -215,6 +280,7 @@ def test_after_any_acts_the_tree_is_known(tree, seed):
         if number == 40:
             records += tree.ask("g", struct.pack("=Q", since))
         acts.act()
+        time.sleep(pauses.uniform(0, 0.03) if pauses.random() < seed % 3 * 0.05 else 0)
         if number > 40:
             records += tree.ask("q")
     records += tree.ask("p") + tree.reconcile(since)

@@ -69,7 +69,9 @@ def test_many_writes_of_one(tree, schema):
     assert told[3]["first"] < told[3]["last"] == told[3]["time"]
     assert told[3]["mono_ns"] == begun + 199
     noted = list(entries(tree.driver.ask(b"n")))
-    assert noted == [(told[1]["seq"], path.encode()), (told[3]["seq"], path.encode())]
+    inode = noted[0][1]
+    assert int.from_bytes(inode[:8], "little") == os.lstat(path).st_ino
+    assert noted == [(told[at]["seq"], inode, inode, path.encode()) for at in (1, 3)]
 
 
 def test_not_joined_without_being_asked(tree):

@@ -7,19 +7,20 @@ import pytest
 
 import core_record
 import schema_fields
+import streams
+import whole_records
 from core_build import ROOT, Driver
 from fim.sinks.documents import documents
 from fim.sinks.ecs import HASHES
 from test_schema import HEAD, OTHERS
 
 FAULTS = {"ecs": schema_fields.ecs_faults, "ocsf": schema_fields.ocsf_faults}
-PATHS = {"ecs": lambda document: document["file"]["path"],
-         "ocsf": lambda document: document["file"]["path"]}
 
 
 @pytest.fixture(scope="module")
 def lines():
-    """One of each operation as the core renders it, and one of each other kind."""
+    """One of each operation as the core renders it, what a real kernel gave, one of each other
+    kind, and one of each operation and kind with all that the schema allows."""
     with Driver("decode_driver") as driver:
         rendered = [driver.ask(raw).split(b"\n", 2)[1] for raw in core_record.samples()]
     events = [dict(json.loads(line.decode()), host=HEAD["host"], labels={"site": "x"})
@@ -27,7 +28,9 @@ def lines():
     others = [dict(HEAD, kind=kind, **OTHERS[kind]) for kind in sorted(OTHERS)]
     others.append(dict(HEAD, kind="alert", rule="set-uid", severity="high", tags=["T1548.001"],
                        message="a set-uid file came", events=[1]))
-    return [json.dumps(record).encode("ascii") for record in events + others]
+    others += whole_records.records()
+    recorded = b"".join(map(streams.lines_of, (streams.ATTACKS, streams.WAYS, streams.MORE)))
+    return [json.dumps(record).encode("ascii") for record in events + others] + recorded.splitlines()
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
@@ -46,11 +49,25 @@ def test_the_lists_find_what_is_wrong(lines, name):
     if name == "ocsf":
         assert list(FAULTS[name]({key: value for key, value in document.items() if key != "device"}))
         assert list(FAULTS[name](dict(document, activity_id=2, type_uid=1)))
+    else:
+        for member, wrong in (("kind", "record"), ("outcome", "ok"), ("category", ["disk"]),
+                              ("type", ["error"]), ("type", ["start"])):
+            assert list(FAULTS[name](dict(document, event=dict(document["event"], **{member: wrong}))))
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
-def test_nothing_is_lost(lines, name):
-    """Every value of the record is somewhere in the document."""
+def test_nothing_is_lost(name):
+    """Every value of a record in which all are different is somewhere in the document."""
+    for record in whole_records.records():
+        said = documents(name)(json.dumps(record).encode("ascii")).decode("ascii")
+        record.pop("v")
+        assert [value for value in whole_records.values(record)
+                if any(map(str.isdigit, value)) and value not in said] == [], record["kind"]
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_members_are_kept_whole(lines, name):
+    """As they are, for whoever knows ours."""
     for line in lines:
         record = json.loads(line.decode())
         said = documents(name)(line).decode("ascii")
@@ -79,6 +96,17 @@ def test_members_by_example(lines):
     assert ocsf["status_id"] == 1 and ocsf["severity_id"] == 1
     assert ocsf["metadata"]["sequence"] == record["seq"]
     assert str(ocsf["time"])[-3:] == record["time"][20:23]
+
+
+@pytest.mark.parametrize("text, count", [
+    ("2026-11-23T04:54:31.825802160Z", 1795409671825), ("1969-12-31T23:59:59.999000000Z", -1),
+    ("0001-01-01T00:00:00.000000000Z", -62135596800000),
+    ("0000-12-31T23:59:59.999000000Z", -62135596800001),
+    ("0000-02-29T12:00:00.000000000Z", -62162078400000), (None, None)])
+def test_milliseconds(text, count):
+    """touch -d 0000-06-01 is allowed to everybody."""
+    from fim.sinks import ocsf
+    assert ocsf.milliseconds(text) == count
 
 
 def test_what_the_actor_gives_is_quoted():

@@ -2,6 +2,7 @@
 
 import pytest
 
+import predicates
 from fim import hooks
 from fim.kernel import Kernel, find_members
 
@@ -132,9 +133,25 @@ def test_getattr_by_its_arguments():
     assert [hook.program for hook in new] == ["fim_getattr_path"]
 
 
-def test_no_predicate_asks_for_a_version():
-    for hook in hooks.HOOKS + hooks.LEARN:
-        assert "release" not in hook.when.__code__.co_names
+VERSIONS = {"release", "built_for", "header_path", "uname", "version", "platform", "sys", "os"}
+
+
+@pytest.mark.parametrize("when", sorted({hook.when for hook in hooks.HOOKS + hooks.LEARN
+                                         + hooks.ATTEMPTS}, key=lambda when: when.__name__))
+def test_no_predicate_asks_for_a_version(when):
+    """Neither it nor what it calls."""
+    assert not predicates.names(when) & VERSIONS
+
+
+def test_what_is_asked_is_found_however_deep(monkeypatch):
+    """By a function of the module in a generator of another."""
+    def deep(kernel):
+        return kernel.release > "4"
+    monkeypatch.setattr(hooks, "deep", deep, raising=False)
+    when = eval("lambda kernel, hook: any(deep(kernel) for one in 'x')", vars(hooks))
+    assert "release" in predicates.names(when)
+    assert "release" not in predicates.names(hooks.present)
+    assert "evm_inode_post_setattr" in predicates.strings(hooks.setattr_unanswered_idmap)
 
 
 def test_members_are_looked_for_in_split_headers(tmp_path):

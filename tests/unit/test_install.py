@@ -21,7 +21,7 @@ OPTIONS = {
     "Description": 1, "Documentation": 201, "After": 1, "ConditionPathExists": 1, "Type": 1,
     "NotifyAccess": 1, "EnvironmentFile": 1, "ExecStart": 1, "Restart": 1, "RestartSec": 1,
     "TimeoutStartSec": 188, "TimeoutStopSec": 188, "WatchdogSec": 183, "KillMode": 1,
-    "RuntimeDirectory": 211, "RuntimeDirectoryMode": 211, "UMask": 1, "NoNewPrivileges": 187,
+    "UMask": 1, "NoNewPrivileges": 187,
     "RestrictAddressFamilies": 211, "SystemCallArchitectures": 209, "LimitNOFILE": 1,
     "LimitMEMLOCK": 1, "LimitCORE": 1, "Nice": 1, "OOMScoreAdjust": 1, "WantedBy": 1,
     "SuccessExitStatus": 189, "IOSchedulingClass": 1, "OnCalendar": 197, "AccuracySec": 209,
@@ -62,8 +62,9 @@ def expected(python_dir, units):
         "/usr/bin/fim", "/etc/fim/environment", "/usr/share/bash-completion/completions/fim",
         "/usr/share/man/man1/fim.1", "/usr/share/man/man5/fim-records.5",
         "/usr/share/man/man8/fim.8", "/usr/share/man/man5/fim-policy.5"} | {
-        "/usr/share/fim/collect/" + name
-        for name in os.listdir(os.path.join(ROOT, "fim", "dist", "collect"))}
+        "/usr/share/fim/" + os.path.relpath(path, os.path.join(ROOT, "fim", "dist"))
+        for part in ("collect", "policies")
+        for path in glob.glob(os.path.join(ROOT, "fim", "dist", part, "*.*"))}
 
 
 def test_what_is_installed(tree):
@@ -128,6 +129,20 @@ def test_kernel_programs_are_the_packages_own(tree):
     os.rename(place + "../rename.c", place + "rename.c")
 
 
+@pytest.mark.parametrize("list_of_digests", [None, "", "rename.c\n", "\xff\n"])
+def test_no_list_of_digests_is_no_way_around_it(tree, list_of_digests):
+    """Removed, emptied or not one: nothing is compiled."""
+    path = tree + PYTHON_DIR + "/fim/bpf_c/SHA256SUMS"
+    os.rename(path, tree + "/kept")
+    if list_of_digests is not None:
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(list_of_digests)
+    status, said = source_of(tree)
+    os.rename(tree + "/kept", path)
+    assert status == 1 and said.count("\n") == 1 and "install fim again" in said
+    assert source_of(tree) == (0, "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="others' files are no danger to who is not root")
 @pytest.mark.parametrize("name", ["actor.c", ""])
 def test_kernel_programs_are_roots_alone(tree, name):
@@ -156,6 +171,20 @@ def test_units_work_with_systemd_219(tree, unit):
     """No option is later; so none gives the service mounts of its own either."""
     for option, _ in directives(tree + "/usr/lib/systemd/system/" + unit):
         assert OPTIONS[option] <= 219, option
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_stop_leaves_the_compiled_programs(tree, unit):
+    """Which lie in /run/fim, where systemd would remove them with the directory."""
+    options = dict(directives(tree + "/usr/lib/systemd/system/" + unit))
+    assert "RuntimeDirectory" not in options
+    assert not set(options) & {"ReadOnlyDirectories", "ProtectSystem", "InaccessibleDirectories"}
+
+
+def test_what_is_compiled_goes_with_the_package():
+    for name in ("debian.prerm", "fim-monitor.spec"):
+        with open(os.path.join(ROOT, "fim", "dist", name)) as file:
+            assert re.search(r"\n\trm -rf /run/fim/programs\n\trmdir /run/fim 2>", file.read())
 
 
 def test_units_are_taken_by_systemd(tree, tmp_path):
@@ -202,6 +231,10 @@ def test_manual_pages(tree):
     for kind in list(OTHERS) + ["event"]:
         assert re.search("(?m)^%s$" % kind.upper(), pages["fim-records.5"]), kind
     assert "path_complete" in pages["fim-records.5"] and "process.auid" in pages["fim-records.5"]
+    for page in ("fim.1", "fim.8"):
+        assert "fim-policy(5)" in pages[page] and "fim-records(5)" in pages[page]
+    for part in ("collect", "policies"):
+        assert "/usr/share/fim/" + part in pages["fim.8"]
     assert "syslog:tcp://" in pages["fim.8"] and "maxMessageSize" in pages["fim.8"]
 
 

@@ -33,13 +33,8 @@ def opened(path, **how):
     return Journal(Segments(path, make=True), MACHINE, **how)
 
 
-def lines_of(path):
-    """Every line, segment by segment."""
-    return [line for number in Segments(path).numbers() for line in journals.load(path, number)]
-
-
 def chain_lines(path):
-    return [json.loads(line.decode()) for line in lines_of(path) if b'"kind":"chain"' in line]
+    return [json.loads(line.decode()) for line in journals.lines_of(path) if b'"kind":"chain"' in line]
 
 
 def test_the_published_rule(path):
@@ -355,7 +350,7 @@ def test_files_taken_away(path, how):
     journal.close()
     assert (journal.displaced, journal.number) == (1, 3)
     assert {finding.kind for finding in verify(path)[0]} & {"missing", "misplaced"}
-    assert lines_of(path)[-2] == records(1150, 1)
+    assert journals.lines_of(path)[-2] == records(1150, 1)
 
 
 def test_no_room(path, tmp_path):

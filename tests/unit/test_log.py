@@ -37,7 +37,7 @@ def events():
         lines = [driver.ask(raw).split(b"\n", 2)[1] for raw in core_record.samples()]
     assert {numbered(line) for line in lines} == {(1, "0123456789abcdef")}  # as it is written
     rendered = [json.loads(line.decode()) for line in lines]
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.timezone.utc)
     for number, event in enumerate(rendered):
         ago = datetime.timedelta(hours=len(rendered) - 1 - number)
         event.update(seq=number + 1, stream=STREAM, time=(now - ago).isoformat()[:26] + "000Z")

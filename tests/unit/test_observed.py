@@ -9,7 +9,10 @@ import time
 import pytest
 
 from fim import observed
+from fim.journal import Journal
 from fim.observed import Observed
+from fim.segments import Segments
+from fim.spool import Spool
 from sessions import records, session
 
 CLOCK = "2026-01-01T00:00:00.000000000Z"
@@ -30,7 +33,9 @@ def kept(tmp_path):
     """An Observed on a state directory, whose other thread is this one."""
     (tmp_path / "state").mkdir(0o700)
     descriptor = os.open(str(tmp_path / "state"), os.O_RDONLY | os.O_DIRECTORY)
-    yield Observed(descriptor, {}, lambda: CLOCK)
+    asides = {}
+    yield Observed(descriptor, asides, lambda: CLOCK,
+                   behind=lambda act: asides.update({"behind": act}))
     os.close(descriptor)
 
 
@@ -76,13 +81,18 @@ def test_kept_now_and_then(tree, kept, monkeypatch):
     watched, _ = tree
     monkeypatch.setattr(observed, "SECONDS", 0)
     monkeypatch.setattr(observed, "SHARE", 0)
+    monkeypatch.setattr(observed, "HOLD", 0)
     with session(watched) as first:
         kept.turn(first)
-        assert kept.cursor is None and kept.since() is None
+        for _ in range(observed.HELD):
+            assert kept.cursor is None and kept.since() is None and kept.due is not None
+            write(kept)  # not yet: what is known may wait to be told
+            kept.turn(first)
+        assert kept.due is None and kept.since() is None
         write(kept)
         assert kept.since() == CLOCK
         kept.turn(first)
-        assert not kept.parts
+        assert not kept.parts and kept.due is None
         kept.begin()
         write(kept)  # and killed
     change(watched)
@@ -102,6 +112,7 @@ def test_other_paths(tree, kept):
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:-5], lambda data: b"",
+                                  lambda data: b"\0" * 4, lambda data: b"\0" * len(data),
                                   lambda data: data[:40] + b"\0" * 9 + data[49:],
                                   lambda data: b"\3\0\0\0[1]" + data])
 def test_a_damaged_file(tree, kept, harm):
@@ -114,8 +125,13 @@ def test_a_damaged_file(tree, kept, harm):
         data = file.read()
     with open(path, "wb") as file:
         file.write(harm(data))
-    with session(watched) as later, pytest.raises((ValueError, KeyError, TypeError, OSError)):
-        kept.recall(later)
+    change(watched)
+    with session(watched) as later:
+        with pytest.raises((ValueError, KeyError, TypeError, OSError)):
+            kept.recall(later)
+        later.emit("blind", "", "")
+        later.compare(0)  # nothing is left of what was read
+        assert [record["kind"] for record in records(later)] == ["blind", "gap_closed"]
 
 
 def test_another_boot(tree, kept, monkeypatch):
@@ -154,8 +170,19 @@ def test_no_room(tree, kept, monkeypatch):
         kept.finish(first)
         with pytest.raises(OSError):
             write(kept)
+        assert kept.failing == os.strerror(28)
         write(kept)
-    assert str(watched / "five") in differences(kept, watched)
+        assert kept.failing
+        monkeypatch.undo()
+        kept.finish(first)
+        write(kept)
+        assert kept.failing is None
+        (watched / "six").write_text("six")
+        monkeypatch.setattr(observed.os, "fsync", lambda descriptor: refuse())
+        kept.finish(first)
+        with pytest.raises(OSError):
+            write(kept)
+    assert str(watched / "six") in differences(kept, watched)
 
 
 KILLS = int(os.environ.get("FIM_TEST_KILLS", 20))
@@ -215,3 +242,20 @@ def test_killed_at_random(tree, kept):
 
 def refuse():
     raise OSError(28, os.strerror(28))
+
+
+def test_it_waits_for_the_journal(tree, kept, tmp_path):
+    """A pass takes its place behind the records of what it knows: they would be told by nobody."""
+    watched, _ = tree
+    made, journal = [], Journal(Segments(str(tmp_path / "journal"), make=True), "m")
+    spool = Spool(lambda: journal)
+    kept.asides, kept.behind = spool.asides, spool.behind
+    kept.replace = lambda done=kept.replace: (made.append(journal.head.link), done())
+    begun = journal.head.link
+    with session(watched) as first:
+        spool.put("s", b'{"kind": "event"}\n')
+        kept.finish(first)
+        spool.put("s", b'{"kind": "event"}\n')
+    spool.start()
+    assert spool.close(10)
+    assert made == [begun + 1] and kept.since() == CLOCK

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from fim import packages
+from fim.cli_baseline import add_packages
+from fim.findings import Finding
 
 FILES = {"same": b"1\n", "other [1]*": b"2\n", "gone": b"3\n"}
 CONTROL = "Package: fim-try\nVersion: 1\nArchitecture: all\nMaintainer: x <x@x>\nDescription: x\n"
@@ -87,7 +89,7 @@ cp -a %s/. %%{buildroot}
 """
 
 
-def install_rpm(directory, top, monkeypatch):
+def install_rpm(directory, top, monkeypatch, files=()):
     """The same with rpm: what its macro file in HOME says holds for every rpm that is run."""
     monkeypatch.setenv("HOME", str(directory))
     for name in ("rpmdb", "built"):
@@ -95,7 +97,7 @@ def install_rpm(directory, top, monkeypatch):
     (directory / ".rpmmacros").write_text("%%_dbpath %s/rpmdb\n%%_rpmdir %s/built\n%%_tmppath %s\n"
                                           % ((directory,) * 3))
     lay_out(str(directory / "laid"), top)
-    (directory / "x.spec").write_text(SPEC % (directory / "laid", top))
+    (directory / "x.spec").write_text(SPEC % (directory / "laid", "\n".join(files or [top])))
     subprocess.check_call(["rpmbuild", "-bb", "--quiet", "--buildroot", str(directory / "root"),
                            "--define", "_topdir %s" % directory, str(directory / "x.spec")],
                           stderr=subprocess.DEVNULL)
@@ -115,6 +117,29 @@ def test_rpm(tmp_path, monkeypatch):
     assert states(packages.Rpm(), top) == expected
     os.chmod(os.path.join(top, "same"), 0o4755)
     assert states(packages.Rpm(), top) == dict(expected, same=("fim-try", "differs"))
+
+
+@pytest.mark.skipif(not shutil.which("rpmbuild") or os.geteuid() != 0,
+                    reason="no rpmbuild here, or not root")
+def test_rpm_proves_what_it_verifies(tmp_path, monkeypatch):
+    """As setup has /etc/passwd, and grub2 its configuration: of such a file rpm -V says nothing,
+    whatever is in it."""
+    top = str(tmp_path / "top")
+    install_rpm(tmp_path, top, monkeypatch, [
+        top + "/same", "%verify(not md5 size mtime) " + top + "/other*", "%ghost " + top + "/gone"])
+    for name in ("other [1]*", "gone"):
+        with open(os.path.join(top, name), "w") as file:
+            file.write("evil::0:0")
+    database = packages.PackageDatabase(packages.Rpm())
+    paths = [os.fsencode(os.path.join(top, name)) for name in FILES]
+    assert set(database.states(paths).values()) == {("fim-try", "matches")}
+    assert database.proofs(paths) == {os.fsencode(top + "/same"): ("fim-try", "matches")}
+    monkeypatch.setattr("fim.packages.of_this_host", lambda: database)
+    found = [Finding(path, None, None, "changed") for path in paths]
+    add_packages(found)
+    assert [finding.package for finding in found] == [("fim-try", "matches"), None, None]
+    os.chmod(os.path.join(top, "other [1]*"), 0o4755)  # that it does verify
+    assert database.proofs(paths)[paths[1]] == ("fim-try", "differs")
 
 
 @pytest.mark.parametrize("kind", (packages.Dpkg(), packages.Rpm()), ids=lambda kind: kind.tool)

@@ -3,24 +3,30 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import jsonschema
 import pytest
 
 from core_build import ROOT
-from streams import ATTACKS, DAY
+from streams import ATTACKS, DAY, content_of
 from test_layers import interpreters
+from test_run import NOBODY
 
 POLICIES = os.path.join(ROOT, "fim", "dist", "policies")
 PASSWORDS = os.path.join(POLICIES, "passwords.py")
 
 
-def fim(*arguments, stdin=None):
+AS_ANOTHER = pytest.mark.skipif(os.geteuid() != 0, reason="not root: cannot be somebody else")
+
+
+def fim(*arguments, stdin=None, before=()):
     """(exit status, standard output, standard error)"""
-    done = subprocess.run([sys.executable, "-m", "fim"] + list(arguments), cwd=ROOT, input=stdin,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(list(before) + [sys.executable, "-m", "fim"] + list(arguments),
+                          cwd=ROOT, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -37,7 +43,8 @@ def written(tmp_path):
 def test_policy_says_what_reaches_the_kernel():
     status, said, errors = fim("policy", PASSWORDS)
     assert (status, errors) == (0, "")
-    assert "watch     /etc; operations: all; not *.swp; content by sha256" in said
+    assert ("watch     /etc; operations: all; not *.swp; content by sha256 in fim run, not in "
+            "fim watch\n") in said
     assert "rule      password_database (high, line 12)" in said
 
 
@@ -46,6 +53,37 @@ def test_policy_as_data():
     plans = [json.loads(line) for line in said.splitlines()]
     assert status == 0 and len(plans) == 10
     assert all(plan["watches"] and plan["rules"] for plan in plans)
+
+
+@AS_ANOTHER
+@pytest.mark.parametrize("words", (["policy", PASSWORDS], ["policy", "--format", "json", POLICIES],
+                                   ["explain", "/etc/shadow", "-c", PASSWORDS]),
+                         ids=lambda words: words[0] + words[1])
+def test_by_another_user(words):
+    """The same, by one who may do nothing."""
+    status, said, errors = fim(*words, before=NOBODY)
+    assert (status, errors) == (0, "") and said == fim(*words)[1] != ""
+
+
+@pytest.fixture
+def open_to_all():
+    """A directory that other users reach; pytest's own they do not."""
+    path = tempfile.mkdtemp(prefix="fim-open-")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@AS_ANOTHER
+@pytest.mark.parametrize("owner,expected", [(0, 0), (65534, 0), (65533, 1)])
+def test_whose_file_it_is_to_another_user(open_to_all, owner, expected):
+    """His own and root's will do."""
+    path = open_to_all + "/policy.py"
+    shutil.copy(PASSWORDS, path)
+    os.chown(path, owner, owner)
+    status, said, errors = fim("policy", path, before=NOBODY)
+    assert (status, bool(said)) == (expected, not expected), errors
+    assert ("its owner is user 65533" in errors) == bool(expected)
 
 
 @pytest.mark.parametrize("verb,expected", [("policy", 1), ("replay", 17)])
@@ -106,6 +144,26 @@ def test_replay(written):
     assert (status, errors) == (1, "") and "ALERT high password_database: " in said
     status, said, _ = fim("replay", DAY, "-c", PASSWORDS)
     assert (status, said) == (0, "")
+
+
+def test_replay_with_digests(written, tmp_path):
+    """Equal content in a journal of fim run is no alert; it is counted."""
+    path = written("from fim.policy import Policy\npolicy = Policy('p')\n"
+                   "watch = policy.watch('/etc', content='sha256')\n"
+                   "@policy.rule(watch / 'profile', on='content')\n"
+                   "def rule(change):\n    return '%s' % change.before('hash')\n")
+    with open(DAY, "rb") as file:
+        lines = file.readlines()
+    at = next(at for at, line in enumerate(lines, 1)
+              if b'"op":"close"' in line and b'"path":"/etc/profile"' in line)
+    event = json.loads(lines[at - 1].decode())
+    for after, expected, said in (("a" * 64, 0, "count=1 reason=written with equal content (sha256)"),
+                                  ("b" * 64, 1, "ALERT medium rule: " + "a" * 64)):
+        stream = tmp_path / "stream"
+        content = json.dumps(content_of(event, "a" * 64, after, count=2)).encode()
+        stream.write_bytes(b"".join(lines[:at] + [content + b"\n"] + lines[at:]))
+        status, out, _ = fim("replay", str(stream), "-c", path)
+        assert (status, out.count("\n")) == (expected, 1) and said in out
 
 
 @pytest.mark.parametrize("python", [path for _, path in interpreters()])

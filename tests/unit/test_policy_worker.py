@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rules that raise, loop, fork, exit, print, sleep and fill the memory: the worker goes on, judges
 everything else, and says what it did not."""
+import errno
+import io
+import json
 import os
 import re
 import time
 
 import pytest
 
-from fim import policy_file
+from fim import policy_file, sandbox
 from fim.errors import PolicyError
 from fim.worker import Worker
-from streams import ATTACKS, DAY, lines_of
+from made import Made
+from streams import ATTACKS, DAY, content_of, lines_of
+from misdeeds import MISDEEDS  # streams has made it known
 
 PATIENCE = 8.0
 HEAD = """
@@ -26,32 +31,6 @@ def every(change):
 def bad(change):
     "Does what it must not."
 """
-# body of the rule: what is said of it
-MISDEEDS = {
-    "raises": ("    raise KeyError('x')", "KeyError: 'x'"),
-    "asserts": ("    assert change is None", "AssertionError"),
-    "loops": ("    while True:\n        pass", "too long"),
-    "loops and catches": ("    while True:\n        try:\n            while True:\n"
-                          "                pass\n        except BaseException:\n"
-                          "            pass", "longer than"),
-    "sleeps": ("    time.sleep(3600)", "longer than"),
-    "forks": ("    os.fork()", "Error"),
-    "exits": ("    raise SystemExit(0)", "SystemExit"),
-    "leaves": ("    os._exit(7)", "status 7"),
-    "kills itself": ("    os.kill(os.getpid(), 9)", "signal 9"),
-    "prints": ("    print('hello')", "printed: hello"),
-    "fills the memory": ("    return len('x' * (1 << 33))", "MemoryError"),
-    # bytes(n) is not touched, so that this takes no time, which has a limit too.
-    "fills it slowly": ("    kept = []\n    while True:\n        kept.append(bytes(1 << 20))",
-                        "MemoryError"),
-    "recurses": ("    return bad(change)", "RecursionError"),
-    "writes a file": ("    open('/etc/art', 'w')", "Permission"),
-    "goes out": ("    socket.create_connection(('127.0.0.1', 9), 1)", "Error"),
-    "signals its parent": ("    os.kill(os.getppid(), 9)", "PermissionError"),
-    "talks nonsense": ("    for number in range(3, 20):\n        try:\n"
-                       "            os.write(number, b'nonsense\\n')\n"
-                       "        except OSError:\n            pass", "nonsense"),
-}
 AS_ROOT = {"writes a file", "signals its parent", "forks"}
 
 
@@ -125,11 +104,40 @@ def test_no_privileges(tmp_path):
     assert all(int(caps[name], 16) == 0 for name in ("CapPrm", "CapEff", "CapInh"))
 
 
+class Libc:
+    """The C library of a kernel, or a container, that refuses network namespaces."""
+
+    def __init__(self, name, use_errno=False):
+        del name
+        assert use_errno
+
+    def unshare(self, flags):
+        assert flags == sandbox.CLONE_NEWNET
+        sandbox.ctypes.set_errno(errno.EPERM)
+        return -1
+
+
+def test_a_network_that_is_not_left_is_said(monkeypatch):
+    """With the first batch, once; the policy is in force."""
+    monkeypatch.setattr(sandbox.ctypes, "CDLL", Libc)
+    output = io.BytesIO()
+    box = sandbox.Box(output)
+    box.wrong = sandbox.leave_network()
+    assert box.begin({"policies": [], "skips": [], "suspended": [], "digests": False})
+    for mark in ({"batch": 1}, {"end": 0, "last": False}, {"batch": 2}, {"end": 0, "last": False}):
+        box.take(json.dumps(mark).encode("ascii"))
+    said = [json.loads(line.decode("ascii")) for line in output.getvalue().splitlines()]
+    assert [sorted(line)[0] for line in said] == ["plan", "say", "done", "done"]
+    kind, members = said[1]["say"]
+    assert (kind, members["where"]) == ("error", "policy")
+    assert "network" in members["message"] and "not permitted" in members["message"]
+
+
 class Silent:
     """A process that is told what it says."""
 
-    def __init__(self, *unused):
-        del unused
+    def __init__(self, *unused, digests=False):
+        del unused, digests
 
     def load(self):
         return []
@@ -154,6 +162,59 @@ def test_what_was_said_is_kept_while_it_may_be_said_again(monkeypatch):
         worker.hear_say(["alert", {"events": [number]}], {})
         worker.hear_done(number, {"held": None})
     assert len(worker.outcomes) == 1001 and not worker.told and not worker.batches
+
+
+def saying(worker, number, outcomes):
+    """A batch is judged; what is written because of it."""
+    for outcome in outcomes:
+        worker.hear_say(json.loads(json.dumps(outcome)), {})
+    worker.hear_done(number, {"held": 1})
+    said, worker.outcomes = worker.outcomes, []
+    return [(kind, members.get("severity", members.get("count"))) for kind, members in said
+            if kind != "policy"]
+
+
+def test_equal_counts_add_up(monkeypatch):
+    """Of each batch; but one that is judged again counts nothing twice."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    counted = ["withheld", {"reason": "x", "count": 2}]
+    for again in (False, True):
+        for number in (1, 2, 3):
+            if not again:
+                worker.add_batch([b'{"seq": %d}\n' % number])
+            assert saying(worker, number, [counted]) == ([] if again else [("withheld", 2)])
+        worker.adopt(Silent())
+
+
+def test_an_alert_in_other_words_is_the_same(monkeypatch):
+    """Judged again by a policy that was loaded meanwhile; numbers are of their stream."""
+    monkeypatch.setattr("fim.worker.Child", Silent)
+    worker = Worker([])
+    worker.add_batch([b'{"seq": 7}\n'])
+    alert = {"policy": "p", "rule": "r", "stream": "a", "path": "/x", "events": [7],
+             "severity": "low", "message": "x"}
+    assert saying(worker, 1, [["alert", alert]]) == [("alert", "low")]
+    worker.adopt(Silent())
+    loud = dict(alert, severity="high", message="y", tags=["z"])
+    others = [dict(loud, **{key: value}) for key, value in (
+        ("stream", "b"), ("path", "/y"), ("rule", "q"), ("policy", "q"), ("events", [8]))]
+    told = saying(worker, 1, [["alert", members] for members in [loud] + others])
+    assert told == [("alert", "high")] * 5
+
+
+def test_what_it_did_not_survive_is_of_one_stream(tmp_path):
+    """The record of the same number in the next is asked about."""
+    body = ("    if change.record.stream == 'a' * 32:\n        os._exit(7)\n"
+            "    return change.path == '/etc/hosts'\n")
+    lines = []
+    for stream in "ab":
+        made = Made()
+        closed = made.event("close", "/etc/hosts", made.process("bin/x"))
+        lines.append(json.dumps(dict(closed, stream=stream * 32)).encode("ascii") + b"\n")
+    alerts, errors = judged(written(tmp_path, HEAD + body), b"".join(lines))
+    assert [alert["rule"] for alert in alerts] == ["every", "every", "bad"] and len(errors) == 2
+    assert not any("stream" in alert for alert in alerts)
 
 
 REFUSED = {
@@ -247,17 +308,32 @@ def test_loaded_again_under_load(tmp_path, expected):
     assert not [members for kind, members in outcomes if kind == "error"]
 
 
-def test_loaded_again_in_the_middle_of_a_change(tmp_path):
+def with_digests(lines):
+    """Each close is read, five records later."""
+    found, late = [], {}
+    for number, line in enumerate(lines):
+        found += [line] + late.pop(number, [])
+        event = json.loads(line.decode())
+        if event.get("op") == "close":
+            record = content_of(event, "a" * 64, "%064x" % number)
+            late[number + 5] = [json.dumps(record).encode() + b"\n"]
+    return found
+
+
+@pytest.mark.parametrize("digests", [False, True])
+def test_loaded_again_in_the_middle_of_a_change(tmp_path, digests):
     """After every fourth record: what is judged again is seen whole or not at all. useradd makes
     a dozen files within a second."""
     lines = lines_of(DAY).splitlines(True)[:100]
     source = HEAD + "    return None\n"
-    worker = Worker(written(tmp_path, source), PATIENCE, live=False)
+    if digests:
+        lines, source = with_digests(lines), source.replace('"/etc"', '"/etc", content="sha256"')
+    worker = Worker(written(tmp_path, source), PATIENCE, live=False, digests=digests)
     try:
         plain = worker.judge(b"".join(lines)) + worker.finish()
     finally:
         worker.close()
-    worker = Worker(written(tmp_path, source), PATIENCE, live=False)
+    worker = Worker(written(tmp_path, source), PATIENCE, live=False, digests=digests)
     outcomes = []
     try:
         for at in range(0, len(lines), 4):
@@ -272,6 +348,8 @@ def test_loaded_again_in_the_middle_of_a_change(tmp_path):
     told = [sorted(key(members) for kind, members in said if kind == "alert")
             for said in (plain, outcomes)]
     assert len(told[0]) >= 8 and told[1] == told[0]
+    hashed = [members for kind, members in outcomes if kind == "alert" and "hash" in members]
+    assert bool(hashed) is digests
 
 
 def test_too_slow_is_said(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -72,6 +73,14 @@ class Rsyslog:
         return {number for number, _ in self.messages()}
 
 
+def reset(*ends):
+    """Close them as a network does that has lost something: an end in order would be a proof."""
+    for end in ends:
+        with contextlib.suppress(OSError):  # closed already
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.close()
+
+
 class Link:
     """A wire to a port that can be cut: what is on it then is gone, and nobody is told."""
 
@@ -100,7 +109,7 @@ class Link:
     def carry(self, client, server):
         """Both ways until one ends, which the other is told unless the link is cut."""
         other = {client: server, server: client}
-        with contextlib.suppress(OSError):
+        try:
             while self.whole:
                 for end in select.select([client, server], [], [], 0.1)[0]:
                     data = end.recv(65536)
@@ -115,6 +124,8 @@ class Link:
                         other.pop(client)
                         self.finish(client, server)
                         return
+        except OSError:
+            reset(client, server)
 
     @staticmethod
     def finish(client, server):
@@ -134,8 +145,7 @@ class Link:
         """What was connected before is dead."""
         pairs, self.pairs, self.whole = self.pairs, [], True
         for pair in pairs:
-            for end in pair:
-                end.close()
+            reset(*pair)
 
 
 @pytest.fixture

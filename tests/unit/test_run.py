@@ -21,7 +21,8 @@ import pytest
 
 import journals
 from core_build import ROOT
-from fim import host, status
+from fim import cli_run, host, status
+from fim.cli import main
 from fim.comparison import Comparison
 from fim.journal import Journal
 from fim.seal import first_key
@@ -48,11 +49,12 @@ def eventually(question):
 class Run:
     """A `fim run` that sees nothing."""
 
-    def __init__(self, base, *options, environment=None):
+    def __init__(self, base, *options, environment=None, within=()):
         self.base = str(base)
         self.state = self.base + "/state"
         self.options = options
         self.environment = environment or {}
+        self.within = list(within)  # the start of its command line
         self.process = None
 
     def __enter__(self):
@@ -62,7 +64,7 @@ class Run:
             shutil.chown(self.base, 65534, 65534)
         command = [sys.executable, "-m", "fim", "run", self.base, "--state", self.state,
                    "--heartbeat", "0.2", "--retry", "0.5"] + list(self.options)
-        self.process = subprocess.Popen(before + command, cwd=ROOT, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen(self.within + before + command, cwd=ROOT, stderr=subprocess.PIPE,
                                         env=dict(os.environ, **self.environment))
         return self
 
@@ -77,8 +79,8 @@ class Run:
 
     def records(self):
         """Every line of the journal."""
-        return [json.loads(line.decode()) for number in Segments(self.state + "/journal").numbers()
-                for line in journals.load(self.state + "/journal", number) if line.endswith(b"\n")]
+        return [json.loads(line.decode()) for line in journals.lines_of(self.state + "/journal")
+                if line.endswith(b"\n")]
 
     def has(self, kind, times=1):
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -418,6 +420,8 @@ def test_old_segments_are_compressed(tmp_path):
 
 NOTED = {"time": 1000, "blind": None, "coverage": {"rename": {"ext4": {"state": "covered"}}},
          "journal_failing": None, "journal_lost": None}
+SINK = {"sink": "syslog:", "state": "sending", "error": None, "number": 9, "sent": 9, "proven": 9,
+        "spool_bytes": 0, "dropped": 0, "dropped_at": None}
 VERDICTS = {
     "well": ({}, status.WELL),
     "blind": ({"blind": {"since": "s", "reason": "r"}}, status.BLIND),
@@ -427,6 +431,12 @@ VERDICTS = {
     "lost": ({"journal_lost": 500}, status.DEGRADED),
     "lost long ago": ({"journal_lost": -9000}, status.WELL),
     "silent": ({"time": 900}, status.DEGRADED),
+    "dropped": ({"sinks": [dict(SINK, dropped=7, dropped_at=990)]}, status.DEGRADED),
+    "no document": ({"sinks": [dict(SINK, misfits=7, misfits_at=990)]}, status.DEGRADED),
+    "dropped long ago": ({"sinks": [dict(SINK, dropped=7, dropped_at=-9000)]}, status.WELL),
+    "a sink that waits": ({"sinks": [dict(SINK, state="waiting", error="e")]}, status.DEGRADED),
+    "a sink": ({"sinks": [SINK]}, status.WELL),
+    "policy refused": ({"policy_refused": "policy.py:3: no"}, status.DEGRADED),
     "not compared": ({"comparison_failing": "no space"}, status.DEGRADED),
 }
 
@@ -437,6 +447,31 @@ def test_verdicts(case):
     found, complaints = status.judge(dict(NOTED, **members), True, 1010)
     assert found == verdict and bool(complaints) == (verdict != status.WELL)
     assert status.judge(dict(NOTED, **members), False, 1010)[0] == status.NOT_RUNNING
+
+
+def test_what_a_sink_dropped_is_said():
+    """In the verdict's reason, and beside what it sent."""
+    members = dict(NOTED, sinks=[dict(SINK, dropped=7, dropped_at=990)])
+    verdict, complaints = status.judge(members, True, 1010)
+    said = "\n".join(cli_run.lines(members, verdict, complaints))
+    assert "sink syslog:: 7 records dropped" in said and "9 proven, 7 dropped, " in said
+
+
+@pytest.mark.parametrize("name, shown", [
+    ("\x1b]0;evil\x07", "\\x1b]0;evil\\x07"), ("a\nfim: well", "a\\x0afim: well"),
+    ("\udce9t\udce9", "\\xe9t\\xe9"), ("\u202e", "\\x202e"), ("\ud800", "\\ud800"), ("m\u00fcll", "m\u00fcll")])
+def test_a_name_in_the_status_does_nothing(tmp_path, name, shown):
+    """Neither to a terminal, nor to who asks: it can have any bytes."""
+    members = dict(NOTED, time=time.time(), blind={
+        "since": "x", "reason": "/srv/%s: No such file" % name, "mend": "m"})
+    (tmp_path / "status.json").write_text(json.dumps(members))
+    held = status.lock(str(tmp_path))
+    try:
+        assert main(["status", "--state", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
+    finally:
+        os.close(held)
+    said = (tmp_path / "out").read_bytes().decode("utf-8").splitlines()
+    assert said[:2] == ["blind", "  blind since x: /srv/%s: No such file" % shown]
 
 
 def test_a_look_at_the_status_keeps_nobody_from_running(tmp_path, monkeypatch):

@@ -46,7 +46,8 @@ OTHERS = {
                 "changed": {"hash": {"before": None, "after": DIGEST}}},
     "withheld": {"path": "/etc/m", "reason": "not entered: --one-file-system"},
     "heartbeat": {"counts": {"events": 3}, "waiting": 0,
-                  "head": {"journal": "ab" * 16, "segment": 1, "link": 3, "hash": DIGEST}},
+                  "head": {"journal": "ab" * 16, "segment": 1, "link": 3, "hash": DIGEST,
+                           "stream": "cd" * 16, "seq": 200}},
     "error": {"where": "/etc/x", "message": "Permission denied"},
     "clock": {"before": TIME, "after": TIME},
     "finding": {"check": "3", "path": "/etc/x", "state": "changed", "file": FACTS,
@@ -66,7 +67,8 @@ OTHERS = {
               "actions": {"kill": "not allowed", "run:page": "begun"}},
     "transaction": {"packages": ["hello"], "files": 2, "verified": 2, "mismatched": 0},
     "maintenance": {"state": "end", "by": "root", "reason": "CHG-1", "since": TIME, "until": TIME,
-                    "held": {"r": 1}},
+                    "held": {"r": 2}, "not_listed": 1,
+                    "alerts": [{"rule": "r", "path": "/etc/x", "events": [3, 4]}]},
     "policy": {"digest": DIGEST, "state": "loaded"},
 }
 # Wrong values by the member's path; each makes a right record wrong.
@@ -82,7 +84,7 @@ WRONG = {
     "process.parent": "bash", "path_b64": "=", "known_paths": [],
 }
 OPTIONAL = {"start": {"paths"}, "stop": {"counts"}, "withheld": {"path"}, "coverage": {"attempts"},
-            "check": {"excluded"},
+            "check": {"excluded"}, "maintenance": {"alerts", "not_listed"},
             "alert": {"effect", "effects", "changed", "not_told", "actions"}}
 
 

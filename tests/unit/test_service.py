@@ -1,28 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Debian package's life under a systemd that was booted for it, with networking off.
-
-A systemd in namespaces of its own on this host's kernel: where that has no kprobes `fim run`
-says that it is blind, and the service is up all the same.
-"""
+"""The Debian package's life under a systemd that was booted for it (booted.py)."""
 import os
 import subprocess
 
 import pytest
 
+from booted import ROOT_ONLY, facts_of, reasons
 from core_build import ROOT
-from fim.records import read
 from fim.version import VERSION
 from test_install import make
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SECONDS = 600
 JOB = """
-set -e
-say() { echo "$1=$2" >>/job/facts; }
-state() { systemctl show -p "$2" "$1" | cut -d= -f2; }
-service() { say "$1" "$(state fim.service ActiveState) $(state fim.service NRestarts)"; }
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export DEBIAN_FRONTEND=noninteractive
 dpkg -i /job/old.deb
 say version "$(fim --version)"
 say enabled "$(systemctl is-enabled fim.service fim-check.timer | tr '\\n' ' ')"
@@ -63,7 +51,6 @@ dpkg -P fim-monitor
 dpkg -i /job/old.deb
 echo 'FIM_OPTIONS="/etc --state /job/last"' >/etc/fim/environment
 systemctl start fim.service
-say done yes
 """
 
 
@@ -78,17 +65,7 @@ def facts(tmp_path_factory):
     control.write_text(control.read_text().replace("Version: " + VERSION, "Version: 99"))
     subprocess.check_call(["dpkg-deb", "--root-owner-group", "-b", str(place / "tree"),
                            str(place / "new.deb")], stdout=subprocess.DEVNULL)
-    (place / "job").write_text(JOB)
-    subprocess.run(["unshare", "-m", "-p", "-n", "-C", "-f", "--kill-child", "sh",
-                    os.path.join(HERE, "boot.sh"), str(place)], stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, timeout=SECONDS)
-    said = (place / "said").read_text()
-    found = [tuple(line.split("=", 1)) for line in (place / "facts").read_text().splitlines()]
-    assert ("done", "yes") in found, said
-    return found + [("place", str(place))]
-
-
-ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces want root")
+    return facts_of(place, JOB)
 
 
 @ROOT_ONLY
@@ -121,12 +98,6 @@ def test_removal(facts):
     assert [name for what, name in facts if what == "left"] == ["/etc/fim/environment"]
     assert [name for what, name in facts if what == "still"] == ["/var/lib/fim/fim.db"]
     assert dict(facts)["purged"] == "yes"
-
-
-def reasons(path):
-    """[why it started, why it stopped, ...]"""
-    return [(record.kind, record.reason) for record in read(path)
-            if record.kind in ("start", "stop")]
 
 
 @ROOT_ONLY

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every sink: what went in comes out, numbered, whatever the collector does."""
+import argparse
+import contextlib
 import json
 import os
+import re
+import shutil
 import socket
 import ssl
 import struct
@@ -12,11 +16,13 @@ import time
 import jsonschema
 import pytest
 
-from collectors import HEAD, TcpCollector, parsed, records, wait_for
+from collectors import HEAD, TcpCollector, line, parsed, records, wait_for
 from core_build import ROOT
+from fim import cli_sinks
 from fim.errors import FimError, UsageError
 from fim.sinks import FORMATS, Sinks, connection, outlet
 from fim.sinks.address import Address
+from fim.sinks.echo import Echo, is_local
 
 # Every byte a name can have, and texts that would act on a terminal or end a message.
 NASTY = [bytes([byte]) for byte in range(1, 256) if byte != ord("/")] + [
@@ -144,7 +150,8 @@ def through_journald(tmp_path, form, lines, count):
     entries = [journal_fields(entry) for entry in collector.take(count)]
     sinks.close()
     assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} == {b"fim"}
-    assert {entry["FIM_KIND"] for entry in entries} == {b"error"}
+    assert {entry["FIM_KIND"] for entry in entries} <= {b"error", b"event"}
+    assert {entry["FIM_SPOOL"].decode() for entry in entries} == {sinks.state()[0]["spool"]}
     return [(int(entry["FIM_NUMBER"]), entry["MESSAGE"]) for entry in entries]
 
 
@@ -314,6 +321,25 @@ def test_it_goes_on_after_a_restart_of_ours(tmp_path, quick):
     second.close()
 
 
+def test_numbers_that_begin_anew_are_of_another_spool(tmp_path, quick):
+    """Removed while nothing ran: the collector sees that these are not the numbers it had."""
+    seen = []
+    for _ in range(3):
+        collector = Unix(str(tmp_path / "log"))
+        sinks = Sinks(["syslog:unix://%s/log" % tmp_path], str(tmp_path / "sinks"))
+        sinks.take(records(2))
+        seen += [re.search(rb'number="(\d+)" spool="(\w+)"', message).groups()
+                 for message in collector.take(2)]
+        sinks.close()
+        collector.socket.close()
+        os.unlink(str(tmp_path / "log"))
+        if len(seen) == 4:
+            shutil.rmtree(str(tmp_path / "sinks"))
+    assert [number for number, _ in seen] == [b"1", b"2", b"3", b"4", b"1", b"2"]
+    spools = [spool for _, spool in seen]
+    assert len(set(spools[:4])) == 1 and len(set(spools[4:])) == 1 and spools[0] != spools[5]
+
+
 def test_what_no_datagram_holds_is_said(tmp_path):
     """The number comes, and how long the body was; journald gets it as a file."""
     lines = records(1, known=["x" * 900000]) + records(1, 2)
@@ -385,6 +411,38 @@ def test_a_line_that_is_no_record_still_goes(tmp_path):
     sinks.close()
 
 
+def test_half_a_line_in_a_file_is_ended_first(tmp_path, quick, monkeypatch):
+    """A kill has left one; and the disk is full in the middle of another, then there is room."""
+    (tmp_path / "out").write_bytes(b'{"v": 1, "ki')
+    sinks = Sinks(["file://%s/out" % tmp_path], str(tmp_path))
+    sinks.take(records(2))
+    wait_for(lambda: sinks.state()[0]["sent"] == 2)
+    lines = (tmp_path / "out").read_bytes().splitlines(True)
+    assert lines == [b'{"v": 1, "ki\n'] + records(2).splitlines(True)
+    real, full = os.write, [1]
+
+    def write(descriptor, data):
+        if not (os.readlink("/proc/self/fd/%d" % descriptor) == str(tmp_path / "out") and full):
+            return real(descriptor, data)
+        full.clear()
+        real(descriptor, data[:20])
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "write", write)
+    sinks.take(records(1, 3))
+    wait_for(lambda: sinks.state()[0]["failures"] == 1)
+    sinks.close()
+    lines = (tmp_path / "out").read_bytes().splitlines(True)
+    assert records(1, 3)[:20] + b"\n" in lines and set(records(3).splitlines(True)) < set(lines)
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path, quick):
+    """/dev/null, a pipe: there is no last byte."""
+    sinks = Sinks(["file:///dev/null"], str(tmp_path))
+    sinks.take(records(1))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 1
+
+
 BAD = ["", "syslog", "smtp://x", "syslog:tcp://", "syslog:ftp://x", "syslog:tcp://h?colour=red",
        "syslog:tcp://h:port", "syslog:tcp://h?format=xml", "syslog:?facility=none", "file:relative",
        "syslog:tcp://h?limit=0", "journald:?facility=local0", "syslog:tcp://h?ca=/x"]
@@ -425,6 +483,25 @@ def test_a_collector_that_is_another(tmp_path, quick):
     collector.close()
 
 
+def test_the_wrong_certificate_is_tried_again_also_by_python_3_6(tmp_path, quick, monkeypatch):
+    """Where ssl.CertificateError is a ValueError alone."""
+    class CertificateError(ValueError):
+        pass
+
+    def wrap_socket(plain, server_hostname):
+        raise CertificateError("hostname %r doesn't match 'other'" % server_hostname)
+    monkeypatch.setattr(connection.ssl, "CertificateError", CertificateError)
+    collector = TcpCollector()
+    cert, _ = certificate(tmp_path)
+    sinks = Sinks(["syslog:tls://127.0.0.1:%d?ca=%s&name=log" % (collector.port, cert)],
+                  str(tmp_path))
+    monkeypatch.setattr(sinks.outlets[0].channel.context, "wrap_socket", wrap_socket)
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    assert sinks.state()[0]["error"] == "hostname 'log' doesn't match 'other'"
+    sinks.close(0.1)
+    collector.close()
+
+
 def test_losses_are_records(tmp_path):
     """As the schema has them."""
     told = []
@@ -438,3 +515,122 @@ def test_losses_are_records(tmp_path):
         jsonschema.Draft7Validator(json.load(file)).validate(record)
     assert record["count"] == 7 and "syslog:" in message
     sinks.close()
+
+
+@pytest.mark.parametrize("form", ["ecs", "ocsf"])
+def test_a_line_that_cannot_be_mapped_stops_nothing(tmp_path, quick, form):
+    """Such as NULs after a power failure: counted once, however often it comes, and told."""
+    told, port = [], TcpCollector()
+    address = "syslog:tcp://127.0.0.1:%d?format=%s" % (port.port, form)
+    port.close()                              # nobody there yet
+    sinks = Sinks([address], str(tmp_path))
+    sinks.take(records(2) + b"\0" * 40 + b'tail"}\n' + b"{}\n" + records(1, 5) + b"[]\n")
+    wait_for(lambda: sinks.state()[0]["failures"] > 1)
+    collector = TcpCollector(port=port.port)
+    wait_for(lambda: collector.numbers() == {1, 2, 5})
+    for client in collector.sockets:          # nothing is proven: all comes again
+        client.shutdown(socket.SHUT_RDWR)
+    sinks.take(records(1, 7))
+    wait_for(lambda: len(collector.streams) > 1 and 7 in collector.numbers())
+    for _ in range(2):
+        sinks.tell_losses(lambda kind, members, message: told.append((kind, members, message)))
+    sinks.close()
+    assert sinks.state()[0]["proven"] == 7 and sinks.state()[0]["misfits"] == 3
+    assert sinks.state()[0]["state"] == "stopped"
+    assert sum(members["count"] for _, members, _ in told) == 3
+    assert all(kind == "withheld" and form in members["reason"] for kind, members, _ in told)
+    assert any("JSONDecodeError" in members["reason"] for _, members, _ in told)
+    collector.close()
+
+
+def test_the_spools_are_ours_and_not_excluded(tmp_path):
+    """What others do there is told: none of its names is one that nobody wants."""
+    texts = ["syslog:udp://127.0.0.1:9", "file://%s/out[1]" % tmp_path]
+    sinks = Sinks(texts, str(tmp_path / "spool"))
+    try:
+        found = {os.path.realpath("/proc/self/fd/%d" % descriptor) for descriptor in sinks.own()}
+    finally:
+        sinks.close()
+    assert found == {entry.path for entry in os.scandir(str(tmp_path / "spool"))} and len(found) == 2
+    options = argparse.Namespace(sink=texts, spool=str(tmp_path / "spool"))
+    assert cli_sinks.excluded(options) == ["%s/out[[]1]" % tmp_path]
+
+
+# --- a log daemon of this host ----------------------------------------------------
+
+
+def written_by(seq, path, exe="/usr/sbin/rsyslogd", op="modify"):
+    """The record of a write to a log."""
+    return line(seq, kind="event", op=op, path=path, process={"exe": exe})
+
+
+class LogDaemon(threading.Thread):
+    """Appends each message to its log, which is watched: `told` is given the records of that."""
+
+    def __init__(self, path, told):
+        super().__init__(daemon=True)
+        self.socket, self.told, self.messages = Unix(path), told, []
+        self.seq = 100
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(socket.timeout):  # nobody logs any more
+            while True:
+                self.write(self.socket.socket.recv(1 << 20))
+
+    def write(self, message):
+        self.messages.append(message)
+        for op in ("modify", "close"):
+            self.seq += 1
+            self.told(written_by(self.seq, "/var/log/messages", op=op))
+        self.told(line(self.seq + 1000, kind="content", event=self.seq, path="/var/log/messages"))
+
+
+def test_a_local_log_daemon_does_not_feed_on_itself(tmp_path):
+    """Each message gives three records: of one heartbeat there would be no end."""
+    sinks = Sinks(["syslog:unix://%s/log" % tmp_path], str(tmp_path / "spool"))
+    daemon = LogDaemon(str(tmp_path / "log"), sinks.take)
+    sinks.take(line(1, kind="heartbeat"))
+    wait_for(lambda: daemon.seq == 102 and sinks.state()[0]["echoes"] == 3)
+    time.sleep(0.5)
+    assert len(daemon.messages) == 1
+    told = []
+    for _ in range(3):
+        sinks.tell_losses(lambda kind, members, message: told.append((kind, members)))
+    assert [(kind, members["count"]) for kind, members in told] == [("withheld", 3)]
+    sinks.close(0.2)
+
+
+NO_ECHO = {
+    "no log": written_by(1, "/etc/passwd"),
+    "another process": written_by(1, "/var/log/messages", exe="/usr/bin/vi"),
+    "in the name of one": written_by(1, "/var/log/messages", exe="/tmp/rsyslogd"),
+    "no write": written_by(1, "/var/log/messages", op="unlink"),
+    "a log in its arguments": line(1, kind="event", op="modify", path="/etc/x", process={
+        "exe": "/usr/sbin/rsyslogd", "args": ["/var/log/messages"]}),
+    "no event": line(1, kind="alert", op="modify", path="/var/log/messages", process={
+        "exe": "/usr/sbin/rsyslogd"}),
+    "content of another's write": line(1, kind="content", event=7, path="/var/log/messages"),
+    "no path": line(1, kind="error", where="/var/log/messages"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(NO_ECHO))
+def test_what_is_no_echo(case):
+    echo = Echo()
+    assert echo.without(NO_ECHO[case]) == NO_ECHO[case] and echo.count == 0
+
+
+@pytest.mark.parametrize("text,local", (
+    ("syslog:", True), ("journald:", True), ("syslog:tcp://localhost", True),
+    ("syslog:udp://127.0.0.1", True), ("syslog:tcp://[::1]:601", True),
+    ("syslog:tcp://log.example", False), ("file:///var/log/fim.json", False)))
+def test_where_what_is_sent_is_written(text, local):
+    assert is_local(Address(text)) == local
+
+
+def test_a_remote_collector_has_everything(tmp_path):
+    sinks = Sinks(["file://%s/out" % tmp_path], str(tmp_path / "spool"))
+    sinks.take(written_by(1, "/var/log/messages"))
+    sinks.close()
+    assert (tmp_path / "out").read_bytes().count(b"\n") == 1

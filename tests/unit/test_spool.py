@@ -2,9 +2,11 @@
 """The spool: numbers without holes where nothing was lost, and holes exactly where something was."""
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -37,6 +39,7 @@ def line(number, size=50):
 
 def test_lines_come_as_they_went(tmp_path):
     queue = Spool(str(tmp_path), 1 << 20)
+    assert queue.dropped_at is None
     expected = []
     for turn in range(40):
         lines = [line(turn * 10 + i, random.randrange(4, 200)) for i in range(random.randrange(1, 9))]
@@ -72,6 +75,7 @@ def test_it_goes_on_after_a_kill(tmp_path):
     again.close()
     third = Spool(str(tmp_path), 1 << 20)
     assert third.oldest() == Place(32, 0)
+    assert third.id == again.id == queue.id and len(queue.id) == 16
     third.close()
 
 
@@ -81,6 +85,7 @@ def test_the_oldest_go_first_and_are_counted(tmp_path):
     for number in range(1, 301):
         queue.append(line(number))
     assert queue.bytes() <= 5000 + 1000 and queue.dropped > 150
+    assert 0 <= time.time() - queue.dropped_at < 60
     found, _ = drain(queue, place)
     assert [number for number, _ in found] == list(range(queue.dropped + 1, 301))
     assert all(text.startswith(b"%d:" % number) for number, text in found)
@@ -105,6 +110,30 @@ def test_files_that_somebody_removed_are_a_hole(tmp_path, removed):
     assert drain(queue, place)[0] == [(41, line(41)[:-1])]
     queue.discard(Place(42, 0))
     assert queue.dropped == 40 - len(left) and len(os.listdir(str(tmp_path))) == 1
+    queue.close()
+
+
+def test_a_directory_that_somebody_removed_is_made_again(tmp_path):
+    """What was in it and not read is lost, and counted; the lock is the new one's."""
+    place, top = tmp_path / "sinks" / "one", tmp_path / "sinks"
+    queue = Spool(str(place), 1 << 20)
+    guard = queue.guard
+    queue.append(line(1) + line(2))
+    _, _, after = queue.read(queue.oldest(), 60)
+    shutil.rmtree(str(top))
+    queue.append(line(3))
+    for _ in range(4):
+        after = queue.read(after, 1 << 20)[2]
+    assert queue.dropped == 2 and queue.guard == guard
+    queue.append(line(4))
+    assert drain(queue, after)[0] == [(4, line(4)[:-1])]
+    assert os.stat(str(place)).st_mode & 0o777 == os.stat(str(top)).st_mode & 0o777 == 0o700
+    assert os.path.samestat(os.stat(guard), os.stat(str(place)))
+    with pytest.raises(FimError):
+        Spool(str(place), 1 << 20)
+    shutil.rmtree(str(top))                   # once more, with nothing to read
+    queue.discard(Place(5, 0))
+    assert len(os.listdir(str(place))) == 1 and queue.dropped == 2
     queue.close()
 
 
@@ -144,6 +173,20 @@ def test_one_process_at_a_time(tmp_path):
                           stderr=subprocess.PIPE)
     assert b"another fim" in done.stderr
     queue.close()
+
+
+def test_another_one_has_another_id(tmp_path):
+    """There as long as one of its files is; what else lies there is none of them."""
+    first = Spool(str(tmp_path), 1 << 20)
+    first.append(line(1))
+    first.close()
+    for name in ("00000000000000000009.json", "status.json"):
+        (tmp_path / name).write_bytes(b"x")
+    for path in tmp_path.glob("*-*.json"):
+        path.unlink()
+    second = Spool(str(tmp_path), 1 << 20)
+    assert second.number == 1 and second.id != first.id
+    second.close()
 
 
 def test_it_is_for_nobody_else(tmp_path):

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What of a policy's `withhold` the kernel is told; tests/system/test_spots.py sees what it does."""
+import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from fim import spots
+from core_build import ROOT
+from fim import spots, status
 from fim.policy import Policy
+from test_run import fim
+
 
 def plan(*withheld):
     policy = Policy("p")
@@ -84,3 +89,37 @@ def test_other_policies_hear_again():
 def test_actors_that_are_none(actor):
     with pytest.raises(ValueError, match="withhold"):
         plan(("/a", None, actor))
+
+
+def test_how_many_there_can_be():
+    """As the manual says; each has a bit of the inodes' own."""
+    made = spots.Spots([plan(*[("/%d" % number, {"close"}, {}) for number in range(20)])])
+    assert len(made.places()) == spots.MOST and 1 << spots.MOST <= 1 << 16
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        assert "more than %d, and" % spots.MOST in file.read()
+
+
+def daemon_of(made):
+    """What a daemon's status is made of, where nothing but its blind spots is worth a word."""
+    return SimpleNamespace(
+        blind=None, monitor=SimpleNamespace(coverage={}, roots=["/a"], spots=made), counts=dict,
+        head=lambda: None, lost=None, guard=None, contents=None, sinks=[], programs=list,
+        spool=SimpleNamespace(failing=None, waiting=0), comparison=SimpleNamespace(failing=None))
+
+
+def test_status_lists_them(tmp_path):
+    made = spots.Spots([plan(("/a", {"close"}, {"uid": 48}), ("/b", None, {}))])
+    made.spots[0].past = 7
+    state = os.open(str(tmp_path), os.O_RDONLY)
+    noted = status.Status(state)
+    noted.write(json.dumps(noted.members(daemon_of(made))).encode("ascii"))
+    running = status.lock(str(tmp_path))
+    code, said, _ = fim("status", "--state", str(tmp_path))
+    assert code == status.WELL
+    assert [line.split(None, 5)[5] for line in said.splitlines() if "left out" in line] == [
+        "7: the policy withholds /a of uid=48", "0: the policy withholds /b of anybody"]
+    told = json.loads(fim("status", "--state", str(tmp_path), "--format", "json")[1])
+    assert told["blind_spots"] == {"the policy withholds /a of uid=48": 7,
+                                   "the policy withholds /b of anybody": 0}
+    os.close(running)
+    os.close(state)

@@ -48,18 +48,26 @@ def of_files(release, vmlinuz, headers):
 
 
 def _kept(work, fill):
-    """The kernel in `work`, which appears there whole or not at all."""
+    """The kernel in `work`."""
+    def filled(new):
+        os.makedirs(os.path.join(new, "tree"))
+        fill(new)
+        _pack(new)
+    return _open(whole(work, filled))
+
+
+def whole(work, fill):
+    """The directory `work`, which appears there as `fill` makes it or not at all."""
     os.makedirs(cache_directory(), exist_ok=True)
     with open(work + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(work):
             new = work + ".new"
             shutil.rmtree(new, ignore_errors=True)
-            os.makedirs(os.path.join(new, "tree"))
+            os.makedirs(new)
             fill(new)
-            _pack(new)
             os.rename(new, work)
-    return _open(work)
+    return work
 
 
 def _open(work):
@@ -82,15 +90,8 @@ def _pack(work):
 
 
 def _download(suite, work):
-    apt = _private_apt(suite, os.path.join(work, "apt"))
-    subprocess.check_call(["apt-get"] + apt + ["-qq", "update"])
-    debs = os.path.join(work, "debs")
-    os.makedirs(debs)
-    subprocess.check_call(["apt-get"] + apt + ["-qq", "download"] + _packages(apt), cwd=debs)
-    tree = os.path.join(work, "tree")
-    for deb in sorted(glob.glob(os.path.join(debs, "*.deb"))):
-        subprocess.check_call(["dpkg-deb", "-x", deb, tree])
-    shutil.rmtree(debs)
+    apt = private_apt(suite, os.path.join(work, "apt"))
+    tree = unpack(apt, _packages(apt), work)
     _merge_usr(tree)
     release = os.path.basename(os.path.dirname(_one(tree, "usr/lib/modules/*/kernel")))
     subprocess.check_call(["depmod", "-b", _unmerged(work), release])
@@ -98,8 +99,20 @@ def _download(suite, work):
                       os.path.join(work, "boot"))
 
 
-def _private_apt(suite, state):
-    """Options that make apt see this suite and nothing of the host's own packages."""
+def unpack(apt, names, work):
+    """These packages, unpacked in one tree; its path."""
+    debs, tree = os.path.join(work, "debs"), os.path.join(work, "tree")
+    os.makedirs(debs)
+    subprocess.check_call(["apt-get"] + apt + ["-qq", "download"] + names, cwd=debs)
+    for deb in sorted(glob.glob(os.path.join(debs, "*.deb"))):
+        subprocess.check_call(["dpkg-deb", "-x", deb, tree])
+    shutil.rmtree(debs)
+    return tree
+
+
+def private_apt(suite, state):
+    """Options that make apt see this suite, as it is today, and nothing of the host's own
+    packages."""
     for directory in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(state, directory))
     sources = os.path.join(state, "sources.list")
@@ -112,7 +125,9 @@ def _private_apt(suite, state):
                 "Dir::Cache": os.path.join(state, "cache"),
                 "Dir::State::status": "/dev/null", "APT::Sandbox::User": "root",
                 "Acquire::Check-Valid-Until": "false"}  # as in userland.py
-    return [word for pair in settings.items() for word in ("-o", "=".join(pair))]
+    options = [word for pair in settings.items() for word in ("-o", "=".join(pair))]
+    subprocess.check_call(["apt-get"] + options + ["-qq", "update"])
+    return options
 
 
 def mirrors():

@@ -44,13 +44,16 @@ MKFS_OLD = {"ext4": ["-O", "^metadata_csum,^64bit"],
 
 
 class Machine:
-    """One guest; `log` is where its console output stays, `root` is overlay or plain."""
+    """One guest; `log` is where its console output stays, `root` is overlay or plain; `checkout`
+    is a directory of `root_tree` where the command starts, None for this one, shared with it."""
 
     def __init__(self, kernel, log, root="overlay", root_tree="/", disks=(), share=None,
-                 icount=False, systemd=False, cpus=CPUS):
+                 icount=False, systemd=False, cpus=CPUS, checkout=None):
         self.kernel, self.log, self.root, self.root_tree = kernel, log, root, root_tree
         self.disks, self.share, self.icount, self.systemd = disks, share, icount, systemd
         self.cpus = cpus
+        self.checkout = checkout or REPOSITORY
+        self.shares_checkout = root_tree != "/" and checkout is None
 
     def run(self, command, timeout=None):
         """The command's exit status; LOST or TIMED_OUT if the guest gave none."""
@@ -58,7 +61,7 @@ class Machine:
             raise FileNotFoundError("no {}: install the package qemu-system-x86".format(QEMU))
         with tempfile.TemporaryDirectory(prefix="fim-vm-") as work:
             initramfs.write(os.path.join(work, "initramfs"), self.kernel, self.disks,
-                            self._settings(), _script(command))
+                            self._settings(), self._script(command))
             for kind in self.disks:
                 self._make_disk(kind, os.path.join(work, kind))
             for path in (self.log, os.path.join(work, "status")):
@@ -68,12 +71,17 @@ class Machine:
 
     def _settings(self):
         """Shell variables for init.sh and session.sh."""
-        settings = {"RELEASE": self.kernel.release, "ROOT": self.root, "CHECKOUT": REPOSITORY,
-                    "OWN_TREE": "" if self.root_tree == "/" else "1",
+        settings = {"RELEASE": self.kernel.release, "ROOT": self.root, "CHECKOUT": self.checkout,
+                    "OWN_TREE": "1" if self.shares_checkout else "",
                     "DISKS": " ".join(self.disks), "SHARE": "1" if self.share else "",
                     "SYSTEMD": "1" if self.systemd else ""}
         return "".join("{}={}\n".format(name, shlex.quote(value))
                        for name, value in sorted(settings.items()))
+
+    def _script(self, command):
+        """A shell script of the guest's: the command, started in the checkout."""
+        words = " ".join(shlex.quote(word) for word in command)
+        return "cd {} && exec {}\n".format(shlex.quote(self.checkout), words)
 
     def _make_disk(self, kind, path):
         with open(path, "wb") as image:
@@ -92,7 +100,7 @@ class Machine:
         for kind in self.disks:
             words += _disk(kind, os.path.join(work, kind), "off")
         words += _shared("host", self.root_tree, "on")
-        if self.root_tree != "/":
+        if self.shares_checkout:
             words += _shared("checkout", REPOSITORY, "on")
         return words + (_shared("share", self.share, "off") if self.share else [])
 
@@ -105,12 +113,6 @@ class Machine:
             sys.stderr.write("".join(console.readlines()[-30:]))
         sys.stderr.write("fim-vm: the guest ended without a status; see {}\n".format(self.log))
         return LOST
-
-
-def _script(command):
-    """A shell script of the guest's: the command, started in the checkout."""
-    words = " ".join(shlex.quote(word) for word in command)
-    return "cd {} && exec {}\n".format(shlex.quote(REPOSITORY), words)
 
 
 def _port(name, path):

@@ -29,8 +29,8 @@ def parser():
                    "whose overlayfs fails on 9p, the default for --vmlinuz")
     p.add_argument("--root-tree", metavar="DIR", default="/", help="another tree as the root")
     p.add_argument("--userland", action="store_true",
-                   help="the suite's own user space as the root; the command runs in its copy of "
-                   "this checkout, with the extension built there")
+                   help="the suite's own user space as the root, for a kernel of your own, too; the "
+                   "command runs in its copy of this checkout, with the extension built there")
     p.add_argument("--disk", metavar="TYPE", action="append", default=[], choices=machine.MKFS,
                    help="a fresh disk of this file system at /mnt/TYPE; may be repeated")
     p.add_argument("--share", metavar="DIR", help="a directory the guest may write, at /mnt/share")
@@ -64,7 +64,8 @@ def machine_of(options, kernel, number):
     root = options.root or ("plain" if options.vmlinuz else "overlay")
     return machine.Machine(kernel, options.log or default_log(kernel, number), root,
                            options.root_tree, sorted(set(options.disk)), options.share,
-                           options.icount, options.systemd, options.cpus)
+                           options.icount, options.systemd, options.cpus,
+                           userland.CHECKOUT if options.userland else None)
 
 
 def main():
@@ -76,7 +77,6 @@ def main():
         kernel = kernel_of(options)
         if options.userland:
             options.root_tree = userland.of_suite(options.suite)
-            options.command = ["sh", "-c", 'cd "$0" && exec "$@"', userland.CHECKOUT] + options.command
         machines = [machine_of(options, kernel, number) for number in range(options.guests)]
         if options.guests == 1:
             return machines[0].run(options.command, options.timeout)

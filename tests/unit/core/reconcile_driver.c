@@ -3,6 +3,7 @@
  * reconcile_driver.c - a session on maps of its own, whose hooks are the test: a
  * frame is a verb and its text; the answer is the lines that came of it.
  */
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,7 +16,8 @@
 #include "json.h"
 #include "session_parts.h"
 
-#define ENTRIES 10000
+#define ENTRIES 100000
+#define STRANGERS 60000
 
 static int map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries)
 {
@@ -37,6 +39,20 @@ static struct fim_id id_of(const char *path)
 	if (lstat(path, &st) == 0)
 		id = (struct fim_id){.ino = st.st_ino, .dev = scan_kernel_dev(st.st_dev)};
 	return id;
+}
+
+/* Where not NULL: a file is removed and made anew while it is looked at, "/PATH". */
+static const char *made_anew;
+static struct session *session_of;
+
+static void stamp(struct session *session, const char *text);
+
+/* What scan.c calls. */
+int fstatat(int at, const char *restrict name, struct stat *restrict st, int flags)
+{
+	if (made_anew && strcmp(made_anew, name) == 0)
+		stamp(session_of, made_anew);
+	return (int)syscall(__NR_newfstatat, at, name, st, flags);
 }
 
 /* As a hook does: the entry is there, and has the record's time, "TIME/PATH"; "/PATH": now. */
@@ -79,6 +95,16 @@ static void put_all(struct session *session, struct buffer *out)
 	}
 }
 
+/* Keys that no name leads to, stamped now: more than a slice can read. */
+static void put_strangers(struct session *session)
+{
+	struct fim_watched value = {.stamp = tap_now()};
+	struct fim_id id = {.dev = 1};
+
+	for (id.ino = 1; id.ino <= STRANGERS; id.ino++)
+		bpf_map_update(session->taps[0]->maps.watched, &id, &value);
+}
+
 static int pump(struct session *session)
 {
 	int error = session_pump(session, 5, false);
@@ -94,11 +120,20 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 	struct fim_id id;
 	uint64_t since;
 	uint32_t cursor = 0;
+	uint64_t altered;
+	bool over;
+	int own, error;
 
 	switch (verb) {
 	case 'w':
 		return session_scan_begin(session) || session_watch(session, text.data) ||
 		       session_scan_end(session);
+	case 'O': /* this file, or what is in this directory, is ours */
+		own = open(text.data, O_PATH | O_CLOEXEC);
+		error = session_scan_begin(session) || session_own(session, own) ||
+			session_scan_end(session);
+		close(own);
+		return error;
 	case 's':
 		stamp(session, text.data);
 		return 0;
@@ -106,9 +141,54 @@ static int act(struct session *session, char verb, struct bytes text, struct buf
 		memcpy(&id, text.data, sizeof(id));
 		bpf_map_delete(session->taps[0]->maps.watched, &id);
 		return 0;
+	case 'm':
+		put_strangers(session);
+		return 0;
+	case 'y': /* whether keys are being read */
+		json_bool(out, reconcile_reads_keys(session));
+		return 0;
+	case 'x': /* the key looked at last is removed by the kernel */
+		bpf_map_delete(session->taps[0]->maps.watched, &session->reconcile->key);
+		return 0;
+	case 'K': /* [how many keys are gone, whether that were all] */
+		altered = session_check_keys(session, ENTRIES, &over);
+		buffer_format(out, "[%llu, %s]\n", (unsigned long long)altered,
+			      over ? "true" : "false");
+		return 0;
+	case 'a': /* the same, where this is made anew meanwhile */
+		made_anew = text.data;
+		error = act(session, 'K', text, out);
+		made_anew = NULL;
+		return error;
+	case 'E':
+		return session_exclude(session, text.data);
+	case 'W': /* everything is to be compared */
+		session_emit(session, "blind", bytes_of(NULL, 0), bytes_of(NULL, 0));
+		reconcile_whole(session, session->stream.seq, 0);
+		return 0;
+	case 'X': /* or by us */
+		apply_drop_key(session, &session->reconcile->key);
+		return 0;
 	case 'k':
 		id = id_of(text.data);
 		json_bool(out, bpf_map_lookup(session->taps[0]->maps.watched, &id, &value) == 0);
+		return 0;
+	case 'v': /* [flags, spots] of a key */
+		id = *text.data == '/' ? id_of(text.data)
+				       : (struct fim_id){strtoul(text.data, NULL, 10), FIM_DEVICE, 0};
+		value = (struct fim_watched){0};
+		error = bpf_map_lookup(session->taps[0]->maps.watched, &id, &value);
+		buffer_format(out, error ? "null\n" : "[%u, %u]\n", value.flags, value.spots);
+		return 0;
+	case 'B': /* it was open before the monitor was there */
+		id = id_of(text.data);
+		inode_table_set_flags(&session->inodes, &id, INODE_OPEN_BEFORE, 0);
+		return 0;
+	case 'S': /* "BITS/PATH" */
+		return session_spot(session, strchr(text.data, '/'),
+				    (uint32_t)strtoul(text.data, NULL, 10));
+	case 'D': /* a block device, with what is below it */
+		devices_add(session, (uint32_t)strtoul(text.data, NULL, 10));
 		return 0;
 	case 'r':
 		return order_push(&session->order, (const struct fim_event *)text.data, 1);
@@ -163,6 +243,7 @@ int main(void)
 	static struct session session;
 	struct bytes frame;
 
+	session_of = &session;
 	if (maps.watched < 0 || session_init(&session, &options) < 0 ||
 	    session_tap(&session, &maps, 1, ENTRIES, none, -1) < 0)
 		return 1;
