@@ -71,7 +71,7 @@ run-vm: build ## the same in a virtual machine over this machine's root
 
 test: test-unit fuzz test-vm ## everything: unit ring, short fuzzing, system ring in the machine
 
-test-unit: packages-test build ## no kernel, twelve minutes
+test-unit: packages-test build ## no kernel, thirteen minutes
 	$(Q)FIM_TEST_HEADERS="$${FIM_TEST_HEADERS:-$$($(PYTHON) tests/vm/headers.py $(SUITE))}" $(PYTEST) tests/unit
 
 look: packages-test build ## the report's page in a headless Chromium (300 MB): pictures in build/look
