@@ -20,6 +20,7 @@ LONG = ["test_start.py", "test_killed.py", "test_run.py", "test_dark.py", "test_
         "test_full.py", "test_drill.py", "test_stop.py", "test_load.py", "test_reconcile.py",
         "test_ways.py", "test_doctor.py", "test_steady.py", "test_older.py"]
 WANTED = "wanted.json"
+REASON = 400  # characters of why a test failed, below the table: CI keeps the end of its output
 
 
 def unit_of(item):
@@ -36,12 +37,19 @@ def rank(unit):
     return unit.endswith("-overlay"), LONG.index(module) if module in LONG else len(LONG)
 
 
+def reason_of(report):
+    """Why a test failed, in a line of at most REASON characters."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return " ".join((crash.message if crash else str(report.longrepr)).split())[:REASON]
+
+
 class Claims:
     """A plugin of pytest: runs what this guest has claimed, and writes down what came of it."""
 
     def __init__(self, directory, matrix):
         self.directory, self.matrix = directory, matrix
         self.outcomes = {}  # {test: passed or failed}
+        self.reasons = {}  # {failed test: why, in a line}
 
     def claim(self, unit):
         """Whether it is this guest's."""
@@ -81,11 +89,13 @@ class Claims:
         if report.when == "call" or report.failed:
             kept = self.outcomes.get(report.nodeid, "passed")
             self.outcomes[report.nodeid] = report.outcome if kept == "passed" else kept
+        if report.failed:
+            self.reasons.setdefault(report.nodeid, reason_of(report))
 
     def pytest_sessionfinish(self):
         cells = [[*names, found] for names, found in self.matrix.cells.items()]
         self.write("ran-%s.json" % os.urandom(4).hex(),
-                   {"outcomes": self.outcomes, "cells": cells})
+                   {"outcomes": self.outcomes, "reasons": self.reasons, "cells": cells})
 
     def write(self, name, what):
         """Whole or not at all; other guests may write the same file."""
@@ -102,16 +112,19 @@ def read(path):
 
 
 def total(directory):
-    """({test: outcome} of all guests, tests that nobody ran, Matrix.cells of all)."""
-    outcomes, cells = {}, {}
+    """({test: outcome} of all guests, {test: why it failed}, tests that nobody ran, Matrix.cells
+    of all).
+    """
+    outcomes, reasons, cells = {}, {}, {}
     for name in sorted(os.listdir(directory)):
         if name.startswith("ran-") and name.endswith(".json"):
             ran = read(os.path.join(directory, name))
             outcomes.update(ran["outcomes"])
+            reasons.update(ran["reasons"])
             for operation, way, found in ran["cells"]:
                 cells.setdefault((operation, way), {}).update(found)
     left = set(read(os.path.join(directory, WANTED))) - set(outcomes)
-    return outcomes, sorted(left), cells
+    return outcomes, reasons, sorted(left), cells
 
 
 def tell_table(cells, file):
@@ -127,13 +140,13 @@ def tell_table(cells, file):
 def main():
     if not os.path.exists(os.path.join(sys.argv[1], WANTED)):
         sys.exit("%s: no guest came as far as collecting tests" % sys.argv[1])
-    outcomes, left, cells = total(sys.argv[1])
+    outcomes, reasons, left, cells = total(sys.argv[1])
     if cells:
         tell_table(cells, sys.argv[2] if sys.argv[2:] else None)
     failed = sorted(test for test, outcome in outcomes.items() if outcome != "passed")
     for word, tests in (("FAILED", failed), ("NOT RUN", left)):
         for test in tests:
-            print(word, test)
+            print(word, test, reasons.get(test, ""))
     print("%d passed, %d failed, %d not run" % (len(outcomes) - len(failed), len(failed), len(left)))
     return 1 if failed or left or not outcomes else 0
 

@@ -69,6 +69,7 @@ def test_a_failure_is_told(ring):
     code, text = told(ring.directory)
     assert (status, code) == (1, 1)
     assert "58 passed, 2 failed, 0 not run" in text and text.count("FAILED") == 2
+    assert text.splitlines()[-2].endswith("assert 7 != 7")
 
 
 def test_a_guest_that_dies_leaves_tests_that_nobody_ran(ring):
