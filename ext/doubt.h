@@ -21,8 +21,7 @@ struct doubt {
 	struct fim_id dir;    /* of a name; `name.data` NULL: of an inode's traits */
 	struct bytes name;
 	struct traits_of was; /* as known when looked at; id.ino 0: not there */
-	struct traits_of is;  /* as seen ... */
-	bool met;             /* ... and known at all, by whatever name, when looked at */
+	struct traits_of is;  /* as seen */
 };
 
 struct doubts {

@@ -143,6 +143,5 @@ bool look_at_name(struct reconcile *r, const struct fim_id *dir, struct bytes na
 	if (!path.data)
 		return false;
 	error = look_at(r, AT_FDCWD, path.data, 0, &ret->is);
-	ret->met = inode_table_known(&r->session->inodes, &ret->is.id, NULL);
 	return error == 0 || error == -ENOENT;
 }

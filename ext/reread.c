@@ -128,7 +128,6 @@ static void compare(struct reconcile *r, const char *text, const struct fim_id *
 	}
 	if (known && same_id(known, &doubt.is.id))
 		return;
-	doubt.met = inode_table_known(&r->session->inodes, &doubt.is.id, NULL);
 	if (known)
 		doubt.was.id = *known;
 	if (traits)

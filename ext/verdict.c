@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // verdict.c - what no record can explain any more is told, and known from then on.
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -189,16 +191,19 @@ static void look_again(struct reconcile *r, const struct doubt *doubt)
 		look_doubt(r, &again);
 }
 
-// The number that was seen there has been given to another since, as records told; or
-// they have told another name of what nobody knew: it may be there by that one only.
-static bool is_outdated(const struct reconcile *r, const struct doubt *doubt)
+// It is still as it was seen. A record that was applied since may have told that it went, and
+// have changed nothing in the table, as nobody had told that it was there; and where it goes
+// only now, the record of that is on its way.
+static bool is_still_so(struct reconcile *r, const struct doubt *doubt)
 {
-	const struct traits *known = inode_table_traits(&r->session->inodes, &doubt->is.id);
+	struct bytes path = look_path(r, &doubt->dir, doubt->name);
+	struct traits_of is = {0};
+	int error = path.data ? look_at(r, AT_FDCWD, path.data, 0, &is) : 0;
 
-	if (!doubt->met && inode_table_known(&r->session->inodes, &doubt->is.id, NULL))
-		return true;
-	return known && known->ctime > doubt->is.traits.ctime &&
-	       reuse_is_another(known, &doubt->is.traits);
+	if (!path.data)
+		return true; // nobody looks there
+	return (error == 0 || error == -ENOENT) && same_id(&is.id, &doubt->is.id) &&
+	       !reuse_is_another(&doubt->is.traits, &is.traits);
 }
 
 // What the table says now was told by records, or by an earlier verdict.
@@ -214,7 +219,7 @@ static void settle_name(struct reconcile *r, const struct doubt *doubt)
 	}
 	if (!inode_table_known(&r->session->inodes, &doubt->dir, NULL))
 		return; // with all that was in it
-	if (same_id(&now, &doubt->was.id) && !is_outdated(r, doubt))
+	if (same_id(&now, &doubt->was.id) && is_still_so(r, doubt))
 		verdict_name(r, doubt);
 	else
 		look_again(r, doubt);

@@ -233,6 +233,24 @@ def test_renamed_when_it_was_to_be_read(tree, pause):
     assert tree.known() == walk(tree.root)
 
 
+@pytest.mark.parametrize("slices", (1, 2, 3))
+def test_a_name_that_was_seen_and_goes(tree, slices):
+    """It is seen by a name of which nobody told, and told to have gone from there: it is not new."""
+    since, new = fill(tree), tree.root + "/a/new"
+    tree.told = False
+    tree.rename(tree.root + "/b/one", new)
+    tree.told = True
+    records = tree.ask("g", struct.pack("=Q", since))
+    for _ in range(slices):
+        time.sleep(0.012)
+        records += tree.ask("q")
+    tree.rename(new, tree.root + "/b/newer")
+    records += tree.ask("p")
+    assert tree.known() == walk(tree.root)
+    told = [record["kind"] for record in records if new in (record.get("path"), record.get("old_path"))]
+    assert told and "reconcile" not in told[told.index("event"):]
+
+
 class Acts:
     """Acts chosen by chance on what is there."""
 
