@@ -7,8 +7,8 @@ import platform
 import sys
 import traceback
 
-from fim import (cli_baseline, cli_doctor, cli_journal, cli_policy, cli_report, cli_run,
-                 cli_sinks)
+from fim import (cli_baseline, cli_doctor, cli_explain, cli_journal, cli_maintenance, cli_policy,
+                 cli_replay, cli_report, cli_run, cli_sinks)
 from fim.coverage import complaints
 from fim.errors import (ACT_ERROR, ANSWER_ENVIRONMENT, ANSWER_USAGE, FimError, PolicyError,
                         UsageError)
@@ -92,7 +92,9 @@ def parser():
     cli_doctor.add_verb(verbs, add_output)
     cli_baseline.add_verbs(verbs, add_output)
     cli_journal.add_verbs(verbs, add_output)
-    cli_policy.add_verbs(verbs, add_output)
+    cli_explain.add_verbs(verbs, add_output)
+    cli_replay.add_verb(verbs, add_output)
+    cli_maintenance.add_verb(verbs, add_output)
     cli_report.add_verb(verbs)
     cli_run.add_verbs(verbs, add_output, add_watching)
     for verb in verbs.choices.values():

@@ -8,9 +8,11 @@ import stat
 import time
 
 from fim.facts import ATTRIBUTES, SHOWN, members, name_text, shown, unpack
+from fim.output import opened
 from fim.stream import path_members
 
-__all__ = ["accept_members", "facts_lines", "local_time", "printable", "render", "write_records"]
+__all__ = ["accept_members", "facts_lines", "local_time", "printable", "render", "write_lines",
+           "write_records"]
 
 GROUPS = (("new", "new"), ("removed", "removed"), ("moved", "moved or renamed"),
           ("changed", "changed"), ("unreadable", "not compared, for it could not be read"))
@@ -27,6 +29,14 @@ def printable(text):
     return "".join(char if char.isprintable()
                    else "".join("\\x%02x" % byte for byte in char.encode("utf-8", "replace"))
                    for char in text)
+
+
+def write_lines(path, lines):
+    """Lines for people, to a file or to standard output."""
+    with opened(path) as sink:
+        for line in lines:
+            for part in line.split("\n"):
+                sink.write((printable(part) + "\n").encode("utf-8"))
 
 
 def owner_name(table, number):
