@@ -10,6 +10,7 @@ import functools
 import time
 
 from fim.coverage import complaints
+from fim.due import Every
 from fim.ending import start_reason, stop_reason
 from fim.errors import FimError
 from fim.facts import time_text
@@ -19,6 +20,7 @@ from fim.monitor import VERSION
 from fim.output import complain
 from fim.pulse import Pulse
 from fim.stream import Stream
+from fim.troubles import Troubles, unusable
 
 __all__ = ["Daemon", "Dark"]
 
@@ -38,37 +40,6 @@ Dark = collections.namedtuple("Dark", "since reason mend")
 def now_text():
     """The wall clock as records have it."""
     return time_text(int(time.time() * 10**6) * 1000)
-
-
-def unusable(error):
-    """What was observed before cannot be read: (members, message) of an `error`."""
-    message = "what was known before cannot be read, what changed is not told: %s" % (
-        getattr(error, "strerror", None) or str(error) or type(error).__name__)
-    return of_observed(message)
-
-
-def of_observed(message):
-    """(members, message) of an `error`."""
-    return {"where": "observed", "message": message}, message
-
-
-class Every:
-    """Something that is due every so many seconds."""
-
-    def __init__(self, seconds):
-        self.seconds = seconds
-        self.next = time.monotonic() + seconds
-
-    def due(self):
-        """Whether it is; then it is not for another period."""
-        if time.monotonic() < self.next:
-            return False
-        self.next = time.monotonic() + self.seconds
-        return True
-
-    def now(self):
-        """It is due at once."""
-        self.next = 0
 
 
 class Daemon:
@@ -102,11 +73,7 @@ class Daemon:
         self.stream = Stream(lambda lines: self.put(self.stream, lines))
         self.dark = None
         self.returns = False  # it was there before, and what changed since is not compared yet
-        self.segment = 0
-        self.mended = (0, 0)
-        self.displaced = 0
-        self.failing = self.unkept = None  # the journal; what is known
-        self.lost = None  # when, seconds since 1970
+        self.troubles = Troubles(spool, observed, self.emit)
         self.reason = None  # why it starts
         self.complained = []  # of what is not seen
 
@@ -203,7 +170,7 @@ class Daemon:
         if failure:
             self.emit("error", *unusable(failure))
         elif self.observed.harmed:
-            self.trouble("some of what was told before cannot be read, it may be told again: "
+            self.troubles.tell("some of what was told before cannot be read, it may be told again: "
                          + "; ".join(dict.fromkeys(self.observed.harmed)))
 
     def open_eyes(self):
@@ -321,11 +288,10 @@ class Daemon:
 
     def turn(self):
         """Ten times a second."""
-        self.tell_losses()
-        self.tell_observed()
+        if self.troubles.turn():
+            self.heartbeat.now()  # it has the head of the segment that was ended
         for sink in self.sinks:
             sink.tell_losses(self.emit)
-        self.tell_journal()
         self.compare()
         if self.heartbeat.due():
             self.beat()
@@ -371,45 +337,3 @@ class Daemon:
         head = self.head()
         self.emit("heartbeat", {"counts": self.counts(), "head": head, "waiting": self.spool.waiting},
                   "link %s of the journal" % (head["link"] if head else "-"))
-
-    def tell_losses(self):
-        """What the journal had no room for is a gap, once there is room for the record of it."""
-        lost = self.spool.losses()
-        if lost:
-            self.lost = time.time()
-            reason = "the journal: %s" % lost.reason
-            self.emit("gap", {"cpu": None, "lost": lost.records, "first": None, "last": None,
-                              "since": time_text(lost.since), "until": time_text(lost.until),
-                              "reason": reason}, "%d records lost: %s" % (lost.records, reason))
-
-    def tell_observed(self):
-        """What is known cannot be kept for the next start: once, until it can."""
-        failing, before = self.observed.failing, self.unkept
-        self.unkept = failing
-        if failing and not before:
-            self.emit("error", *of_observed("what is known cannot be kept: " + failing))
-
-    def tell_journal(self):
-        """What became of its files; a new segment is told of by the head."""
-        journal = self.spool.journal
-        if self.spool.failing != self.failing:
-            self.failing = self.spool.failing
-            complain("fim: the journal %s" % ("cannot be written: " + self.failing if self.failing
-                                              else "is written again"))
-        if journal is None:
-            return
-        if journal.repaired != self.mended:
-            self.mended = journal.repaired
-            self.trouble("a crash: %d records kept that were not chained, %d bytes cut"
-                         % self.mended)
-        if journal.displaced != self.displaced:
-            self.displaced = journal.displaced
-            self.trouble("its files were removed or replaced: segment %d begun" % journal.number)
-        if journal.number != self.segment:
-            self.segment = journal.number
-            self.heartbeat.now()
-
-    def trouble(self, message):
-        """With the journal's files."""
-        path = self.spool.journal.segments.path
-        self.emit("error", {"where": path, "message": message}, "%s: %s" % (path, message))

@@ -85,7 +85,7 @@ class Status:
             "blind_spots": daemon.monitor.spots.counts() if daemon.monitor else {},
             "counts": counts, "events_per_second": self.rate(counts),
             "journal": daemon.head(), "journal_failing": daemon.spool.failing,
-            "journal_lost": daemon.lost, "journal_waiting_bytes": daemon.spool.waiting,
+            "journal_lost": daemon.troubles.lost, "journal_waiting_bytes": daemon.spool.waiting,
             "comparison_failing": daemon.comparison.failing,
             "policy_refused": daemon.guard.refused if daemon.guard else None,
             "contents_waiting": len(daemon.contents.waiting) if daemon.contents else 0,
