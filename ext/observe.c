@@ -182,7 +182,10 @@ static void lose_old(struct before *before, const struct traits_of *now, bool fr
 	bool is_dir = S_ISDIR(now->traits.mode);
 	bool named = !before->event || before->event->op == FIM_OP_RENAME;
 
-	fresh = fresh || reuse_is_another(inode_table_traits(inodes, &now->id), &now->traits);
+	if (reuse_is_another(inode_table_traits(inodes, &now->id), &now->traits)) {
+		reuse_all(&reuse, &now->id);
+		return;
+	}
 	if (fresh || (gone && is_dir))
 		reuse_children(&reuse, &now->id);
 	if (fresh || gone || (is_dir && named))

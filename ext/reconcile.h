@@ -182,7 +182,7 @@ bool reuse_is_another(const struct traits *known, const struct traits *now);
 /* Give `lost` the names of an inode that are not kept, or those of all that is below
  * it; it must take them out of the table. */
 struct reuse {
-	const struct inode_table *inodes;
+	struct inode_table *inodes;
 	void *context;
 	void (*lost)(void *context, const struct fim_id *dir, struct bytes name,
 		     const struct fim_id *child);
@@ -190,6 +190,9 @@ struct reuse {
 };
 void reuse_names(const struct reuse *reuse, const struct fim_id *id);
 void reuse_children(const struct reuse *reuse, const struct fim_id *id);
+/* All that is known of what had the number before: what is in it, its names, itself but for a
+ * root. */
+void reuse_all(const struct reuse *reuse, const struct fim_id *id);
 
 /* sweep.c: a step of each phase; the entry of an inode in the hash; this directory
  * is to be read, unless it was. */

@@ -88,3 +88,14 @@ void reuse_children(const struct reuse *reuse, const struct fim_id *id)
 			;
 	ids_reset(&dirs);
 }
+
+void reuse_all(const struct reuse *reuse, const struct fim_id *id)
+{
+	uint32_t flags;
+
+	reuse_children(reuse, id);
+	reuse_names(reuse, id);
+	if (inode_table_known(reuse->inodes, id, &flags) &&
+	    (flags & INODE_FALLEN || !(flags & INODE_ROOT)))
+		inode_table_forget(reuse->inodes, id);
+}

@@ -73,11 +73,10 @@ static void lose_old(struct reconcile *r, const struct traits_of *is)
 {
 	struct inode_table *inodes = &r->session->inodes;
 	const struct reuse reuse = {inodes, r, lost, NULL};
-	bool another = reuse_is_another(inode_table_traits(inodes, &is->id), &is->traits);
 
-	if (another)
-		reuse_children(&reuse, &is->id);
-	if (another || S_ISDIR(is->traits.mode))
+	if (reuse_is_another(inode_table_traits(inodes, &is->id), &is->traits))
+		reuse_all(&reuse, &is->id);
+	else if (S_ISDIR(is->traits.mode))
 		reuse_names(&reuse, &is->id);
 	verdict_risen(r->session, &is->id);
 }

@@ -2,8 +2,10 @@
 """Reconciling, against the tree itself: acts of which some are told and some are lost."""
 import os
 import random
+import stat
 import struct
 import time
+import types
 
 import pytest
 
@@ -249,6 +251,29 @@ def test_a_name_that_was_seen_and_goes(tree, slices):
     assert tree.known() == walk(tree.root)
     told = [record["kind"] for record in records if new in (record.get("path"), record.get("old_path"))]
     assert told and "reconcile" not in told[told.index("event"):]
+
+
+@pytest.mark.parametrize("slices", (0, 1, 2, 3))
+def test_a_number_that_was_given_to_a_directory(tree, slices):
+    """Of a file that was not told to be gone: what is in it is not known, though the number is."""
+    since, new = fill(tree), tree.root + "/a/new"
+    tree.told = False
+    tree.mkdir(new)
+    tree.create(new + "/in-it")
+    tree.told = True
+    st = os.lstat(new)
+    file = types.SimpleNamespace(**{name: getattr(st, name) for name in dir(st) if name[:3] == "st_"})
+    file.st_mode = stat.S_IFREG | 0o644
+    tree.tell("create", file, tree.root + "/b/gone", flags=NEW)
+    records = tree.ask("p") + tree.ask("g", struct.pack("=Q", since))
+    for _ in range(slices):
+        time.sleep(0.012)
+        records += tree.ask("q")
+    tree.rename(new, tree.root + "/b/newer")
+    records += tree.ask("p")
+    assert tree.known() == walk(tree.root)
+    told = {record["path"] for record in records if record["kind"] in ("found", "reconcile")}
+    assert tree.root + "/b/newer/in-it" in told or new + "/in-it" in told
 
 
 class Acts:
