@@ -243,14 +243,29 @@ static unsigned apply_rename(struct session *session, const struct fim_event *ev
 	return after ? after : went_out(session, &event->file.id);
 }
 
-// An act on an inode may be the first to tell of it, such as of one whose record
-// of creation was lost.
+// A record of before the last scan may be of a name that had gone by then. A directory has one
+// name: which of two it is a sweep tells.
+static bool is_known_so(const struct session *session, const struct fim_event *event,
+			struct bytes name)
+{
+	struct fim_id at;
+
+	return inode_table_known(&session->inodes, &event->file.id, NULL) &&
+	       (S_ISDIR(event->file.mode) || event->time <= session->scanned_until || !name.data ||
+		(inode_table_find(&session->inodes, &event->dir, name, &at) &&
+		 same_id(&at, &event->file.id)));
+}
+
+// An act on an inode may be the first to tell of it or of its name, such as of one whose record
+// of creation was lost: who follows the stream has the name now, so it must be known to go.
 static unsigned apply_change(struct session *session, const struct fim_event *event)
 {
-	if (!(event->flags & FIM_EVENT_DELETED) && event->file.nlink > 0 &&
-	    !inode_table_known(&session->inodes, &event->file.id, NULL))
-		return appears(session, &event->dir, event_leaf(event, FIM_TEXT_PATH), &event->file);
-	return APPLY_NOTHING;
+	struct bytes name = event_leaf(event, FIM_TEXT_PATH);
+
+	if (event->flags & FIM_EVENT_DELETED || !event->file.nlink ||
+	    is_known_so(session, event, name))
+		return APPLY_NOTHING;
+	return appears(session, &event->dir, name, &event->file);
 }
 
 typedef unsigned apply_operation(struct session *session, const struct fim_event *event);

@@ -34,21 +34,42 @@ static void tell_traits(struct reconcile *r, const struct gap *gap, const struct
 		finding_changed_then(r, gap, path, suspect->which, &suspect->was, &suspect->is, &now);
 }
 
-// Another may have the name since.
-static void tell(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
+// It may have gone since.
+static void tell_come(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
 {
-	struct bytes missing = bytes_of_string(suspect->missing);
+	const struct inode_table *inodes = &r->session->inodes;
+	const struct traits *known = inode_table_traits(inodes, &suspect->is.id);
+	struct bytes path = bytes_of_string(suspect->come);
+	struct traits_of now = {suspect->is.id, known ? *known : suspect->is.traits};
+	struct fim_id at;
+
+	if (inode_table_at(inodes, path, &at) && same_id(&at, &now.id))
+		finding_new(r, gap, path, 0, &now, &now);
+}
+
+// Another may have the name since.
+static void tell_missing(struct reconcile *r, const struct gap *gap, struct bytes path)
+{
 	struct fim_id other;
 
-	if (missing.data && !inode_table_at(&r->session->inodes, missing, &other))
-		finding_lost(r, gap, missing);
-	else if (!missing.data)
+	if (!inode_table_at(&r->session->inodes, path, &other))
+		finding_lost(r, gap, path);
+}
+
+static void tell(struct reconcile *r, const struct gap *gap, const struct suspect *suspect)
+{
+	if (suspect->missing)
+		tell_missing(r, gap, bytes_of_string(suspect->missing));
+	else if (suspect->come)
+		tell_come(r, gap, suspect);
+	else
 		tell_traits(r, gap, suspect);
 }
 
 static void suspect_drop(struct suspect *suspect)
 {
 	free(suspect->missing);
+	free(suspect->come);
 	*suspect = (struct suspect){0};
 }
 
@@ -64,7 +85,7 @@ static int suspect_keep(struct reconcile *r, const struct suspect *suspect)
 	place = &r->suspects[r->suspect_count++ % RECONCILE_SUSPECTS];
 	if (place->time)
 		r->suspect_gone = place->time;
-	free(place->missing);
+	suspect_drop(place);
 	*place = *suspect;
 	return 0;
 }
@@ -78,7 +99,7 @@ static void suspect_add(struct reconcile *r, struct suspect *suspect)
 		tell(r, gap, suspect);
 	if (gap || suspect_keep(r, suspect) < 0) {
 		r->suspect_gone = gap ? r->suspect_gone : suspect->time;
-		free(suspect->missing);
+		suspect_drop(suspect);
 	}
 	*suspect = (struct suspect){0};
 }
@@ -223,10 +244,20 @@ static bool replaces(const struct fim_event *event)
 	       (!event->other.nlink || S_ISDIR(event->other.mode));
 }
 
+static bool is_named(const struct session *session, const struct fim_event *event)
+{
+	struct bytes name = event_leaf(event, FIM_TEXT_PATH);
+	struct fim_id at;
+
+	return name.data && inode_table_find(&session->inodes, &event->dir, name, &at) &&
+	       same_id(&at, &event->file.id);
+}
+
 void observe_before(struct session *session, const struct fim_event *event)
 {
 	struct before before = {session->reconcile, event->time, event, NULL};
 
+	session->reconcile->unnamed = !event_is_of_name(event) && !is_named(session, event);
 	verdict_risen(session, &event->file.id);
 	suspect_traits(session->reconcile, event);
 	lose_old_of(&before, &event->file, is_fresh(event), is_gone(event));
@@ -270,11 +301,31 @@ static void names_moved(struct session *session, const struct fim_id *dir)
 	inode_table_set_traits(&session->inodes, dir, &traits);
 }
 
+// An act on an inode has brought a name of which no act told.
+static void suspect_come(struct session *session, const struct fim_event *event)
+{
+	struct suspect suspect = {.time = event->time, .is.id = event->file.id};
+	struct bytes path;
+
+	if (!session->reconcile->unnamed || !is_named(session, event) ||
+	    inode_table_path_in(&session->inodes, &event->dir, event_leaf(event, FIM_TEXT_PATH),
+				session->text[4], EVENT_PATH_SIZE, &path) < 0)
+		return;
+	traits_of_file(&event->file, &suspect.is.traits);
+	suspect.come = strndup(path.data, path.length);
+	if (suspect.come)
+		suspect_add(session->reconcile, &suspect);
+	else
+		session->counts[SESSION_NO_MEMORY]++;
+}
+
 void observe_after(struct session *session, const struct fim_event *event)
 {
 	struct traits traits;
 
 	learn(session, event);
+	suspect_come(session, event);
+	session->reconcile->unnamed = false;
 	if (session->reconcile->suspect.time)
 		suspect_add(session->reconcile, &session->reconcile->suspect);
 	if (event->flags & FIM_EVENT_EXCHANGE) {

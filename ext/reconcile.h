@@ -69,6 +69,7 @@ struct suspect {
 	uint32_t which; /* of its inode's traits ... */
 	struct traits_of was, is;
 	char *missing;  /* ... or a name that cannot be any more */
+	char *come;     /* ... or one that nobody told has come, of `is` */
 };
 
 /* A directory being read. */
@@ -122,7 +123,8 @@ struct reconcile {
 	struct sweep_numbers numbers;
 	struct suspect *suspects; /* RECONCILE_SUSPECTS, NULL: there was none yet */
 	uint64_t suspect_gone;    /* time of the newest that there was no room for */
-	struct suspect suspect; /* of the record being applied */
+	struct suspect suspect;   /* of the record being applied */
+	bool unnamed;             /* it is of no name, and by one that was not known */
 	uint64_t suspect_count; /* ever */
 	char path[INODE_PATH_SIZE + 256];
 };

@@ -77,20 +77,35 @@ static int visit_name(struct session *session, const struct scan_entry *entry)
 				    S_ISDIR(entry->mode));
 }
 
+static bool is_untold(const struct session *session, const struct scan_entry *entry)
+{
+	struct fim_id at;
+
+	return entry->dir && session->found &&
+	       (entry->inserted ||
+		!inode_table_find(&session->inodes, entry->dir, entry->name, &at));
+}
+
 // A name that the kernel has inherited comes as a record. Where records were lost
 // it may not: it is left to the sweep, which tells it.
 static bool is_unheard(const struct session *session, const struct scan_entry *entry)
 {
-	struct fim_id known;
+	return !entry->inserted && reconcile_busy(session) && is_untold(session, entry);
+}
 
-	return entry->dir && session->found && !entry->inserted && reconcile_busy(session) &&
-	       !inode_table_find(&session->inodes, entry->dir, entry->name, &known);
+// What had its key before it was moved in, by another name or as another inode's number, no
+// record tells.
+static bool is_found(const struct session *session, const struct scan_entry *entry)
+{
+	return is_untold(session, entry) &&
+	       (entry->inserted || inode_table_known(&session->inodes, &entry->id, NULL));
 }
 
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
+	bool found = is_found(session, entry);
 	int error = 0;
 
 	if (is_unheard(session, entry)) {
@@ -114,7 +129,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		session->counts[SESSION_REFUSED]++;
 	if (S_ISDIR(entry->mode))
 		watched_wholly(visit, entry);
-	if (entry->dir && session->found && entry->inserted)
+	if (found)
 		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
 	return 0;
 }

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 
+from fim.batches import Batches, named
 from fim.child import Child
 from fim.errors import PolicyError
 
@@ -18,18 +19,8 @@ PATIENCE = 20.0        # seconds without a word while something is to be judged
 STRIKES = 3            # of a rule that its process did not survive: then it is suspended
 LONGEST_PAUSE = 60.0
 HOPELESS = 8.0
-KEPT_BYTES = 32 << 20  # of records that wait to be judged
-BATCH_BYTES = 64 << 10
 TICK, IDLE_TICK = 0.25, 10.0  # seconds
 END_SECONDS = 30
-
-# of: the stream's, or by whom the records are numbered.
-Batch = collections.namedtuple("Batch", "number first last data of")
-
-
-def number_of(line):
-    """The number of the record in a line; None: it is no record of a stream."""
-    return json.loads(line.decode("utf-8")).get("seq")
 
 
 def same_as(outcome, asking, batch):
@@ -40,18 +31,6 @@ def same_as(outcome, asking, batch):
         names = "policy", "rule", "stream", "path", "events"
         return json.dumps([kind] + [members.get(name) for name in names])
     return json.dumps([batch if kind == "withheld" else asking, outcome], sort_keys=True)
-
-
-def named(batches):
-    """Their records, in words."""
-    spans = []
-    for batch in batches:
-        if batch.first and spans and spans[-1][2] == batch.of:
-            spans[-1][1] = batch.last
-        elif batch.first:
-            spans.append([batch.first, batch.last, batch.of])
-    return ", ".join("records %d to %d%s" % (first, last, of and " of " + of)
-                     for first, last, of in spans)
 
 
 class Worker:
@@ -70,14 +49,10 @@ class Worker:
         now; that of a journal passes with its records. `fit` raises PolicyError, when what
         other policies declare cannot be in force here. `digests`: `content` records may come."""
         self.files = files
-        self.live = live
         self.fit = fit
         self.digests = digests
         self.patience = patience
-        self.batches = collections.deque()  # not judged, or waited for
-        self.sent = 0                       # how many of them this child has
-        self.done = 0                       # the number of the last that was judged
-        self.number = 0
+        self.batches = Batches(live)
         self.told = {}                      # what was said, by the batch: it may be judged again
         self.outcomes = [("policy", {"digest": self.digest(), "state": "loaded"})]
         self.skips, self.suspended = [], []
@@ -103,40 +78,19 @@ class Worker:
 
     # --- what is to be judged ---
 
-    def add(self, lines, of=""):
-        """Whole lines, in batches of a size."""
-        kept = []
-        for line in lines.splitlines(True):
-            kept.append(line)
-            if sum(map(len, kept)) >= BATCH_BYTES:
-                self.add_batch(kept, of=of)
-                kept = []
-        if kept:
-            self.add_batch(kept, of=of)
-
-    def add_batch(self, lines, last=False, of=""):
-        """One batch between its marks."""
-        self.number += 1
-        marks = [json.dumps(mark).encode("ascii") + b"\n" for mark in (
-            {"batch": self.number}, {"end": int(time.time() * 10**9) if self.live else 0,
-                                      "last": last})]
+    def add(self, lines=b"", of="", last=False):
+        """Whole lines; none: time passes."""
         if not self.outstanding():
             self.heard = time.monotonic()  # it has had nothing to say until now
-        first, final = (number_of(lines[0]), number_of(lines[-1])) if lines else (None, None)
-        self.batches.append(Batch(self.number, first, final,
-                                  marks[0] + b"".join(lines) + marks[1], of))
+        self.batches.add(lines, of, last)
         self.ticked = time.monotonic()
 
     def shed(self):
         """What is more than can be kept is not judged, and that is said."""
-        gone, size = [], sum(len(batch.data) for batch in self.batches)
-        while size > KEPT_BYTES:
-            gone.append(self.batches.popleft())
-            size -= len(gone[-1].data)
-            self.sent = max(0, self.sent - 1)
-        if named(gone):
+        gone = named(self.batches.shed())
+        if gone:
             self.error("%s were not judged: rules are slower than changes come: fim replay judges "
-                       "them" % named(gone))
+                       "them" % gone)
 
     def error(self, message, where="policy"):
         """An error record."""
@@ -144,7 +98,7 @@ class Worker:
 
     def outstanding(self):
         """The batches that are not judged."""
-        return [batch for batch in self.batches if batch.number > self.done]
+        return self.batches.outstanding()
 
     # --- a turn ---
 
@@ -166,15 +120,14 @@ class Worker:
         """Time passes also when nothing happens, faster while something waits for it."""
         pause = TICK if self.batches else IDLE_TICK
         if self.child and not self.outstanding() and time.monotonic() - self.ticked > pause:
-            self.add_batch([])
+            self.add()
 
     def exchange(self):
         """Give the child what it takes, hear what it says."""
         if not self.outstanding():
             self.heard = time.monotonic()
-        while self.sent < len(self.batches) and self.child.push():
-            self.child.outgoing = self.batches[self.sent].data
-            self.sent += 1
+        while self.batches.unsent() and self.child.push():
+            self.child.outgoing = self.batches.send()
         self.child.push()
         try:
             self.listen()
@@ -212,7 +165,7 @@ class Worker:
     def hear_say(self, outcome, answer):
         """Something to write, unless it was written before the last one died."""
         del answer
-        batch = self.done + 1
+        batch = self.batches.done + 1
         key = same_as(outcome, self.asking, batch)
         outcome[1].pop("stream", None)  # it is written to another
         if key not in self.told:
@@ -221,12 +174,8 @@ class Worker:
 
     def hear_done(self, number, answer):
         """A batch is judged; it is kept while something in it waits for more."""
-        self.done, self.asking, self.pause = number, None, 1.0
-        held = answer["held"]
-        while self.batches and self.batches[0].number < (number + 1 if held is None else held):
-            self.batches.popleft()
-            self.sent -= 1
-        first = self.batches[0].number if self.batches else number + 1
+        self.asking, self.pause = None, 1.0
+        first = self.batches.judged(number, answer["held"])
         self.told = {key: batch for key, batch in self.told.items() if batch >= first}
 
     HEARD = {"asking": hear_asking, "say": hear_say, "done": hear_done}
@@ -279,8 +228,7 @@ class Worker:
     def adopt(self, child):
         """What was not judged, or waits, goes to this one."""
         self.child = child
-        self.sent = 0
-        self.done = min(self.done, self.batches[0].number - 1) if self.batches else self.done
+        self.batches.again()
         self.heard = time.monotonic()
 
     # --- other policies ---
@@ -342,7 +290,7 @@ class Worker:
 
     def finish(self, seconds=END_SECONDS):
         """Nothing more comes: what is left to write."""
-        self.add_batch([], last=True)
+        self.add(last=True)
         outcomes = self.judge(b"", seconds)
         if self.outstanding():
             self.error("the end came first" + self.unjudged().replace("are", "were not"))

@@ -276,6 +276,40 @@ def test_a_number_that_was_given_to_a_directory(tree, slices):
     assert tree.root + "/b/newer/in-it" in told or new + "/in-it" in told
 
 
+def test_a_name_that_only_a_change_told(tree):
+    """Who follows the stream has it from then on: that it is gone is told."""
+    since, name = fill(tree), tree.root + "/b/linked"
+    tree.told = False
+    tree.link(tree.root + "/a/one", name)
+    tree.told = True
+    tree.write(name)
+    tree.ask("p")
+    assert tree.known() == walk(tree.root)
+    tree.told = False
+    tree.unlink(name)
+    assert ("/b/linked", "missing") in tree.found(since)
+    assert tree.known() == walk(tree.root)
+
+
+def test_what_was_known_is_found_in_what_is_moved_in(tree):
+    """By another name; or its number, of another inode that was not told to be gone."""
+    fill(tree)
+    coming, new = tree.outside("coming"), tree.root + "/a/coming"
+    os.mkdir(coming)
+    os.link(tree.root + "/a/one", coming + "/linked")
+    os.symlink("x", coming + "/another")
+    os.rename(coming + "/another", tree.root + "/b/gone")
+    tree.stamp(tree.root + "/b/gone")
+    tree.tell("symlink", os.lstat(tree.root + "/b/gone"), tree.root + "/b/gone", flags=NEW)
+    tree.ask("p")
+    os.rename(tree.root + "/b/gone", coming + "/another")
+    os.rename(coming, new)
+    tree.tell("rename", os.lstat(new), coming, new, flags=NEW)
+    records = tree.ask("p")
+    assert {record["path"] for record in records if record["kind"] == "found"} == {
+        new + "/linked", new + "/another"}
+
+
 class Acts:
     """Acts chosen by chance on what is there."""
 

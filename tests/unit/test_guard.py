@@ -123,7 +123,7 @@ def test_what_a_package_excuses_is_not_told_for_others(policy, tmp_path):
     """An update, and within once_per what an attacker makes of the same file."""
     policy.write_text(EXCUSED)
     guard = Guard([str(policy)])
-    guard.worker.live = False
+    guard.worker.batches.live = False
     database = Upgraded()
     guard.transactions = Transactions([database], locks=(), written=())
     guard.transactions.running = lambda: True
@@ -210,7 +210,7 @@ class Lines:
 def test_who_takes_digests_waits_for_them(policy, digests):
     policy.write_text(SOURCE.replace('"/etc", ', '"/etc", content="sha256", '))
     guard = Guard([str(policy)], digests=digests)
-    guard.worker.live = False  # the stream is old
+    guard.worker.batches.live = False  # the stream is old
     try:
         outcomes = guard.worker.judge(lines_of(ATTACKS))
         assert [kind for kind, _ in outcomes].count("alert") == (0 if digests else 1)

@@ -151,7 +151,7 @@ def test_what_was_said_is_kept_while_it_may_be_said_again(monkeypatch):
     monkeypatch.setattr("fim.worker.Child", Silent)
     worker = Worker([])
     for number in range(1, 1001):
-        worker.add_batch([b'{"seq": %d}\n' % number])
+        worker.add(b'{"seq": %d}\n' % number)
         worker.hear_asking(["rule", number], {})
         worker.hear_say(["alert", {"events": [number]}], {})
         worker.hear_done(number, {"held": max(1, number - 2)})
@@ -182,7 +182,7 @@ def test_equal_counts_add_up(monkeypatch):
     for again in (False, True):
         for number in (1, 2, 3):
             if not again:
-                worker.add_batch([b'{"seq": %d}\n' % number])
+                worker.add(b'{"seq": %d}\n' % number)
             assert saying(worker, number, [counted]) == ([] if again else [("withheld", 2)])
         worker.adopt(Silent())
 
@@ -191,7 +191,7 @@ def test_an_alert_in_other_words_is_the_same(monkeypatch):
     """Judged again by a policy that was loaded meanwhile; numbers are of their stream."""
     monkeypatch.setattr("fim.worker.Child", Silent)
     worker = Worker([])
-    worker.add_batch([b'{"seq": 7}\n'])
+    worker.add(b'{"seq": 7}\n')
     alert = {"policy": "p", "rule": "r", "stream": "a", "path": "/x", "events": [7],
              "severity": "low", "message": "x"}
     assert saying(worker, 1, [["alert", alert]]) == [("alert", "low")]
@@ -354,8 +354,8 @@ def test_loaded_again_in_the_middle_of_a_change(tmp_path, digests):
 
 def test_too_slow_is_said(tmp_path, monkeypatch):
     """What cannot be kept is not judged, and named."""
-    monkeypatch.setattr("fim.worker.KEPT_BYTES", 10000)
-    monkeypatch.setattr("fim.worker.BATCH_BYTES", 2000)
+    monkeypatch.setattr("fim.batches.KEPT_BYTES", 10000)
+    monkeypatch.setattr("fim.batches.BATCH_BYTES", 2000)
     worker = Worker(written(tmp_path, HEAD + "    time.sleep(1)\n"), PATIENCE)
     try:
         outcomes = worker.turn(lines_of(ATTACKS))
