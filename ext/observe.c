@@ -301,17 +301,14 @@ static void names_moved(struct session *session, const struct fim_id *dir)
 	inode_table_set_traits(&session->inodes, dir, &traits);
 }
 
-// An act on an inode has brought a name of which no act told.
-static void suspect_come(struct session *session, const struct fim_event *event)
+void observe_come(struct session *session, const struct fim_id *id, struct bytes path,
+		  uint64_t time)
 {
-	struct suspect suspect = {.time = event->time, .is.id = event->file.id};
-	struct bytes path;
+	const struct traits *known = inode_table_traits(&session->inodes, id);
+	struct suspect suspect = {.time = time, .is.id = *id};
 
-	if (!session->reconcile->unnamed || !is_named(session, event) ||
-	    inode_table_path_in(&session->inodes, &event->dir, event_leaf(event, FIM_TEXT_PATH),
-				session->text[4], EVENT_PATH_SIZE, &path) < 0)
-		return;
-	traits_of_file(&event->file, &suspect.is.traits);
+	if (known)
+		suspect.is.traits = *known;
 	suspect.come = strndup(path.data, path.length);
 	if (suspect.come)
 		suspect_add(session->reconcile, &suspect);
@@ -319,13 +316,24 @@ static void suspect_come(struct session *session, const struct fim_event *event)
 		session->counts[SESSION_NO_MEMORY]++;
 }
 
+// An act on an inode has brought a name of which no act told.
+static void name_come(struct session *session, const struct fim_event *event)
+{
+	struct bytes path;
+
+	if (session->reconcile->unnamed && is_named(session, event) &&
+	    inode_table_path_in(&session->inodes, &event->dir, event_leaf(event, FIM_TEXT_PATH),
+				session->text[4], EVENT_PATH_SIZE, &path) == 0)
+		observe_come(session, &event->file.id, path, event->time);
+	session->reconcile->unnamed = false;
+}
+
 void observe_after(struct session *session, const struct fim_event *event)
 {
 	struct traits traits;
 
 	learn(session, event);
-	suspect_come(session, event);
-	session->reconcile->unnamed = false;
+	name_come(session, event);
 	if (session->reconcile->suspect.time)
 		suspect_add(session->reconcile, &session->reconcile->suspect);
 	if (event->flags & FIM_EVENT_EXCHANGE) {

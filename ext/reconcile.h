@@ -173,6 +173,10 @@ void observe_named(struct session *session, const struct scan_entry *entry);
 /* What a scan saw, of an inode of which nothing is known. */
 void observe_scanned(struct session *session, const struct fim_id *id, const struct stat *st,
 		     uint32_t generation);
+/* At this time it was seen that this path leads to it, and no record has told: if one was lost
+ * then, it is new. */
+void observe_come(struct session *session, const struct fim_id *id, struct bytes path,
+		  uint64_t time);
 /* What records did not account for since the gap began, once it is known. */
 void observe_suspects(struct reconcile *r, const struct gap *gap);
 void observe_forget(struct reconcile *r);

@@ -105,7 +105,7 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	bool found = is_found(session, entry);
+	bool untold = is_untold(session, entry), found = is_found(session, entry);
 	int error = 0;
 
 	if (is_unheard(session, entry)) {
@@ -131,6 +131,8 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		watched_wholly(visit, entry);
 	if (found)
 		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
+	else if (untold) // its record is on its way, or in a gap of which nobody knows yet
+		observe_come(session, &entry->id, entry->path, tap_now());
 	return 0;
 }
 

@@ -310,6 +310,19 @@ def test_what_was_known_is_found_in_what_is_moved_in(tree):
         new + "/linked", new + "/another"}
 
 
+def test_what_is_in_a_directory_that_only_a_change_told(tree):
+    """It has its key, so its record should come; that it was lost is heard of later."""
+    since, new = fill(tree), tree.root + "/a/new"
+    tree.told = False
+    tree.mkdir(new)
+    tree.create(new + "/in-it")
+    tree.told = True
+    tree.chmod(new, 0o700)
+    tree.ask("p")
+    assert tree.known() == walk(tree.root)
+    assert {("/a/new", "new"), ("/a/new/in-it", "new")} <= set(tree.found(since))
+
+
 class Acts:
     """Acts chosen by chance on what is there."""
 
