@@ -22,6 +22,7 @@ struct doubt {
 	struct bytes name;
 	struct traits_of was; /* as known when looked at; id.ino 0: not there */
 	struct traits_of is;  /* as seen */
+	const char *reason;   /* why it is told; awaited.c only */
 };
 
 struct doubts {

@@ -155,7 +155,8 @@ struct before {
 	struct reconcile *r;
 	uint64_t time;
 	const struct fim_event *event;
-	const struct scan_entry *entry;
+	const struct fim_id *dir;
+	struct bytes name;
 };
 
 static bool is_name(const struct fim_event *event, const struct fim_id *dir, struct bytes name,
@@ -169,11 +170,11 @@ static bool is_name(const struct fim_event *event, const struct fim_id *dir, str
 // What the record itself is about.
 static bool keeps(void *context, const struct fim_id *dir, struct bytes name)
 {
-	const struct fim_event *event = ((struct before *)context)->event;
-	const struct scan_entry *entry = ((struct before *)context)->entry;
+	const struct before *before = context;
+	const struct fim_event *event = before->event;
 
 	if (!event)
-		return same_id(entry->dir, dir) && bytes_equal(entry->name, name);
+		return same_id(before->dir, dir) && bytes_equal(before->name, name);
 	return is_name(event, dir, name, FIM_TEXT_PATH) ||
 	       (event->op == FIM_OP_RENAME && is_name(event, dir, name, FIM_TEXT_PATH2));
 }
@@ -255,7 +256,7 @@ static bool is_named(const struct session *session, const struct fim_event *even
 
 void observe_before(struct session *session, const struct fim_event *event)
 {
-	struct before before = {session->reconcile, event->time, event, NULL};
+	struct before before = {session->reconcile, event->time, event, NULL, {NULL, 0}};
 
 	session->reconcile->unnamed = !event_is_of_name(event) && !is_named(session, event);
 	verdict_risen(session, &event->file.id);
@@ -265,14 +266,13 @@ void observe_before(struct session *session, const struct fim_event *event)
 		lose_old_of(&before, &event->other, false, true);
 }
 
-void observe_named(struct session *session, const struct scan_entry *entry)
+void observe_named(struct session *session, const struct fim_id *dir, struct bytes name,
+		   const struct traits_of *is)
 {
-	struct before before = {session->reconcile, tap_now(), NULL, entry};
-	struct traits_of now = {.id = entry->id};
+	struct before before = {session->reconcile, tap_now(), NULL, dir, name};
 
-	traits_of_stat(entry->st, entry->generation, &now.traits);
-	if (inode_table_known(&session->inodes, &entry->id, NULL))
-		lose_old(&before, &now, false, false);
+	if (inode_table_known(&session->inodes, &is->id, NULL))
+		lose_old(&before, is, false, false);
 }
 
 // --- what is known ---------------------------------------------------------

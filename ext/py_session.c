@@ -284,8 +284,10 @@ static PyObject *session_py_wants_room(PyObject *self, PyObject *unused)
 
 static PyObject *session_py_unread(PyObject *self, PyObject *unused)
 {
+	const struct session *session = &((struct py_session *)self)->session;
+
 	(void)unused;
-	return PyLong_FromSize_t(((struct py_session *)self)->session.unread_count);
+	return PyLong_FromSize_t(session->unread_count + session->awaited.count);
 }
 
 static PyObject *session_py_progress(PyObject *self, PyObject *unused)
@@ -356,7 +358,7 @@ static PyMethodDef session_methods[] = {
 	{"progress", session_py_progress, METH_NOARGS,
 	 "progress()\n--\n\nA number that grows while a long call of another thread gets on."},
 	{"unread", session_py_unread, METH_NOARGS,
-	 "unread()\n--\n\nHow many directories are watched and not read yet."},
+	 "unread()\n--\n\nHow many directories are watched and not read yet, and names read and not told."},
 	{"keys", session_py_keys, METH_VARARGS,
 	 "keys(count)\n--\n\nLook for the next keys: (how many are gone, whether the last was one)."},
 	{"wants_room", session_py_wants_room, METH_NOARGS,

@@ -169,7 +169,8 @@ void reconcile_read(struct session *session, const struct fim_id *dir);
 void observe_before(struct session *session, const struct fim_event *event);
 void observe_after(struct session *session, const struct fim_event *event);
 /* Before a name that a scan has found is known: what it led to has others no more. */
-void observe_named(struct session *session, const struct scan_entry *entry);
+void observe_named(struct session *session, const struct fim_id *dir, struct bytes name,
+		   const struct traits_of *is);
 /* What a scan saw, of an inode of which nothing is known. */
 void observe_scanned(struct session *session, const struct fim_id *id, const struct stat *st,
 		     uint32_t generation);

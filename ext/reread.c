@@ -73,7 +73,7 @@ void reread_end(struct reconcile *r)
 
 // --- names that are there ------------------------------------------------
 
-// Nobody told that it is there: its key first, then what it is like.
+// Nobody told that it is there: its key first, then what it is like. It may be open for writing.
 static int look_at_new(struct reconcile *r, const char *name, struct traits_of *ret)
 {
 	int fd = dirfd(r->reading.stream), inserted;
@@ -81,8 +81,10 @@ static int look_at_new(struct reconcile *r, const char *name, struct traits_of *
 
 	if (error < 0)
 		return error;
+	r->scan.fresh = FIM_WATCH_OPEN_BEFORE;
 	inserted = scan_insert(&r->scan, &ret->id,
 			       S_ISDIR(ret->traits.mode) ? FIM_WATCH_INHERIT : 0);
+	r->scan.fresh = 0;
 	if (inserted == -ENOSPC)
 		r->session->need_room = true;
 	return inserted == 1 ? look_at(r, fd, name, 0, ret) : 0;

@@ -120,7 +120,7 @@ static int narrow(struct scan *scan, const struct fim_id *key)
 
 int scan_insert(struct scan *scan, const struct fim_id *id, uint32_t flags)
 {
-	struct fim_watched value = {.flags = flags, .spots = scan->bears};
+	struct fim_watched value = {.flags = flags | scan->fresh, .spots = scan->bears};
 	struct fim_id key = scan_key(id);
 	int error;
 

@@ -56,6 +56,7 @@ struct scan {
 
 	uint32_t over;      /* overlay whose own entry is in the hash */
 	uint32_t bears;     /* the blind spots of what is inserted next */
+	uint32_t fresh;     /* flags of a key that was not there */
 	bool subvolume;     /* the last one identified is in one */
 	struct buffer path; /* private: of what is being looked at */
 	unsigned int depth; /* private: directories that it is in */

@@ -168,6 +168,7 @@ int session_pump(struct session *session, int timeout_ms, bool final)
 	until = final ? UINT64_MAX : now - SESSION_HOLD_NS;
 	if (!session->held || final) {
 		deliver(session, until);
+		awaited_settle(session, until);
 		mounts_look(session, until);
 	}
 	if (final)
@@ -263,6 +264,7 @@ void session_deinit(struct session *session)
 	repeats_free(session->repeats);
 	rates_free(session->rates);
 	reconcile_deinit(session);
+	doubts_deinit(&session->awaited);
 	earlier_deinit(session);
 	for (unsigned i = 0; i < SESSION_TEXTS; i++)
 		free(session->text[i]);

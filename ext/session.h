@@ -234,6 +234,7 @@ struct session {
 	struct repeats *repeats; /* NULL: none are joined */
 	struct rates *rates;     /* NULL: there is no limit */
 	struct reconcile *reconcile;
+	struct doubts awaited;   /* awaited.c */
 	struct earlier *earlier; /* earlier.c: what another session knew, NULL nothing */
 	uint64_t odd;         /* of taps[0], when last told */
 	bool keep_learning;   /* a sweep is under way: scans leave the probes attached */

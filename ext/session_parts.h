@@ -113,6 +113,12 @@ int watch_wanted(struct session *session, const struct fim_id *dir, const char *
 void session_unread(struct session *session, const struct fim_id *id);
 void watch_unread(struct session *session);
 
+/* awaited.c: a name that a visit has found of what had its key before, by inheriting it, by
+ * another name, or by the number of another. Its record is on its way, or there is none: it is
+ * `found` when every record older than the visit was applied and none has told of it. */
+void awaited_add(struct session *session, const struct scan_entry *entry);
+void awaited_settle(struct session *session, uint64_t until);
+
 /* above.c: the directories above the root at `path`, an absolute path, are in
  * the hash, so that their renaming is a record. -ENOSPC. */
 int above_watch(struct session *session, const char *path);

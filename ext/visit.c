@@ -72,7 +72,10 @@ static void watched_wholly(const struct visit *visit, const struct scan_entry *e
 
 static int visit_name(struct session *session, const struct scan_entry *entry)
 {
-	observe_named(session, entry);
+	struct traits_of is = {.id = entry->id};
+
+	traits_of_stat(entry->st, entry->generation, &is.traits);
+	observe_named(session, entry->dir, entry->name, &is);
 	return inode_table_add_name(&session->inodes, entry->dir, entry->name, &entry->id,
 				    S_ISDIR(entry->mode));
 }
@@ -93,23 +96,27 @@ static bool is_unheard(const struct session *session, const struct scan_entry *e
 	return !entry->inserted && reconcile_busy(session) && is_untold(session, entry);
 }
 
-// What had its key before it was moved in, by another name or as another inode's number, no
-// record tells.
+// Of a directory that has another name no record can be awaited: where it is must be known.
 static bool is_found(const struct session *session, const struct scan_entry *entry)
 {
 	return is_untold(session, entry) &&
-	       (entry->inserted || inode_table_known(&session->inodes, &entry->id, NULL));
+	       (entry->inserted || (S_ISDIR(entry->mode) &&
+				    inode_table_known(&session->inodes, &entry->id, NULL)));
 }
 
 static int visit_entry(void *context, const struct scan_entry *entry)
 {
 	struct visit *visit = context;
 	struct session *session = visit->session;
-	bool untold = is_untold(session, entry), found = is_found(session, entry);
+	bool found = is_found(session, entry);
 	int error = 0;
 
 	if (is_unheard(session, entry)) {
 		reconcile_read(session, entry->dir);
+		return 0;
+	}
+	if (is_untold(session, entry) && !found) {
+		awaited_add(session, entry);
 		return 0;
 	}
 	if (!entry->dir)
@@ -131,8 +138,6 @@ static int visit_entry(void *context, const struct scan_entry *entry)
 		watched_wholly(visit, entry);
 	if (found)
 		emit_found(session, entry->path, &entry->id, entry->mode, session->found);
-	else if (untold) // its record is on its way, or in a gap of which nobody knows yet
-		observe_come(session, &entry->id, entry->path, tap_now());
 	return 0;
 }
 
@@ -215,6 +220,13 @@ uint64_t visit_count(struct session *session, const char *path, uint64_t limit)
 	return count.count;
 }
 
+// What is found while the hooks are there may be open for writing, and be written to before it
+// has its key and after it was looked at: its close tells. Of the start: session_older.c.
+static uint32_t fresh_flags(const struct session *session, const struct visit *visit)
+{
+	return visit && session->found ? FIM_WATCH_OPEN_BEFORE : 0;
+}
+
 void visit_prepare(struct session *session, struct visit *visit, struct scan *ret)
 {
 	const struct tap_maps *maps = &session_newest(session)->maps;
@@ -224,6 +236,7 @@ void visit_prepare(struct session *session, struct visit *visit, struct scan *re
 		.learned = session->learn_probes[0] > 0 ? maps->learned : -1,
 		.absent = &session_newest(session)->absent,
 		.context = visit,
+		.fresh = fresh_flags(session, visit),
 		.flags = visit_flags,
 		.spots = session->spots.first ? visit_spots : NULL,
 		.entry = visit_entry,

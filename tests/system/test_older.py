@@ -56,6 +56,21 @@ def test_what_it_writes_is_counted(attachment, tree):
         assert (modified["op"], closed["op"], closed["count"]) == ("modify", "close", 1)
 
 
+def test_in_a_directory_that_is_moved_in(attachment, tree):
+    """What it wrote while it was looked at, its close tells."""
+    os.mkdir(tree + "/outside/coming")
+    path = tree + "/watched/coming/file"
+    make(tree + "/outside/coming/file")
+    with listening(attachment, tree + "/watched") as listener:
+        older = os.open(tree + "/outside/coming/file", os.O_WRONLY)
+        os.rename(tree + "/outside/coming", tree + "/watched/coming")
+        assert (path, "in a directory that was moved in") in listener.said("found")
+        os.close(older)
+        assert closes(listener) == [(path, 0)]
+        os.close(os.open(path, os.O_WRONLY))
+        assert closes(listener) == []
+
+
 def test_through_a_name_outside(attachment, tree):
     """The inode is what is looked for."""
     path = make(tree + "/watched/file")

@@ -311,16 +311,30 @@ def test_what_was_known_is_found_in_what_is_moved_in(tree):
 
 
 def test_what_is_in_a_directory_that_only_a_change_told(tree):
-    """It has its key, so its record should come; that it was lost is heard of later."""
+    """It has its key, so its record should come; it is found when it did not."""
     since, new = fill(tree), tree.root + "/a/new"
     tree.told = False
     tree.mkdir(new)
     tree.create(new + "/in-it")
     tree.told = True
     tree.chmod(new, 0o700)
-    tree.ask("p")
+    records = tree.ask("p")
+    assert [record["path"] for record in records if record["kind"] == "found"] == [new + "/in-it"]
     assert tree.known() == walk(tree.root)
-    assert {("/a/new", "new"), ("/a/new/in-it", "new")} <= set(tree.found(since))
+    assert ("/a/new", "new") in tree.found(since)
+
+
+def test_what_is_made_in_what_is_moved_in_is_told_once(tree):
+    """Its record was on its way when the directory was read."""
+    fill(tree)
+    coming, new = tree.outside("coming"), tree.root + "/a/coming"
+    os.mkdir(coming)
+    os.rename(coming, new)
+    tree.tell("rename", os.lstat(new), coming, new, flags=NEW)
+    tree.create(new + "/made")
+    records = tree.ask("p")
+    assert [record["kind"] for record in records if record["path"] == new + "/made"] == ["event"]
+    assert tree.known() == walk(tree.root)
 
 
 class Acts:

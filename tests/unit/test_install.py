@@ -33,7 +33,7 @@ MODULES = sorted(os.path.relpath(path, ROOT) for pattern in ("fim/*.py", "fim/*/
 def make(target, **variables):
     """What a target of the Makefile says."""
     words = ["%s=%s" % pair for pair in variables.items()]
-    done = subprocess.run(["make", "-s", target] + words, cwd=ROOT, stdout=subprocess.PIPE,
+    done = subprocess.run(["make", "-s", "--no-print-directory", target] + words, cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode().split()

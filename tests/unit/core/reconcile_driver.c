@@ -109,7 +109,7 @@ static int pump(struct session *session)
 {
 	int error = session_pump(session, 5, false);
 
-	while (error == 0 && (session->order.count || reconcile_busy(session)))
+	while (error == 0 && (session->order.count || session->awaited.count || reconcile_busy(session)))
 		error = session_pump(session, 1, false);
 	return error;
 }
