@@ -103,7 +103,8 @@ def daemon_of(made):
     """What a daemon's status is made of, where nothing but its blind spots is worth a word."""
     return SimpleNamespace(
         blind=None, monitor=SimpleNamespace(coverage={}, roots=["/a"], spots=made), counts=dict,
-        head=lambda: None, troubles=types.SimpleNamespace(lost=None), guard=None, contents=None, sinks=[], programs=list,
+        head=lambda: None, guard=None, contents=None, sinks=[], programs=list,
+        troubles=SimpleNamespace(lost=None),
         spool=SimpleNamespace(failing=None, waiting=0), comparison=SimpleNamespace(failing=None))
 
 
