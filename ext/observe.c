@@ -259,7 +259,8 @@ void observe_before(struct session *session, const struct fim_event *event)
 	struct before before = {session->reconcile, event->time, event, NULL, {NULL, 0}};
 
 	session->reconcile->unnamed = !event_is_of_name(event) && !is_named(session, event);
-	verdict_risen(session, &event->file.id);
+	if (verdict_risen(session, &event->file.id))
+		session_unread(session, &event->file.id); // what is in it may have been told missing
 	suspect_traits(session->reconcile, event);
 	lose_old_of(&before, &event->file, is_fresh(event), is_gone(event));
 	if (replaces(event))

@@ -260,7 +260,7 @@ void verdict_settle(struct reconcile *r, uint64_t until);
 /* A name is not there any more. */
 void verdict_missing(struct reconcile *r, const struct fim_id *dir, struct bytes name,
 		     const struct fim_id *child);
-/* A directory that had fallen has a name again, or is let go. */
-void verdict_risen(struct session *session, const struct fim_id *dir);
+/* A directory that had fallen has a name again, or is let go. Whether it had. */
+bool verdict_risen(struct session *session, const struct fim_id *dir);
 
 #endif

@@ -19,14 +19,15 @@ static void fall(struct reconcile *r, const struct fim_id *dir, struct bytes pat
 		inode_table_set_root(&r->session->inodes, dir, path, INODE_FALLEN);
 }
 
-void verdict_risen(struct session *session, const struct fim_id *dir)
+bool verdict_risen(struct session *session, const struct fim_id *dir)
 {
 	uint32_t flags;
 
 	if (!inode_table_known(&session->inodes, dir, &flags) || !(flags & INODE_FALLEN))
-		return;
+		return false;
 	inode_table_unset_root(&session->inodes, dir);
 	inode_table_set_flags(&session->inodes, dir, 0, INODE_FALLEN);
+	return true;
 }
 
 static void lose_name(struct reconcile *r, const struct fim_id *dir, struct bytes name,
@@ -190,10 +191,10 @@ static void look_again(struct reconcile *r, const struct doubt *doubt)
 		look_doubt(r, &again);
 }
 
-// It is still as it was seen. A record that was applied since may have told that it went, and
-// have changed nothing in the table, as nobody had told that it was there; and where it goes
-// only now, the record of that is on its way.
-static bool is_still_so(struct reconcile *r, const struct doubt *doubt)
+// It still leads there; `doubt->is` is then as it is now. A record that was applied since may have
+// told that it went, or lost a link, and have changed nothing in the table, as nobody had told
+// that it was there; and where it goes only now, the record of that is on its way.
+static bool is_still_so(struct reconcile *r, struct doubt *doubt)
 {
 	struct bytes path = look_path(r, &doubt->dir, doubt->name);
 	struct traits_of is = {0};
@@ -201,12 +202,15 @@ static bool is_still_so(struct reconcile *r, const struct doubt *doubt)
 
 	if (!path.data)
 		return true; // nobody looks there
-	return (error == 0 || error == -ENOENT) && same_id(&is.id, &doubt->is.id) &&
-	       !reuse_is_another(&doubt->is.traits, &is.traits);
+	if ((error < 0 && error != -ENOENT) || !same_id(&is.id, &doubt->is.id) ||
+	    reuse_is_another(&doubt->is.traits, &is.traits))
+		return false;
+	doubt->is = is;
+	return true;
 }
 
 // What the table says now was told by records, or by an earlier verdict.
-static void settle_name(struct reconcile *r, const struct doubt *doubt)
+static void settle_name(struct reconcile *r, struct doubt *doubt)
 {
 	struct fim_id now = {0};
 
