@@ -13,8 +13,9 @@ import pytest
 from drilled_tree import NEW, fill, walk
 from test_core_reconcile import Acts
 
-DARK, LIGHT, END = 8, 50, 100  # acts before it, until it is over, in all
-DECLARED = 0.1                 # chance that the dark is declared, with each act after it
+DARK = tuple(range(8, 50)) + tuple(range(100, 130))  # the numbers of acts that are done in it
+ACTS = 160
+DECLARED = 0.15  # chance that it is declared over, with each act after it
 
 
 class Filtered:
@@ -111,18 +112,19 @@ class Few(Acts):
 @pytest.mark.parametrize("seed", range(8))
 def test_after_the_dark_the_tree_is_known(tree, acts, seed):
     fill(tree)
-    some, pauses, declared = acts(Filtered(tree), seed), random.Random(seed), False
-    for number in range(END):
-        some.tree.light = not DARK <= number < LIGHT
+    some, pauses, owed = acts(Filtered(tree), seed), random.Random(seed), False
+    for number in range(ACTS):
+        some.tree.light = number not in DARK
         some.act()
         if pauses.random() < 0.1:
             time.sleep(pauses.uniform(0, 0.03))
-        if number >= LIGHT and not declared and pauses.random() < DECLARED:
+        owed = owed or not some.tree.light
+        if some.tree.light and owed and pauses.random() < DECLARED:
             tree.ask("W")
-            declared = True
+            owed = False
         if some.tree.light:
             tree.ask("q")
-    if not declared:
+    if owed:
         tree.ask("W")
     tree.ask("p")
     assert tree.known() == walk(tree.root)
