@@ -71,15 +71,17 @@ def test_the_number_is_given_again(tree):
 
 
 def forced_out(tree, path, out):
-    """Moved out, and changed all the time until its key is deleted; a moment just before that."""
+    """Moved out, and changed all the time until its key is deleted; a moment just before that, and
+    how long ago the last change was."""
     tree.rename(path, out)
     end = time.monotonic() + 20 * PATIENCE
     while is_in_hash(tree, out):
         assert time.monotonic() < end
+        changed = now()
         tree.ask("s", out)
         moment = now()
         tree.ask("q")
-    return moment, now() - moment
+    return moment, now() - changed
 
 
 def test_what_is_changed_all_the_time_goes_all_the_same(tree):

@@ -216,7 +216,7 @@ def test_the_service_manager_is_told(tmp_path):
         manager.bind(path)
         os.chmod(path, 0o777)
         manager.settimeout(PATIENCE)
-        with Run(tmp_path, environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "600000"}) as run:
+        with Run(tmp_path, environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "3000000"}) as run:
             ready = manager.recv(4096).decode()
             while not ready.startswith("READY=1"):
                 ready = manager.recv(4096).decode()
@@ -225,7 +225,7 @@ def test_the_service_manager_is_told(tmp_path):
                 begun = time.monotonic()
                 while manager.recv(4096) != b"WATCHDOG=1":
                     pass
-                assert time.monotonic() - begun < 0.6
+                assert time.monotonic() - begun < 3
             run.process.terminate()
             while manager.recv(4096) != b"STOPPING=1":
                 pass
