@@ -89,8 +89,10 @@ class State:
             self.place(path, file["ino"], file["type"] == "directory")
 
     def is_news(self, record):
-        """Whether it is of later than what is known of its inode."""
-        moment = record["file"].get("ctime", ""), record["time"]
+        """Whether it is of later than what is known of its inode. What is found is told late, and
+        is as of its ctime: an act in the same tick of that clock may come after it."""
+        time = record["time"] if record["kind"] == "event" else ""
+        moment = record["file"].get("ctime", ""), time
         known = self.as_of.get(record["file"]["ino"], ("", ""))
         self.as_of[record["file"]["ino"]] = max(known, moment)
         return moment >= known
