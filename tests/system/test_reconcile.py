@@ -18,8 +18,8 @@ from state import State, differences
 from watcher import Watcher
 from workload import append, make
 
-# The share of names that may be told wrongly after a storm. It is to be 0: of six storms on 6.1
-# four had none, one had 1, one had 2 of some 2,400 (README, after a gap).
+# The share of names that may be told wrongly after a storm. It is to be 0, and was in the last six
+# storms on 6.1; before that about one of three had 1 or 2 of some 3,000 (README, after a gap).
 WRONG = 0.005
 SECONDS = float(os.environ.get("FIM_TEST_STORM", "10"))
 REMOVED = int(os.environ.get("FIM_TEST_REMOVED", "50000"))
